@@ -1,0 +1,74 @@
+"""Cards: the small static HTML with which every object shows itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+_BOX = (
+    "border:1px solid rgba(128,128,128,.35);border-radius:8px;padding:10px 14px;margin:4px 0;"
+    "max-width:760px;font:13px/1.45 system-ui,sans-serif"
+)
+_DIM = "opacity:.65"
+
+
+def card(
+    title: str,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    next_verb: str = "",
+    notes: Sequence[str] = (),
+    body: str = "",
+) -> str:
+    """A card: what the thing is, a few figures, what to type next.
+
+    Everything but ``body`` is escaped here; ``body`` is HTML that the caller has escaped already.
+    """
+    parts = [f'<div class="rb-card" style="{_BOX}"><div><b>{escape(title)}</b></div>']
+    if facts:
+        cells = "".join(
+            f'<span style="margin-right:18px"><span style="{_DIM}">{escape(name)}</span> '
+            f"<b>{escape(_show(value))}</b></span>"
+            for name, value in facts.items()
+        )
+        parts.append(f'<div style="margin-top:4px">{cells}</div>')
+    parts.extend(f'<div style="margin-top:4px">{escape(note)}</div>' for note in notes)
+    if body:
+        parts.append(f'<div style="margin-top:6px;overflow-x:auto">{body}</div>')
+    if next_verb:
+        parts.append(
+            f'<div style="margin-top:6px;{_DIM}">next: <code>{escape(next_verb)}</code></div>'
+        )
+    return "".join([*parts, "</div>"])
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A small HTML table; every cell is escaped and keeps its line breaks."""
+    cell = "padding:2px 10px 2px 0;text-align:left;vertical-align:top;white-space:pre-wrap"
+    head = "".join(f'<th style="{cell};{_DIM};font-weight:normal">{escape(str(h))}</th>' for h in header)
+    lines = "".join(
+        "<tr>" + "".join(f'<td style="{cell}">{escape(_show(value))}</td>' for value in row) + "</tr>"
+        for row in rows
+    )
+    return f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+
+
+def details(summary: str, body: str) -> str:
+    """A folded part; ``body`` is HTML that the caller has escaped already."""
+    return f"<details><summary>{escape(summary)}</summary>{body}</details>"
+
+
+def clip(text: str, length: int = 160) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", " ")
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)

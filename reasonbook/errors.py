@@ -1,0 +1,80 @@
+"""Errors a person can act on: what happened and why, then what to type."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ReasonbookError(Exception):
+    """An error with its remedy.
+
+    In a notebook it renders as two short parts instead of a long traceback; the original exception, where
+    there is one, stays in ``__cause__``.
+
+    Args:
+        problem: what happened and why, one or two sentences.
+        fix: what to type next, code where possible.
+    """
+
+    def __init__(self, problem: str, fix: str = "") -> None:
+        super().__init__(problem, fix)
+        self.problem = problem
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n  → {self.fix}" if self.fix else self.problem
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class SchemaError(ReasonbookError):
+    """A reasoning schema, or a file of one, is not valid."""
+
+
+class LayoutError(ReasonbookError):
+    """A frame does not show where requests, responses or reasoning stand."""
+
+
+class TeacherError(ReasonbookError):
+    """A teacher cannot be used, or its provider refused the job as a whole."""
+
+
+class NeedsKey(TeacherError):
+    """No API key was found for a provider."""
+
+
+class ReviewError(ReasonbookError):
+    """A review decision cannot be taken as asked."""
+
+
+class FormatError(ReasonbookError):
+    """Rows cannot be rendered for a student without losing something."""
+
+
+class TrainingError(ReasonbookError):
+    """A training run cannot start or go on."""
+
+
+class StoreError(ReasonbookError):
+    """The store on disk cannot be read or written."""
+
+
+class MissingPackage(ReasonbookError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, *, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs the package `{package}`, which is not installed.",
+            f'pip install "reasonbook[{extra}]"   (then restart the kernel)',
+        )
+        self.package = package
+
+
+def choices(word: str, options: Iterable[str]) -> str:
+    """Names the valid options, and the nearest one to a misspelt word."""
+    names = [str(o) for o in options]
+    near = difflib.get_close_matches(str(word), names, n=1)
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    return f"valid: {', '.join(repr(n) for n in names)}.{hint}"

@@ -1,0 +1,434 @@
+"""The reasoning schema: named fields with an instruction each, and what a teacher gets to see of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from .card import card, table
+from .errors import SchemaError, choices
+from .events import Stream
+from .presets import PRESETS
+
+FieldType = Literal["text", "number", "boolean", "choice", "list"]
+TYPES: tuple[str, ...] = get_args(FieldType)
+_JSON_TYPES = {"text": "string", "number": "number", "boolean": "boolean", "choice": "string", "list": "array"}
+_EXAMPLE = 'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choice", options=["low", "high"])'
+
+
+@dataclass(frozen=True)
+class Field:
+    """One piece of reasoning: a name and an instruction in plain language.
+
+    Attributes:
+        name: any Unicode text; unique in its schema without regard to case.
+        instruction: what the teacher shall determine.
+        type: ``text``, ``number``, ``boolean``, ``choice`` (one of ``options``) or ``list`` (of texts).
+        options: the allowed values of a choice.
+        minimum: smallest allowed number.
+        maximum: largest allowed number.
+        optional: whether the teacher may answer that there is no value (None).
+    """
+
+    name: str
+    instruction: str
+    type: FieldType = "text"
+    options: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", tuple(str(option) for option in self.options or ()))
+
+    @property
+    def problems(self) -> list[str]:
+        """Why this field cannot be used; empty when it can."""
+        found = []
+        label = repr(self.name) if isinstance(self.name, str) and self.name.strip() else "a field"
+        if not isinstance(self.name, str) or not self.name.strip():
+            found.append("a field has no name")
+        if not isinstance(self.instruction, str) or not self.instruction.strip():
+            found.append(f"{label} has no instruction")
+        if self.type not in TYPES:
+            found.append(f"{label} has the unknown type {self.type!r}; {choices(str(self.type), TYPES)}")
+        if self.type == "choice":
+            folded = [option.strip().casefold() for option in self.options]
+            if len(folded) < 2 or not all(folded) or len(set(folded)) < len(folded):
+                found.append(f"{label} is a choice and needs at least two different options")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            found.append(f"{label} has a minimum above its maximum")
+        return found
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with anything that could change an answer."""
+        return _digest(asdict(self))
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of one value."""
+        kind = _JSON_TYPES[self.type]
+        value: dict[str, Any] = {"type": [kind, "null"] if self.optional else kind, "description": self.instruction}
+        if self.type == "choice":
+            value["enum"] = [*self.options, None] if self.optional else list(self.options)
+        elif self.type == "list":
+            value["items"] = {"type": "string"}
+        elif self.type == "number":
+            value.update({k: v for k, v in (("minimum", self.minimum), ("maximum", self.maximum)) if v is not None})
+        return value
+
+    def read(self, value: Any) -> Any:
+        """The value in its clean form.
+
+        Raises:
+            ValueError: it does not fit; the text is written for the teacher that gave it.
+        """
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            if self.optional:
+                return None
+            raise ValueError("is missing")
+        return _READERS[self.type](self, value)
+
+
+def _read_text(field: Field, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be a text, not {_shown(value)}")
+    if not value.strip():
+        raise ValueError("is empty")
+    return value.strip()
+
+
+def _read_number(field: Field, value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"must be a number, not {_shown(value)}")
+    if field.minimum is not None and value < field.minimum:
+        raise ValueError(f"must be at least {field.minimum:g}, not {value!r}")
+    if field.maximum is not None and value > field.maximum:
+        raise ValueError(f"must be at most {field.maximum:g}, not {value!r}")
+    return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
+
+
+def _read_boolean(field: Field, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {_shown(value)}")
+    return value
+
+
+def _read_choice(field: Field, value: Any) -> str:
+    for option in field.options:
+        if isinstance(value, str) and value.strip().casefold() == option.strip().casefold():
+            return option
+    raise ValueError(f"must be one of {list(field.options)}, not {_shown(value)}")
+
+
+def _read_list(field: Field, value: Any) -> list[str]:
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
+        raise ValueError(f"must be a list of texts, not {_shown(value)}")
+    items = [_read_text(field, item) for item in value]
+    return items
+
+
+_READERS = {
+    "text": _read_text,
+    "number": _read_number,
+    "boolean": _read_boolean,
+    "choice": _read_choice,
+    "list": _read_list,
+}
+
+
+class Schema:
+    """An ordered set of fields; the same object can be edited from Python and in the editor.
+
+    Args:
+        fields: a dict of name → instruction (or `Field`, or dict of its attributes), a list of fields, of
+            such dicts or of ``(name, instruction)`` pairs, or another schema.
+
+    Raises:
+        SchemaError: there is no field, a name or an instruction is blank, or two names differ only in case.
+
+    Example:
+        >>> schema = Schema({"Intent": "Determine what the user is asking for."})
+        >>> schema.names
+        ('Intent',)
+    """
+
+    def __init__(self, fields: Any) -> None:
+        self.stream = Stream(keep=1)
+        self._fields = _fields_of(fields)
+        self.check()
+
+    # -- made from ---------------------------------------------------------------------------------------
+    @classmethod
+    def preset(cls, name: str) -> Schema:
+        """A ready schema: customer_support, content_moderation, data_extraction or code_generation."""
+        key = str(name).strip().lower().replace(" ", "_").replace("-", "_")
+        if key not in PRESETS:
+            raise SchemaError(f"There is no preset {name!r}.", choices(key, PRESETS))
+        return cls([Field(n, i, t, o) for n, (i, t, o) in PRESETS[key].items()])  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Schema:
+        """Reads a schema from a JSON file: what `save` wrote, or any form that the constructor takes."""
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SchemaError(f"{str(path)!r} cannot be read as a schema: {error}.", "schema.save(path)") from error
+        return cls(content["fields"] if isinstance(content, dict) and "fields" in content else content)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the schema as JSON and returns the path."""
+        path = Path(path)
+        path.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        return path
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"fields": [...]}`` with what differs from the defaults; JSON-ready."""
+        return {"fields": [_plain(field) for field in self._fields]}
+
+    # -- edited ------------------------------------------------------------------------------------------
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return self._fields
+
+    @fields.setter
+    def fields(self, fields: Any) -> None:
+        self._fields = _fields_of(fields)
+        self.stream.emit("changed", **self.to_dict())
+
+    def add(self, field: Field | str, instruction: str = "", **options: Any) -> Schema:
+        """Appends a field: a `Field`, or its name and instruction."""
+        if isinstance(field, str):
+            field = Field(field, instruction, **options)
+        self.fields = (*self._fields, field)
+        return self
+
+    def remove(self, name: str) -> Schema:
+        """Takes a field out."""
+        gone = self[name]
+        self.fields = tuple(field for field in self._fields if field is not gone)
+        return self
+
+    def update(self, name: str, **changes: Any) -> Schema:
+        """Changes attributes of one field."""
+        old = self[name]
+        self.fields = tuple(replace(old, **changes) if field is old else field for field in self._fields)
+        return self
+
+    def move(self, name: str, to: int) -> Schema:
+        """Puts a field at another position, counted from 0."""
+        field = self[name]
+        rest = [other for other in self._fields if other is not field]
+        rest.insert(to, field)
+        self.fields = tuple(rest)
+        return self
+
+    def edit(self) -> Schema:
+        """Shows the editor (with ``%load_ext reasonbook``); it edits this very object."""
+        return self
+
+    def snapshot(self) -> Schema:
+        """A checked copy that later edits do not reach: what a running job holds."""
+        return Schema(self._fields)
+
+    # -- checked -----------------------------------------------------------------------------------------
+    @property
+    def problems(self) -> list[str]:
+        """Why the schema cannot be used yet; empty when it can."""
+        if not self._fields:
+            return ["there is no field"]
+        found = [problem for field in self._fields for problem in field.problems]
+        seen: dict[str, str] = {}
+        for field in self._fields:
+            folded = _fold(field.name)
+            if folded and folded in seen:
+                found.append(f"{field.name!r} and {seen[folded]!r} are the same name")
+            seen.setdefault(folded, str(field.name))
+        return found
+
+    def check(self) -> None:
+        """Raises `SchemaError` when the schema cannot be used."""
+        if self.problems:
+            raise SchemaError(f"The schema is not valid: {'; '.join(self.problems)}.", _EXAMPLE)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over all fields in order."""
+        return _digest([field.fingerprint for field in self._fields])
+
+    # -- what a teacher sees -----------------------------------------------------------------------------
+    @property
+    def keys(self) -> dict[str, str]:
+        """Field name → key that every provider accepts (ASCII letters, digits, underscores; at most 48)."""
+        taken: set[str] = set()
+        keys = {}
+        for field in self._fields:
+            ascii_name = unicodedata.normalize("NFKD", field.name).encode("ascii", "ignore").decode()
+            key = re.sub(r"[^a-z0-9]+", "_", ascii_name.lower()).strip("_")[:40].rstrip("_")
+            if not key or key[0].isdigit():
+                key = f"field_{key}" if key else f"field_{_digest(field.name)[:8]}"
+            while key in taken:
+                key = f"{key[:40]}_{_digest([key, field.name])[:6]}"
+            taken.add(key)
+            keys[field.name] = key
+        return keys
+
+    def json_schema(self, names: Iterable[str] | None = None) -> dict[str, Any]:
+        """The strict JSON Schema of an answer, of all fields or of these."""
+        keys = self._chosen_keys(names)
+        properties = {key: self[name].json_schema() for name, key in keys.items()}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+    def prompt(self, names: Iterable[str] | None = None) -> str:
+        """The fields as a teacher reads them, one per line."""
+        lines = []
+        for name, key in self._chosen_keys(names).items():
+            field = self[name]
+            lines.append(f"- {key} ({name}; {_in_words(field)}): {field.instruction.strip()}")
+        return "\n".join(lines)
+
+    def read(self, answer: Any, names: Iterable[str] | None = None) -> dict[str, Any]:
+        """The values of an answer by field name, in the schema's order.
+
+        Keys may be the safe keys or the field names.
+
+        Raises:
+            ValueError: something is missing, extra or does not fit; the text names every such key.
+        """
+        if not isinstance(answer, Mapping):
+            raise ValueError(f"the answer must be an object with named values, not {_shown(answer)}")
+        keys = self._chosen_keys(names)
+        by_name = {_fold(name): name for name in keys} | {key: name for name, key in keys.items()}
+        given: dict[str, Any] = {}
+        wrong = []
+        for key, value in answer.items():
+            name = by_name.get(key) or by_name.get(_fold(key))
+            if name is None or name in given:
+                wrong.append(f"`{key}` is not asked for" if name is None else f"`{key}` stands twice")
+            else:
+                given[name] = value
+        values: dict[str, Any] = {}
+        for name, key in keys.items():
+            try:
+                values[name] = self[name].read(given.get(name))
+            except ValueError as error:
+                wrong.append(f"`{key}` {error}")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return values
+
+    # -- shown -------------------------------------------------------------------------------------------
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self._fields)
+
+    def __getitem__(self, name: str) -> Field:
+        folded = _fold(name)
+        for field in self._fields:
+            if _fold(field.name) == folded:
+                return field
+        raise SchemaError(f"The schema has no field {name!r}.", choices(name, self.names))
+
+    def __contains__(self, name: object) -> bool:
+        return _fold(name) in {_fold(field.name) for field in self._fields}
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schema) and self._fields == other._fields
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Schema({', '.join(map(repr, self.names))})"
+
+    def _repr_html_(self) -> str:
+        rows = [(field.name, _in_words(field), field.instruction) for field in self._fields]
+        notes = [f"Not valid yet: {problem}." for problem in self.problems]
+        return card(
+            "Reasoning schema",
+            {"fields": len(self), "fingerprint": self.fingerprint},
+            notes=notes,
+            body=table(("field", "type", "instruction"), rows),
+            next_verb='job = df.reason.augment(schema, teacher="openai:MODEL")',
+        )
+
+    def _chosen_keys(self, names: Iterable[str] | None) -> dict[str, str]:
+        chosen = None if names is None else {_fold(name) for name in names}
+        return {name: key for name, key in self.keys.items() if chosen is None or _fold(name) in chosen}
+
+
+def _fields_of(source: Any) -> tuple[Field, ...]:
+    if isinstance(source, Schema):
+        return source.fields
+    if isinstance(source, Mapping):
+        source = [_field_of((name, value)) for name, value in source.items()]
+    elif isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
+        raise SchemaError(
+            f"A schema is made from a dict, a list of fields or a preset, not from {_shown(source)}.",
+            'rb.Schema({"Intent": "Determine what the user is asking for."})  or  rb.Schema.preset("customer_support")',
+        )
+    return tuple(_field_of(item) for item in source)
+
+
+def _field_of(item: Any) -> Field:
+    if isinstance(item, Field):
+        return item
+    if isinstance(item, (tuple, list)) and len(item) == 2:
+        name, value = item
+        if isinstance(value, Field):
+            return replace(value, name=name)
+        item = {"name": name, **value} if isinstance(value, Mapping) else {"name": name, "instruction": value}
+    if isinstance(item, Mapping):
+        try:
+            return Field(**item)
+        except TypeError as error:
+            raise SchemaError(f"A field cannot be made from {_shown(dict(item))}: {error}.", _EXAMPLE) from error
+    raise SchemaError(f"A field cannot be made from {_shown(item)}.", _EXAMPLE)
+
+
+def _plain(field: Field) -> dict[str, Any]:
+    default = Field("", "")
+    kept = {k: v for k, v in asdict(field).items() if v != getattr(default, k) or k in ("name", "instruction")}
+    if "options" in kept:
+        kept["options"] = list(kept["options"])
+    return kept
+
+
+def _in_words(field: Field) -> str:
+    words = {"list": "list of texts", "choice": "one of: " + ", ".join(field.options)}.get(field.type, field.type)
+    if field.type == "number" and (field.minimum is not None or field.maximum is not None):
+        low = "" if field.minimum is None else f" from {field.minimum:g}"
+        high = "" if field.maximum is None else f" to {field.maximum:g}"
+        words += low + high
+    return f"{words}, or null" if field.optional else words
+
+
+def _fold(name: object) -> str:
+    return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
