@@ -37,9 +37,7 @@ def card(
     if body:
         parts.append(f'<div style="margin-top:6px;overflow-x:auto">{body}</div>')
     if next_verb:
-        parts.append(
-            f'<div style="margin-top:6px;{_DIM}">next: <code>{escape(next_verb)}</code></div>'
-        )
+        parts.append(f'<div style="margin-top:6px;{_DIM}">next: <code>{escape(next_verb)}</code></div>')
     return "".join([*parts, "</div>"])
 
 

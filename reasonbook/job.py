@@ -120,13 +120,17 @@ class Job:
     def start(self):
         """Starts the work and returns at once."""
         if self.running:
-            raise ReasonbookError(f"This {type(self).__name__} is already running.", "job.wait() or job.stop()")
+            raise ReasonbookError(
+                f"This {type(self).__name__} is already running.", "job.wait() or job.stop()"
+            )
         self._stop.clear()
         self._done.clear()
         self.error = None
         self.started_at, self.ended_at = time.time(), None
         self._set(Status.RUNNING)
-        self._thread = threading.Thread(target=self._run, name=f"reasonbook-{type(self).__name__}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"reasonbook-{type(self).__name__}", daemon=True
+        )
         self._thread.start()
         return self
 

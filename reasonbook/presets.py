@@ -6,7 +6,11 @@ PRESETS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "customer_support": {
         "Customer Intent": ("State in one short phrase what the customer wants to get done.", "text", ()),
         "Urgency": ("Judge how soon the customer needs an answer.", "choice", ("low", "normal", "high")),
-        "Relevant Policy": ("Name the rule or policy that decides this request, with its condition.", "text", ()),
+        "Relevant Policy": (
+            "Name the rule or policy that decides this request, with its condition.",
+            "text",
+            (),
+        ),
     },
     "content_moderation": {
         "Topic": ("Name the subject of the message in a few words.", "text", ()),
@@ -18,9 +22,17 @@ PRESETS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
         ),
     },
     "data_extraction": {
-        "Key Entities": ("List the people, organisations, places, dates and amounts that matter.", "list", ()),
+        "Key Entities": (
+            "List the people, organisations, places, dates and amounts that matter.",
+            "list",
+            (),
+        ),
         "Relationships": ("List how these entities are connected, one short sentence each.", "list", ()),
-        "Confidence": ("Say how clearly the text supports the extraction.", "choice", ("low", "medium", "high")),
+        "Confidence": (
+            "Say how clearly the text supports the extraction.",
+            "choice",
+            ("low", "medium", "high"),
+        ),
     },
     "code_generation": {
         "Requirements": ("List what the code must do, one requirement each.", "list", ()),

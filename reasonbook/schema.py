@@ -19,8 +19,16 @@ from .presets import PRESETS
 
 FieldType = Literal["text", "number", "boolean", "choice", "list"]
 TYPES: tuple[str, ...] = get_args(FieldType)
-_JSON_TYPES = {"text": "string", "number": "number", "boolean": "boolean", "choice": "string", "list": "array"}
-_EXAMPLE = 'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choice", options=["low", "high"])'
+_JSON_TYPES = {
+    "text": "string",
+    "number": "number",
+    "boolean": "boolean",
+    "choice": "string",
+    "list": "array",
+}
+_EXAMPLE = (
+    'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choice", options=["low", "high"])'
+)
 
 
 @dataclass(frozen=True)
@@ -75,13 +83,18 @@ class Field:
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of one value."""
         kind = _JSON_TYPES[self.type]
-        value: dict[str, Any] = {"type": [kind, "null"] if self.optional else kind, "description": self.instruction}
+        value: dict[str, Any] = {
+            "type": [kind, "null"] if self.optional else kind,
+            "description": self.instruction,
+        }
         if self.type == "choice":
             value["enum"] = [*self.options, None] if self.optional else list(self.options)
         elif self.type == "list":
             value["items"] = {"type": "string"}
         elif self.type == "number":
-            value.update({k: v for k, v in (("minimum", self.minimum), ("maximum", self.maximum)) if v is not None})
+            value.update(
+                {k: v for k, v in (("minimum", self.minimum), ("maximum", self.maximum)) if v is not None}
+            )
         return value
 
     def read(self, value: Any) -> Any:
@@ -180,7 +193,9 @@ class Schema:
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise SchemaError(f"{str(path)!r} cannot be read as a schema: {error}.", "schema.save(path)") from error
+            raise SchemaError(
+                f"{str(path)!r} cannot be read as a schema: {error}.", "schema.save(path)"
+            ) from error
         return cls(content["fields"] if isinstance(content, dict) and "fields" in content else content)
 
     def save(self, path: str | Path) -> Path:
@@ -399,20 +414,26 @@ def _field_of(item: Any) -> Field:
         try:
             return Field(**item)
         except TypeError as error:
-            raise SchemaError(f"A field cannot be made from {_shown(dict(item))}: {error}.", _EXAMPLE) from error
+            raise SchemaError(
+                f"A field cannot be made from {_shown(dict(item))}: {error}.", _EXAMPLE
+            ) from error
     raise SchemaError(f"A field cannot be made from {_shown(item)}.", _EXAMPLE)
 
 
 def _plain(field: Field) -> dict[str, Any]:
     default = Field("", "")
-    kept = {k: v for k, v in asdict(field).items() if v != getattr(default, k) or k in ("name", "instruction")}
+    kept = {
+        k: v for k, v in asdict(field).items() if v != getattr(default, k) or k in ("name", "instruction")
+    }
     if "options" in kept:
         kept["options"] = list(kept["options"])
     return kept
 
 
 def _in_words(field: Field) -> str:
-    words = {"list": "list of texts", "choice": "one of: " + ", ".join(field.options)}.get(field.type, field.type)
+    words = {"list": "list of texts", "choice": "one of: " + ", ".join(field.options)}.get(
+        field.type, field.type
+    )
     if field.type == "number" and (field.minimum is not None or field.maximum is not None):
         low = "" if field.minimum is None else f" from {field.minimum:g}"
         high = "" if field.maximum is None else f" to {field.maximum:g}"

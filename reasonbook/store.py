@@ -133,7 +133,8 @@ class Store:
         """A subject's events, oldest first; ``seq`` is their lasting number in the store."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT id, kind, data, at FROM events WHERE subject = ? AND id > ? ORDER BY id", (subject, after)
+                "SELECT id, kind, data, at FROM events WHERE subject = ? AND id > ? ORDER BY id",
+                (subject, after),
             ).fetchall()
         for number, kind, data, at in rows:
             yield Event(kind, json.loads(data), at, number)

@@ -1,0 +1,100 @@
+"""Conversation: the one form in which every row of every layout is handled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+Message = Mapping[str, Any]
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages in order; where there is a response, the last one is the assistant's.
+
+    Attributes:
+        messages: dicts with ``role`` and ``content``; assistant turns may carry ``reasoning_content`` and
+            ``tool_calls``. None stands nowhere: what is missing is absent.
+        problem: why the row cannot be used, in words; empty when it can.
+    """
+
+    messages: tuple[Message, ...]
+    problem: str = ""
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """Everything before the response."""
+        return self.messages[:-1] if self.has_response else self.messages
+
+    @property
+    def has_response(self) -> bool:
+        return bool(self.messages) and self.messages[-1].get("role") == "assistant"
+
+    @property
+    def response(self) -> str | None:
+        return self.messages[-1].get("content") if self.has_response else None
+
+    @property
+    def reasoning(self) -> str | None:
+        """The response's own reasoning text, where the data brought one."""
+        return self.messages[-1].get("reasoning_content") if self.has_response else None
+
+    @cached_property
+    def prompt_key(self) -> str:
+        """32 hex digits of what a teacher sees of the request."""
+        return digest([_bare(message) for message in self.prompt])
+
+    @cached_property
+    def key(self) -> str:
+        """32 hex digits of request and response, without reasoning: the row's identity in the journal."""
+        return digest([_bare(message) for message in self.messages])
+
+    def with_response(self, text: str) -> Conversation:
+        """The same request with another response; reasoning that belonged to the old one is left out."""
+        return replace(self, messages=(*self.prompt, {"role": "assistant", "content": text}))
+
+    def with_reasoning(self, text: str | None) -> Conversation:
+        """The same messages with this reasoning before the response; None takes it out."""
+        last = {k: v for k, v in self.messages[-1].items() if k != "reasoning_content"}
+        if text:
+            last["reasoning_content"] = text
+        return replace(self, messages=(*self.prompt, last))
+
+
+def missing(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN, NA, or blank text."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, float):
+        return math.isnan(value)
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def digest(value: Any) -> str:
+    """32 hex digits of a JSON-ready value."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def is_sequence(value: Any) -> bool:
+    """A list, tuple or array, but no text: pandas gives arrays for lists that came from Parquet."""
+    return (isinstance(value, Sequence) and not isinstance(value, (str, bytes))) or type(
+        value
+    ).__name__ == "ndarray"
+
+
+def _bare(message: Message) -> list[Any]:
+    extra = {k: v for k, v in message.items() if k not in ("role", "content", *REASONING_KEYS)}
+    return (
+        [message.get("role"), message.get("content"), extra]
+        if extra
+        else [message.get("role"), message.get("content")]
+    )
