@@ -1,0 +1,100 @@
+# make setup · demo · test · lab · lint · types · build        (make help says what each does)
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Any Python from 3.10 on will do; the first of these that starts is taken. `make setup PYTHON=…` overrides.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.10 python3 python; do \
+	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+UNSLOTH ?= 1
+UNSLOTH_PINS := unsloth==2026.10.9 unsloth_zoo==2026.10.9
+JOBS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMPS := $(VENV)/.stamps
+PIP := $(PY) -m pip --disable-pip-version-check
+FRONTEND := $(shell find frontend -path frontend/node_modules -prune -o -path frontend/.test-build -prune -o -type f -print 2>/dev/null)
+# One thread a process: on a small shared machine two spinning OpenMP threads lose three to eight times.
+TESTENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1
+PYTEST := $(TESTENV) $(PY) -m pytest
+# pytest says 5 when nothing was selected; for a part of the suite that is no failure.
+NONE_IS_FINE := || { code=$$?; [ $$code = 5 ]; }
+
+.PHONY: help setup frontend unsloth demo test test-fast test-browser chromium lab lint format types node-test build clean
+
+help:  ## what each target does
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMPS)/install $(STAMPS)/unsloth frontend  ## make .venv: everything installed, front end built
+
+$(STAMPS)/venv:
+	@[ -n "$(PYTHON)" ] || { echo "setup: no Python 3.10 or later found; install one or say make setup PYTHON=/path/to/python"; exit 1; }
+	@[ -x $(PY) ] || { echo "setup: $(VENV) from $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV) || { \
+		echo "setup: this Python cannot make environments; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }; }
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/install: pyproject.toml constraints.txt hatch_build.py | $(STAMPS)/venv
+	@echo "setup: installing reasonbook[train,lab,dev] (the first time: some minutes, mostly torch)"
+	$(PIP) install -q -c constraints.txt -e ".[train,lab,dev]"
+	@touch $@
+
+# Without its dependencies: its caps are tighter than what it needs, and some of them are GPU-only.
+$(STAMPS)/unsloth: Makefile | $(STAMPS)/install
+ifeq ($(UNSLOTH),1)
+	@if $(PIP) install -q --no-deps $(UNSLOTH_PINS); then touch $@; else \
+		echo "setup: unsloth could not be installed; training uses transformers + PEFT, and the unsloth tests skip"; touch $@; fi
+else
+	@echo "setup: unsloth left out (UNSLOTH=$(UNSLOTH)); training uses transformers + PEFT"; touch $@
+endif
+
+frontend: $(STAMPS)/frontend
+
+$(STAMPS)/frontend: $(FRONTEND) hatch_build.py | $(STAMPS)/install
+	@if command -v npm >/dev/null; then $(PY) hatch_build.py; else $(PIP) install -q --no-deps -e .; fi && touch $@
+
+demo: setup  ## run the quickstart without a browser; build/quickstart.html is the page to open
+	@OMP_WAIT_POLICY=PASSIVE $(PY) -m reasonbook.cli demo --out build
+
+lab: setup  ## open JupyterLab on the quickstart
+	@$(PY) -m reasonbook.cli lab build/lab
+
+test: setup chromium  ## the whole suite: parallel where that is safe, then the rest alone
+	$(PYTEST) -q -n $(JOBS) -m "not browser and not train and not alone" $(NONE_IS_FINE)
+	$(PYTEST) -q -m "browser or train or alone" $(NONE_IS_FINE)
+
+test-fast: setup  ## under a minute: no browser, no training, nothing slow
+	$(PYTEST) -q -n $(JOBS) -m "not browser and not train and not alone and not slow"
+
+test-browser: setup chromium  ## JupyterLab and Notebook 7 in Chromium
+	$(PYTEST) -q -m browser
+
+chromium:
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "test: installing Chromium from Debian"; \
+		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core) \
+			>/dev/null 2>&1 || echo "test: Chromium could not be installed; the browser tests will be skipped"; \
+	else echo "test: no Chromium here, and no apt with root to install it; the browser tests will be skipped"; fi
+
+lint: setup  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup  ## put the format right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup  ## pyright and tsc
+	$(BIN)/pyright
+	@if command -v npm >/dev/null; then cd frontend && { [ -d node_modules ] || npm ci; } && npm run -s types; else echo "types: no npm here, TypeScript not checked"; fi
+
+node-test: setup  ## the front end's unit tests
+	@if command -v npm >/dev/null; then cd frontend && { [ -d node_modules ] || npm ci; } && npm test -s; else echo "node-test: no npm here, skipped"; fi
+
+build: setup  ## wheel and sdist in dist/
+	$(PY) -m build --outdir dist
+
+clean:  ## everything that was built, but not .venv
+	rm -rf build dist frontend/.test-build reasonbook/widgets/static .pytest_cache .ruff_cache .hypothesis
+	rm -f $(STAMPS)/frontend
