@@ -49,7 +49,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         "<tr>" + "".join(f'<td style="{cell}">{escape(_show(value))}</td>' for value in row) + "</tr>"
         for row in rows
     )
-    return f'<table style="border-collapse:collapse"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+    opening = '<table style="border-collapse:collapse"><thead><tr>'
+    return f"{opening}{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def details(summary: str, body: str) -> str:

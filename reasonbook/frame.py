@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .conversation import missing
+from .conversation import REASONING_KEYS, Conversation, missing
 from .errors import LayoutError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Frame:
         self.df = df
         self.layout = layout
         self._keys: list[str] | None = None
+        self._contents: list[str] = []
 
     def __len__(self) -> int:
         return len(self.df)
@@ -44,25 +45,46 @@ class Frame:
     # -- identity ----------------------------------------------------------------------------------------
     @property
     def keys(self) -> list[str]:
-        """A key per row, by position: content, and which of its equals it is. Read once; see `refresh`."""
+        """A name per row, by position: its content, and which of its equals it is.
+
+        Read once and kept, also through edits of the response; `refresh` looks at the frame again.
+        """
         if self._keys is None:
-            seen: Counter[str] = Counter()
-            self._keys = []
-            for conversation in self.layout.read(self.df):
-                key = conversation.key
-                self._keys.append(f"{key}.{seen[key]}")
-                seen[key] += 1
+            self._contents = self._read_contents()
+            self._keys = list(self._contents)
         return self._keys
 
     def refresh(self) -> bool:
-        """Reads the keys again; True when rows have moved, come, gone or changed since the last time."""
-        old, self._keys = self._keys, None
-        return old != self.keys
+        """Reads the frame again; True when rows have moved, come, gone or changed since the last time."""
+        names = dict(zip(self._contents, self.keys, strict=True))
+        contents = self._read_contents()
+        changed = contents != self._contents
+        self._contents = contents
+        self._keys = [names.get(content, content) for content in contents]
+        return changed
 
     def positions(self, keys: Iterable[str]) -> dict[str, int]:
         """Key → position, for those keys that have a row."""
         wanted = set(keys)
         return {key: i for i, key in enumerate(self.keys) if key in wanted}
+
+    def renamed(self, position: int, conversation: Conversation) -> str:
+        """The name that a row will have for a later reader once it holds this conversation."""
+        _ = self.keys
+        taken = {c for i, c in enumerate(self._contents) if i != position and c.startswith(conversation.key)}
+        number = 0
+        while f"{conversation.key}.{number}" in taken:
+            number += 1
+        return f"{conversation.key}.{number}"
+
+    def _read_contents(self) -> list[str]:
+        seen: Counter[str] = Counter()
+        contents = []
+        for conversation in self.layout.read(self.df):
+            key = conversation.key
+            contents.append(f"{key}.{seen[key]}")
+            seen[key] += 1
+        return contents
 
     # -- cells -------------------------------------------------------------------------------------------
     def column(self, name: str) -> list[Any]:
@@ -110,54 +132,45 @@ class Frame:
         Returns:
             The keys that have no row any more.
         """
-        places: list[int | None] = list(hints)
-        if not self._still_at(keys, hints):
-            self.refresh()
-            found = self.positions(keys)
-            places = [found.get(key) for key in keys]
+        places = self._places(keys, hints)
         for name, values in columns.items():
             self.write(name, {p: v for p, v in zip(places, values, strict=True) if p is not None})
         return [key for key, place in zip(keys, places, strict=True) if place is None]
 
-    def write_response(self, position: int, text: str) -> None:
-        """Replaces a row's response by the user's own edit, in whatever form the layout keeps it."""
+    def write_response(self, key: str, hint: int, text: str) -> bool:
+        """Replaces a row's response by the user's own edit, in whatever form the layout keeps it.
+
+        Returns:
+            Whether the row is still in the frame.
+        """
         layout = self.layout
-        if layout.messages is None and layout.response is None:
+        name = layout.messages if layout.messages is not None else layout.response
+        if name is None:
             raise LayoutError(
                 "The layout names no response column.", 'df.reason.layout(prompt="…", response="…")'
             )
-        name = layout.messages if layout.messages is not None else layout.response
-        at = self._at(name)
-        cell = self.df.iat[position, at]
-        if isinstance(cell, str) or missing(cell):
-            new: Any = text
-        else:
-            turns = [dict(turn) for turn in cell]
-            last = turns[-1]
-            last["value" if "from" in last and "content" not in last else "content"] = text
-            for key in ("reasoning_content", "reasoning", "thinking"):
-                last.pop(key, None)
-            new = turns
-        self.write(name, {position: new})
-        if self._keys is not None:
-            conversation = next(iter(layout.read(self.df, [position])))
-            taken = {
-                key for i, key in enumerate(self._keys) if i != position and key.startswith(conversation.key)
-            }
-            number = 0
-            while f"{conversation.key}.{number}" in taken:
-                number += 1
-            self._keys[position] = f"{conversation.key}.{number}"
+        [position] = self._places([key], [hint])
+        if position is None:
+            return False
+        cell = self.df.iat[position, self._at(name)]
+        self.write(name, {position: _with_response(cell, text)})
+        [conversation] = layout.read(self.df, [position])
+        self._contents[position] = self.renamed(position, conversation)
+        return True
 
     # -- inside ------------------------------------------------------------------------------------------
+    def _places(self, keys: Sequence[str], hints: Sequence[int]) -> list[int | None]:
+        if self._still_at(keys, hints):
+            return list(hints)
+        self.refresh()
+        found = self.positions(keys)
+        return [found.get(key) for key in keys]
+
     def _still_at(self, keys: Sequence[str], hints: Sequence[int]) -> bool:
-        if self._keys is None or len(self._keys) != len(self.df):
+        if len(self.keys) != len(self.df) or any(self.keys[h] != k for k, h in zip(keys, hints, strict=True)):
             return False
-        try:
-            now = [conversation.key for conversation in self.layout.read(self.df, hints)]
-        except (IndexError, KeyError):
-            return False
-        return all(key.rpartition(".")[0] == content for key, content in zip(keys, now, strict=True))
+        now = self.layout.read(self.df, hints)
+        return all(self._contents[h].startswith(c.key) for h, c in zip(hints, now, strict=True))
 
     def _at(self, name: Any) -> int:
         at = self.df.columns.get_loc(name)
@@ -177,6 +190,16 @@ class Frame:
             empty = pd.Series(np.full(len(self.df), None, dtype=object), index=self.df.index, dtype=object)
         with _quiet():
             self.df.insert(len(self.df.columns), name, empty.array)
+
+
+def _with_response(cell: Any, text: str) -> Any:
+    """The cell with its last assistant turn replaced; reasoning that belonged to the old text goes."""
+    if isinstance(cell, str) or missing(cell):
+        return text
+    turns = [dict(turn) for turn in cell]
+    last = {k: v for k, v in turns[-1].items() if k not in REASONING_KEYS}
+    last["value" if "from" in last and "content" not in last else "content"] = text
+    return [*turns[:-1], last]
 
 
 @contextmanager

@@ -2,159 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from .card import card, table
+from .conversation import digest
 from .errors import SchemaError, choices
 from .events import Stream
+from .field import EXAMPLE, Field, shown
 from .presets import PRESETS
-
-FieldType = Literal["text", "number", "boolean", "choice", "list"]
-TYPES: tuple[str, ...] = get_args(FieldType)
-_JSON_TYPES = {
-    "text": "string",
-    "number": "number",
-    "boolean": "boolean",
-    "choice": "string",
-    "list": "array",
-}
-_EXAMPLE = (
-    'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choice", options=["low", "high"])'
-)
-
-
-@dataclass(frozen=True)
-class Field:
-    """One piece of reasoning: a name and an instruction in plain language.
-
-    Attributes:
-        name: any Unicode text; unique in its schema without regard to case.
-        instruction: what the teacher shall determine.
-        type: ``text``, ``number``, ``boolean``, ``choice`` (one of ``options``) or ``list`` (of texts).
-        options: the allowed values of a choice.
-        minimum: smallest allowed number.
-        maximum: largest allowed number.
-        optional: whether the teacher may answer that there is no value (None).
-    """
-
-    name: str
-    instruction: str
-    type: FieldType = "text"
-    options: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    optional: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "options", tuple(str(option) for option in self.options or ()))
-
-    @property
-    def problems(self) -> list[str]:
-        """Why this field cannot be used; empty when it can."""
-        found = []
-        label = repr(self.name) if isinstance(self.name, str) and self.name.strip() else "a field"
-        if not isinstance(self.name, str) or not self.name.strip():
-            found.append("a field has no name")
-        if not isinstance(self.instruction, str) or not self.instruction.strip():
-            found.append(f"{label} has no instruction")
-        if self.type not in TYPES:
-            found.append(f"{label} has the unknown type {self.type!r}; {choices(str(self.type), TYPES)}")
-        if self.type == "choice":
-            folded = [option.strip().casefold() for option in self.options]
-            if len(folded) < 2 or not all(folded) or len(set(folded)) < len(folded):
-                found.append(f"{label} is a choice and needs at least two different options")
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            found.append(f"{label} has a minimum above its maximum")
-        return found
-
-    @property
-    def fingerprint(self) -> str:
-        """16 hex digits that change with anything that could change an answer."""
-        return _digest(asdict(self))
-
-    def json_schema(self) -> dict[str, Any]:
-        """The JSON Schema of one value."""
-        kind = _JSON_TYPES[self.type]
-        value: dict[str, Any] = {
-            "type": [kind, "null"] if self.optional else kind,
-            "description": self.instruction,
-        }
-        if self.type == "choice":
-            value["enum"] = [*self.options, None] if self.optional else list(self.options)
-        elif self.type == "list":
-            value["items"] = {"type": "string"}
-        elif self.type == "number":
-            value.update(
-                {k: v for k, v in (("minimum", self.minimum), ("maximum", self.maximum)) if v is not None}
-            )
-        return value
-
-    def read(self, value: Any) -> Any:
-        """The value in its clean form.
-
-        Raises:
-            ValueError: it does not fit; the text is written for the teacher that gave it.
-        """
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            if self.optional:
-                return None
-            raise ValueError("is missing")
-        return _READERS[self.type](self, value)
-
-
-def _read_text(field: Field, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"must be a text, not {_shown(value)}")
-    if not value.strip():
-        raise ValueError("is empty")
-    return value.strip()
-
-
-def _read_number(field: Field, value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"must be a number, not {_shown(value)}")
-    if field.minimum is not None and value < field.minimum:
-        raise ValueError(f"must be at least {field.minimum:g}, not {value!r}")
-    if field.maximum is not None and value > field.maximum:
-        raise ValueError(f"must be at most {field.maximum:g}, not {value!r}")
-    return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
-
-
-def _read_boolean(field: Field, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"must be true or false, not {_shown(value)}")
-    return value
-
-
-def _read_choice(field: Field, value: Any) -> str:
-    for option in field.options:
-        if isinstance(value, str) and value.strip().casefold() == option.strip().casefold():
-            return option
-    raise ValueError(f"must be one of {list(field.options)}, not {_shown(value)}")
-
-
-def _read_list(field: Field, value: Any) -> list[str]:
-    if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
-        raise ValueError(f"must be a list of texts, not {_shown(value)}")
-    items = [_read_text(field, item) for item in value]
-    return items
-
-
-_READERS = {
-    "text": _read_text,
-    "number": _read_number,
-    "boolean": _read_boolean,
-    "choice": _read_choice,
-    "list": _read_list,
-}
 
 
 class Schema:
@@ -271,12 +132,12 @@ class Schema:
     def check(self) -> None:
         """Raises `SchemaError` when the schema cannot be used."""
         if self.problems:
-            raise SchemaError(f"The schema is not valid: {'; '.join(self.problems)}.", _EXAMPLE)
+            raise SchemaError(f"The schema is not valid: {'; '.join(self.problems)}.", EXAMPLE)
 
     @property
     def fingerprint(self) -> str:
         """16 hex digits over all fields in order."""
-        return _digest([field.fingerprint for field in self._fields])
+        return _short([field.fingerprint for field in self._fields])
 
     # -- what a teacher sees -----------------------------------------------------------------------------
     @property
@@ -288,9 +149,9 @@ class Schema:
             ascii_name = unicodedata.normalize("NFKD", field.name).encode("ascii", "ignore").decode()
             key = re.sub(r"[^a-z0-9]+", "_", ascii_name.lower()).strip("_")[:40].rstrip("_")
             if not key or key[0].isdigit():
-                key = f"field_{key}" if key else f"field_{_digest(field.name)[:8]}"
+                key = f"field_{key}" if key else f"field_{_short(field.name)[:8]}"
             while key in taken:
-                key = f"{key[:40]}_{_digest([key, field.name])[:6]}"
+                key = f"{key[:40]}_{_short([key, field.name])[:6]}"
             taken.add(key)
             keys[field.name] = key
         return keys
@@ -311,7 +172,7 @@ class Schema:
         lines = []
         for name, key in self._chosen_keys(names).items():
             field = self[name]
-            lines.append(f"- {key} ({name}; {_in_words(field)}): {field.instruction.strip()}")
+            lines.append(f"- {key} ({name}; {field.words}): {field.instruction.strip()}")
         return "\n".join(lines)
 
     def read(self, answer: Any, names: Iterable[str] | None = None) -> dict[str, Any]:
@@ -323,7 +184,7 @@ class Schema:
             ValueError: something is missing, extra or does not fit; the text names every such key.
         """
         if not isinstance(answer, Mapping):
-            raise ValueError(f"the answer must be an object with named values, not {_shown(answer)}")
+            raise ValueError(f"the answer must be an object with named values, not {shown(answer)}")
         keys = self._chosen_keys(names)
         by_name = {_fold(name): name for name in keys} | {key: name for name, key in keys.items()}
         given: dict[str, Any] = {}
@@ -374,7 +235,7 @@ class Schema:
         return f"Schema({', '.join(map(repr, self.names))})"
 
     def _repr_html_(self) -> str:
-        rows = [(field.name, _in_words(field), field.instruction) for field in self._fields]
+        rows = [(field.name, field.words, field.instruction) for field in self._fields]
         notes = [f"Not valid yet: {problem}." for problem in self.problems]
         return card(
             "Reasoning schema",
@@ -396,8 +257,9 @@ def _fields_of(source: Any) -> tuple[Field, ...]:
         source = [_field_of((name, value)) for name, value in source.items()]
     elif isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
         raise SchemaError(
-            f"A schema is made from a dict, a list of fields or a preset, not from {_shown(source)}.",
-            'rb.Schema({"Intent": "Determine what the user is asking for."})  or  rb.Schema.preset("customer_support")',
+            f"A schema is made from a dict, a list of fields or a preset, not from {shown(source)}.",
+            'rb.Schema({"Intent": "Determine what the user is asking for."}), or '
+            'rb.Schema.preset("customer_support")',
         )
     return tuple(_field_of(item) for item in source)
 
@@ -415,9 +277,9 @@ def _field_of(item: Any) -> Field:
             return Field(**item)
         except TypeError as error:
             raise SchemaError(
-                f"A field cannot be made from {_shown(dict(item))}: {error}.", _EXAMPLE
+                f"A field cannot be made from {shown(dict(item))}: {error}.", EXAMPLE
             ) from error
-    raise SchemaError(f"A field cannot be made from {_shown(item)}.", _EXAMPLE)
+    raise SchemaError(f"A field cannot be made from {shown(item)}.", EXAMPLE)
 
 
 def _plain(field: Field) -> dict[str, Any]:
@@ -430,26 +292,9 @@ def _plain(field: Field) -> dict[str, Any]:
     return kept
 
 
-def _in_words(field: Field) -> str:
-    words = {"list": "list of texts", "choice": "one of: " + ", ".join(field.options)}.get(
-        field.type, field.type
-    )
-    if field.type == "number" and (field.minimum is not None or field.maximum is not None):
-        low = "" if field.minimum is None else f" from {field.minimum:g}"
-        high = "" if field.maximum is None else f" to {field.maximum:g}"
-        words += low + high
-    return f"{words}, or null" if field.optional else words
-
-
 def _fold(name: object) -> str:
     return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _short(value: Any) -> str:
+    return digest(value)[:16]

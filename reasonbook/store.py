@@ -143,7 +143,8 @@ class Store:
         """Names of everything that has events, oldest first."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT subject FROM events WHERE substr(subject, 1, ?) = ? GROUP BY subject ORDER BY min(id)",
+                "SELECT subject FROM events WHERE substr(subject, 1, ?) = ? "
+                "GROUP BY subject ORDER BY min(id)",
                 (len(prefix), prefix),
             ).fetchall()
         return [subject for (subject,) in rows]

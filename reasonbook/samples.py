@@ -1,0 +1,243 @@
+"""Samples: the rows of a review as they stand now, and which of them a query picks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .checks import WEIGHTS, Finding, check
+from .conversation import Conversation
+from .decisions import Decision, Decisions
+from .errors import ReviewError, choices
+from .frame import Frame
+
+VERDICTS = ("accepted", "rejected", "undecided")
+STATUSES = ("ok", "pending", "error", "stale", "invalid", "none")
+SORTS = ("position", "suspicion", "rating", "length", "loss")
+_KEPT = 1000  # conversations held; more are read again from the frame
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which rows to show, and in which order; every part that is None lets all rows through.
+
+    Attributes:
+        status: a ``reasoning_status``, or ``none`` for rows without one.
+        verdict: ``accepted``, ``rejected`` or ``undecided``.
+        rating: the least rating.
+        flag: a flag of the checks, or ``any``.
+        text: found in request, reasoning or response, without regard to case.
+        split: ``train``, ``validation`` or ``test``.
+        sort: ``position``, ``suspicion``, ``rating``, ``length`` or ``loss``; all but position largest first.
+    """
+
+    status: str | None = None
+    verdict: str | None = None
+    rating: int | None = None
+    flag: str | None = None
+    text: str = ""
+    split: str | None = None
+    sort: str = "position"
+
+    def __post_init__(self) -> None:
+        for name, options in (("status", STATUSES), ("verdict", VERDICTS), ("sort", SORTS)):
+            value = getattr(self, name)
+            if value is not None and value not in options:
+                raise ReviewError(f"{value!r} is no {name}.", choices(value, options))
+        if self.flag not in (None, "any", *WEIGHTS):
+            raise ReviewError(f"{self.flag!r} is no flag.", choices(str(self.flag), ("any", *WEIGHTS)))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row as the reviewer sees it, decisions applied."""
+
+    position: int
+    conversation: Conversation
+    reasoning: Mapping[str, Any]
+    response: str | None
+    status: str | None
+    error: str | None
+    decision: Decision
+    finding: Finding = field(default_factory=Finding)
+
+    @property
+    def teacher_reasoning(self) -> Mapping[str, Any]:
+        """What the teacher wrote, before any edit."""
+        original = self.decision.teacher_reasoning
+        return self.reasoning if original is None else original
+
+    @property
+    def data_response(self) -> str | None:
+        """What the data had as the response, before any edit."""
+        original = self.decision.data_response
+        return self.response if original is None else original
+
+
+class Samples:
+    """The read side of a review: the frame's rows under the fold of all decisions."""
+
+    def __init__(
+        self, frame: Frame, decisions: Decisions, *, losses: Mapping[int, float] | None = None
+    ) -> None:
+        self.frame = frame
+        self.decisions = decisions
+        self.roots = [decisions.root(key) for key in frame.keys]
+        self.places = {root: i for i, root in enumerate(self.roots)}
+        self.statuses = frame.column("reasoning_status")
+        self.reasonings = frame.column("reasoning")
+        self.errors = frame.column("reasoning_error")
+        self._losses = dict(losses or {})
+        self._conversations: dict[int, Conversation] = {}
+        self._findings: list[Finding] | None = None
+        self._texts: list[str] | None = None
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        return len(self.roots)
+
+    def decision(self, position: int) -> Decision:
+        return self.decisions.of(self.roots[position])
+
+    def conversation(self, position: int) -> Conversation:
+        """The row's messages, with an edited response in place."""
+        with self._lock:
+            if position not in self._conversations:
+                if len(self._conversations) >= _KEPT:
+                    self._conversations.clear()
+                [found] = self.frame.layout.read(self.frame.df, [position])
+                response = self.decision(position).response
+                if response is not None and response != found.response:
+                    found = found.with_response(response)
+                self._conversations[position] = found
+            return self._conversations[position]
+
+    def sample(self, position: int) -> Sample:
+        conversation = self.conversation(position)
+        reasoning = self.reasonings[position]
+        return Sample(
+            position=position,
+            conversation=conversation,
+            reasoning=dict(reasoning) if isinstance(reasoning, Mapping) else {},
+            response=conversation.response,
+            status=self.statuses[position],
+            error=self.errors[position],
+            decision=self.decision(position),
+            finding=self._findings[position] if self._findings is not None else Finding(),
+        )
+
+    def fold(self, positions: Iterable[int], changed: set[str]) -> None:
+        """Brings what a decision changed into these rows."""
+        with self._lock:
+            for position in positions:
+                decision = self.decision(position)
+                if "reasoning" in changed:
+                    new = decision.teacher_reasoning if decision.reasoning is None else decision.reasoning
+                    self.reasonings[position] = dict(new) if new else None
+                if decision.stale:
+                    self.statuses[position] = "stale"
+                elif changed & {"stale", "reasoning"} and self.reasonings[position]:
+                    self.statuses[position], self.errors[position] = "ok", None
+                if "response" in changed:
+                    text = decision.data_response if decision.response is None else decision.response
+                    if text is not None:
+                        self._conversations[position] = self.conversation(position).with_response(text)
+            if changed & {"reasoning", "response"}:
+                self._findings = self._texts = None
+
+    def reload(self) -> None:
+        """Reads status and reasoning again, after an augmentation has written more rows."""
+        with self._lock:
+            self.statuses = self.frame.column("reasoning_status")
+            self.reasonings = self.frame.column("reasoning")
+            self.errors = self.frame.column("reasoning_error")
+            self._findings = self._texts = None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the checks say of every row; computed when first asked for."""
+        with self._lock:
+            if self._findings is None:
+                read = self.frame.layout.read(self.frame.df)
+                self._findings = check(
+                    (reasoning if isinstance(reasoning, Mapping) else None, self._response(i, conversation))
+                    for i, (reasoning, conversation) in enumerate(zip(self.reasonings, read, strict=True))
+                )
+            return self._findings
+
+    def counts(self) -> dict[str, int]:
+        """Rows per verdict, stale ones, and all."""
+        verdicts = self._verdicts()
+        found = {verdict: int((verdicts == verdict).sum()) for verdict in VERDICTS}
+        return {**found, "stale": self.statuses.count("stale"), "rows": len(self)}
+
+    def where(self, query: Query) -> np.ndarray:
+        """Positions (int64) of a query's rows, in its order."""
+        keep = np.ones(len(self), dtype=bool)
+        if query.status is not None:
+            wanted = None if query.status == "none" else query.status
+            keep &= self._mask(status == wanted for status in self.statuses)
+        if query.verdict is not None:
+            keep &= self._verdicts() == query.verdict
+        if query.rating is not None:
+            keep &= self._ratings() >= query.rating
+        if query.flag is not None:
+            keep &= self._mask(
+                bool(f.flags) if query.flag == "any" else query.flag in f.flags for f in self.findings
+            )
+        if query.split is not None:
+            keep &= self._mask(split == query.split for split in self.frame.column("split"))
+        if query.text:
+            needle = query.text.casefold()
+            keep &= self._mask(needle in text for text in self._searchable())
+        found = np.flatnonzero(keep)
+        if query.sort == "position":
+            return found
+        return found[np.argsort(-self._sort_values(query.sort)[found], kind="stable")]
+
+    def _mask(self, hits: Iterable[bool]) -> np.ndarray:
+        return np.fromiter(hits, bool, len(self))
+
+    def _response(self, position: int, conversation: Conversation) -> str | None:
+        edited = self.decision(position).response
+        return conversation.response if edited is None else edited
+
+    def _verdicts(self) -> np.ndarray:
+        found = np.full(len(self), "undecided", dtype="U9")
+        for root, place in self._decided():
+            found[place] = self.decisions.of(root).verdict or "undecided"
+        return found
+
+    def _ratings(self) -> np.ndarray:
+        found = np.zeros(len(self))
+        for root, place in self._decided():
+            found[place] = self.decisions.of(root).rating or 0
+        return found
+
+    def _decided(self) -> list[tuple[str, int]]:
+        return [(root, self.places[root]) for root in self.decisions.roots if root in self.places]
+
+    def _searchable(self) -> list[str]:
+        with self._lock:
+            if self._texts is None:
+                self._texts = []
+                read = self.frame.layout.read(self.frame.df)
+                for i, (conversation, reasoning) in enumerate(zip(read, self.reasonings, strict=True)):
+                    parts = [str(message.get("content")) for message in conversation.prompt]
+                    parts.append(self._response(i, conversation) or "")
+                    parts += map(str, reasoning.values()) if isinstance(reasoning, Mapping) else []
+                    self._texts.append("\n".join(parts).casefold())
+            return self._texts
+
+    def _sort_values(self, sort: str) -> np.ndarray:
+        if sort == "rating":
+            return self._ratings()
+        if sort == "suspicion":
+            return np.array([finding.suspicion for finding in self.findings])
+        if sort == "loss":
+            return np.array([self._losses.get(i, -np.inf) for i in range(len(self))])
+        return np.array([len(text) for text in self._searchable()])
