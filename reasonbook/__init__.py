@@ -1,3 +1,57 @@
 """See, fix and prove what a model will learn from reasoning, next to your DataFrame."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import accessor as _accessor  # registers df.reason
+from .errors import ReasonbookError
+from .schema import Field, Schema
+
+if TYPE_CHECKING:
+    from . import examples, widgets
+    from .augment import augment_dataset
+    from .doctor import doctor
+    from .exports import export
+    from .ipython import load_ipython_extension, unload_ipython_extension
+    from .train import Run, ablate, compare, train
+
 __version__ = "0.1.0"
+__all__ = [
+    "Field",
+    "ReasonbookError",
+    "Run",
+    "Schema",
+    "ablate",
+    "augment_dataset",
+    "compare",
+    "doctor",
+    "examples",
+    "export",
+    "train",
+    "widgets",
+]
+_HOMES = {
+    "Run": "train",
+    "ablate": "train",
+    "augment_dataset": "augment",
+    "compare": "train",
+    "doctor": "doctor",
+    "export": "exports",
+    "load_ipython_extension": "ipython",
+    "train": "train",
+    "unload_ipython_extension": "ipython",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("examples", "widgets"):
+        return importlib.import_module(f".{name}", __name__)
+    if name in _HOMES:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -74,9 +74,8 @@ class Field:
     @property
     def words(self) -> str:
         """The type as a person or a teacher reads it."""
-        words = {"list": "list of texts", "choice": f"one of: {', '.join(self.options)}"}.get(
-            self.type, self.type
-        )
+        named = {"list": "list of texts", "choice": f"one of: {', '.join(self.options)}"}
+        words = named.get(self.type, self.type)
         if self.type == "number":
             words += "" if self.minimum is None else f" from {self.minimum:g}"
             words += "" if self.maximum is None else f" to {self.maximum:g}"

@@ -1,0 +1,235 @@
+"""``df.reason``: the verbs on a DataFrame; each one hands on to the room that does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from .errors import LayoutError
+from .frame import Frame
+from .layout import Layout, detect
+from .schema import Schema
+from .splits import assign
+from .store import default_store
+
+if TYPE_CHECKING:
+    from .augment import Augmentation, Estimate
+    from .chat import ChatDataset
+    from .review import Review
+    from .teachers import Teacher
+    from .train import Run
+
+TeacherLike = "str | Teacher | Callable[..., Mapping[str, Any]]"
+_VERBS = ("layout", "estimate", "augment", "review", "split", "to_chat", "train")
+
+
+@pd.api.extensions.register_dataframe_accessor("reason")
+class ReasonAccessor:
+    """Reasoning for the rows of this frame, written in place.
+
+    Example:
+        >>> import reasonbook as rb
+        >>> df = rb.examples.refunds(20)
+        >>> job = df.reason.augment(rb.examples.refund_schema(), teacher=rb.examples.refund_rules).wait()
+        >>> df["reasoning_status"].unique().tolist()
+        ['ok']
+    """
+
+    def __init__(self, df: pd.DataFrame) -> None:
+        self._df = df
+        self._layout: Layout | None = None
+
+    def __dir__(self) -> list[str]:
+        return list(_VERBS)
+
+    def layout(self, **columns: Any) -> Layout:
+        """Where requests and responses stand: the guess, or the columns that you name.
+
+        Args:
+            **columns: prompt, response, messages, system, context or reasoning, each a column name. What
+                is named is kept for this frame; a copy of the frame starts from the guess again.
+
+        Raises:
+            LayoutError: the guess is unclear, or a named column is not there.
+        """
+        if columns:
+            try:
+                named = Layout(**columns)
+            except TypeError:
+                raise LayoutError(
+                    f"A layout has no part {', '.join(sorted(set(columns) - set(Layout().parts)))}.",
+                    f"parts: {', '.join(Layout().parts)}",
+                ) from None
+            self._layout = named.check(self._df)
+        if self._layout is not None and not self._layout.guessed:
+            return self._layout.check(self._df)
+        self._layout = detect(self._df)
+        return self._layout
+
+    def estimate(self, schema: Any, *, teacher: Any, method: str = "extract", **config: Any) -> Estimate:
+        """Tokens, money and minutes that `augment` would take; nothing is sent."""
+        from .augment import AugmentConfig, estimate
+
+        options = AugmentConfig(method=method, **config)
+        return estimate(self._frame(), _schema(schema), teacher, options, store=default_store())
+
+    def augment(
+        self,
+        schema: Any,
+        *,
+        teacher: Any,
+        method: str = "extract",
+        budget: float | None = None,
+        limit: int | None = None,
+        **config: Any,
+    ) -> Augmentation:
+        """Has a teacher fill the schema for every row, in this very frame; returns at once.
+
+        Args:
+            schema: a `Schema`, or anything that makes one.
+            teacher: ``"openai:MODEL"``, ``"openai:MODEL@https://host/v1"``, ``"anthropic:MODEL"``, a Python
+                function from the request text to a dict, or a teacher object.
+            method: ``extract`` (the teacher sees the request), ``rationalize`` (the response too),
+                ``native`` (its own thinking is kept) or ``chain_of_thought`` (your ``instructions``).
+            budget: the most that this call may cost, in US dollars.
+            limit: only so many rows, as a preview.
+            **config: any other part of `reasonbook.augment.AugmentConfig`.
+        """
+        from .augment import AugmentConfig, Augmentation
+
+        options = AugmentConfig(method=method, budget=budget, limit=limit, **config)
+        job = Augmentation(self._frame(), _schema(schema), teacher, options, store=default_store())
+        return job.start()
+
+    def review(self) -> Review:
+        """Opens the review of this frame; earlier decisions on its rows come back."""
+        from .review import Review
+        from .train.losses import row_losses
+
+        frame, store = self._frame(), default_store()
+        return Review(frame, store, losses=row_losses(store, frame.keys))
+
+    def split(
+        self,
+        *,
+        test: float = 0.1,
+        validation: float = 0.1,
+        seed: int = 0,
+        stratify: Any = None,
+        group: Any = None,
+    ) -> pd.Series:
+        """Writes ``train``, ``validation`` or ``test`` into the column ``split``, and returns how many of each.
+
+        Rows that have a split keep it. Rows with the same request always share one.
+
+        Args:
+            test: the part that tests, from 0 to 1.
+            validation: the part that validates.
+            seed: another seed gives another draw.
+            stratify: a column whose classes are split alike.
+            group: a column whose equal values stay together, instead of equal requests.
+        """
+        frame = self._frame()
+        groups = (
+            [str(value) for value in self._column(group)]
+            if group is not None
+            else [conversation.prompt_key for conversation in frame.layout.read(self._df)]
+        )
+        names = assign(
+            groups,
+            fractions={"test": test, "validation": validation},
+            seed=seed,
+            strata=None if stratify is None else self._column(stratify),
+            given=frame.column("split"),
+        )
+        frame.write("split", dict(enumerate(names)))
+        return self._df["split"].value_counts()
+
+    def to_chat(
+        self, student: Any, *, strategy: str = "final_and_reasoning", max_length: int | None = None, **config: Any
+    ) -> ChatDataset:
+        """The token ids and labels that a student would train on, checked.
+
+        Rows whose reasoning is ok and that are not rejected take part. Where the frame has no splits yet,
+        they are made (a tenth for test, a tenth for validation), and the report says so.
+
+        Args:
+            student: a model's name or folder, or its tokenizer.
+            strategy: ``final_and_reasoning``, ``final_only`` or ``two_message_cot``.
+            max_length: most tokens of a row; longer ones are left out and counted, never cut.
+            **config: any other part of `reasonbook.chat.ChatConfig`.
+        """
+        from .chat import ChatConfig, build
+
+        frame = self._frame()
+        notes = []
+        if any(name is None for name in frame.column("split")):
+            notes.append("Splits were made: 10 % test, 10 % validation, seed 0 (column `split`).")
+            self.split()
+        options = ChatConfig(max_length=max_length, **config)
+        return build(_training_rows(frame), student, strategy=strategy, config=options, notes=notes)
+
+    def train(
+        self, student: Any, *, strategy: str = "final_and_reasoning", max_length: int | None = None, **config: Any
+    ) -> Run:
+        """Fine-tunes a student on this frame in the background; returns the live run at once.
+
+        Args:
+            student: a model's name or folder.
+            strategy: as in `to_chat`.
+            max_length: as in `to_chat`.
+            **config: epochs, learning_rate and any other part of `reasonbook.train.TrainConfig`.
+        """
+        from .train import train
+
+        chat = self.to_chat(student, strategy=strategy, max_length=max_length)
+        return train(chat, **config)
+
+    def _frame(self) -> Frame:
+        return Frame(self._df, self.layout())
+
+    def _column(self, name: Any) -> list[Any]:
+        if name not in self._df.columns:
+            raise LayoutError(
+                f"The frame has no column {name!r}.", f"columns: {', '.join(map(repr, self._df.columns))}"
+            )
+        return self._df[name].tolist()
+
+    def __repr__(self) -> str:
+        return f"df.reason on {len(self._df)} rows: {', '.join(_VERBS)}"
+
+    def _repr_html_(self) -> str:
+        return self.layout()._repr_html_()
+
+
+def _schema(source: Any) -> Schema:
+    if isinstance(source, (str, Path)):
+        return Schema.load(source) if Path(source).suffix == ".json" else Schema.preset(str(source))
+    return source if isinstance(source, Schema) else Schema(source)
+
+
+def _training_rows(frame: Frame) -> list[Any]:
+    """The rows that may take part: reasoning ok where there is a status, and not rejected."""
+    from .chat import ChatRow
+
+    statuses, verdicts = frame.column("reasoning_status"), frame.column("verdict")
+    reasonings, splits = frame.column("reasoning"), frame.column("split")
+    augmented = "reasoning_status" in frame.df.columns
+    rows = []
+    for i, conversation in enumerate(frame.layout.read(frame.df)):
+        if verdicts[i] == "rejected" or (augmented and statuses[i] != "ok"):
+            continue
+        reasoning = reasonings[i] if augmented else conversation.reasoning
+        rows.append(
+            ChatRow(
+                position=i,
+                key=frame.keys[i],
+                split=splits[i],
+                conversation=conversation,
+                reasoning=reasoning,
+            )
+        )
+    return rows
