@@ -1,6 +1,4 @@
-// Keys that belong to a widget must not reach the notebook: there `m` turns the cell into Markdown and `dd` deletes it.
-
-export type KeyMap = Record<string, (event: KeyboardEvent) => void>;
+// How key presses are named. The shell in widget.ts keeps them from the notebook, where `dd` deletes a cell.
 
 /** Names a key press as the maps spell it: `j`, `Shift+Tab`, `Ctrl+z` (Cmd counts as Ctrl), `Enter`. */
 export function keyName(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">): string {
@@ -14,27 +12,4 @@ export function keyName(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey"
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
-}
-
-/**
- * Makes `root` focusable and keeps its keys to itself while it has the focus.
- * The attribute is what Notebook 7 heeds; stopping the event alone is enough in JupyterLab only.
- */
-export function claimKeys(root: HTMLElement, keys: KeyMap, signal: AbortSignal): void {
-  root.tabIndex = 0;
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
-  root.addEventListener(
-    "keydown",
-    (event) => {
-      event.stopPropagation();
-      if (event.isComposing) return;
-      const name = keyName(event);
-      if (isTyping(event.target) && name !== "Escape" && !name.startsWith("Ctrl+")) return;
-      const act = keys[name];
-      if (act === undefined) return;
-      event.preventDefault();
-      act(event);
-    },
-    { signal },
-  );
 }

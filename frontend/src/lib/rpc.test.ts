@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+import { CallError, Link, type LinkState, Superseded } from "./rpc.ts";
+
+type Sent = { call: string; op: string; args: Record<string, unknown> };
+
+/** A comm that records what is sent and answers when the test says so. */
+class Comm {
+  sent: Sent[] = [];
+  private heard: Record<string, ((...args: any[]) => void)[]> = {};
+  constructor(private readonly subject = "review:1") {}
+  get(name: string) {
+    return name === "subject" ? this.subject : undefined;
+  }
+  set() {}
+  save_changes() {}
+  send(content: unknown) {
+    this.sent.push(content as Sent);
+  }
+  on(name: string, callback: (...args: any[]) => void) {
+    (this.heard[name] ??= []).push(callback);
+  }
+  off(name: string | null, callback?: ((...args: any[]) => void) | null) {
+    if (name !== null) this.heard[name] = (this.heard[name] ?? []).filter((kept) => kept !== callback);
+  }
+  say(content: object, buffers: DataView[] = []) {
+    for (const callback of this.heard["msg:custom"] ?? []) callback(content, buffers);
+  }
+  drop() {
+    for (const callback of this.heard["comm:close"] ?? []) callback();
+  }
+}
+
+class Store {
+  kept = new Map<string, string>();
+  getItem = (name: string) => this.kept.get(name) ?? null;
+  setItem = (name: string, value: string) => void this.kept.set(name, value);
+  removeItem = (name: string) => void this.kept.delete(name);
+}
+
+function open(store = new Store()) {
+  mock.timers.enable({ apis: ["setInterval", "Date"], now: 1_000_000 });
+  const comm = new Comm();
+  const ending = new AbortController();
+  const link = new Link(comm, ending.signal, store);
+  const states: LinkState[] = [];
+  link.onState((state) => states.push(state));
+  const end = () => {
+    ending.abort();
+    mock.timers.reset();
+  };
+  return { comm, link, states, store, end };
+}
+
+test("an answer reaches its own call, whatever the order", async () => {
+  const { comm, link, end } = open();
+  const first = link.call("row", { at: 1 });
+  const second = link.call("row", { at: 2 });
+  assert.deepEqual(comm.sent.map((call) => call.args), [{ at: 1 }, { at: 2 }]);
+  comm.say({ call: comm.sent[1]?.call, ok: true, result: "two" });
+  comm.say({ call: comm.sent[0]?.call, ok: true, result: "one" });
+  assert.equal(await first, "one");
+  assert.equal(await second, "two");
+  end();
+});
+
+test("a refusal carries the problem and the fix", async () => {
+  const { comm, link, end } = open();
+  const refused = link.call("accept", {}, { once: true });
+  comm.say({ call: comm.sent[0]?.call, ok: false, error: { problem: "No such row.", fix: "review.row(0)" } });
+  await assert.rejects(refused, (error: unknown) => {
+    assert.ok(error instanceof CallError);
+    assert.deepEqual(error.failure, { problem: "No such row.", fix: "review.row(0)" });
+    return true;
+  });
+  end();
+});
+
+test("silence shows as busy with the changes counted; an answer ends it", async () => {
+  const { comm, link, states, end } = open();
+  const read = link.call("page");
+  const change = link.call("accept", {}, { once: true });
+  mock.timers.tick(600);
+  assert.equal(link.state.phase, "ready");
+  mock.timers.tick(400);
+  assert.deepEqual(link.state, { phase: "busy", queued: 1 });
+  comm.say({ call: comm.sent[0]?.call, ok: true, result: 0 });
+  comm.say({ call: comm.sent[1]?.call, ok: true, result: 0 });
+  await Promise.all([read, change]);
+  assert.deepEqual(states.at(-1), { phase: "ready", queued: 0 });
+  end();
+});
+
+test("only the oldest call is sent again while the kernel is silent, under the same id", () => {
+  const { comm, link, end } = open();
+  void link.call("accept", { at: 1 }, { once: true });
+  void link.call("accept", { at: 2 }, { once: true });
+  mock.timers.tick(8_600);
+  assert.equal(comm.sent.length, 3);
+  assert.deepEqual(comm.sent[2], comm.sent[0]);
+  comm.say({ call: comm.sent[0]?.call, ok: true, result: 0 });
+  assert.deepEqual(comm.sent[3], comm.sent[1]);
+  end();
+});
+
+test("a call that was heard is not sent again and does not count as busy", () => {
+  const { comm, link, end } = open();
+  void link.call("repair", {}, { once: true });
+  comm.say({ call: comm.sent[0]?.call, heard: true });
+  mock.timers.tick(30_000);
+  assert.equal(comm.sent.length, 1);
+  assert.deepEqual(link.state, { phase: "ready", queued: 0 });
+  end();
+});
+
+test("in a lane one read runs and only the newest waits", async () => {
+  const { comm, link, end } = open();
+  const first = link.call("page", { start: 0 }, { lane: "list" });
+  const second = link.call("page", { start: 50 }, { lane: "list" });
+  const third = link.call("page", { start: 100 }, { lane: "list" });
+  await assert.rejects(second, Superseded);
+  assert.equal(comm.sent.length, 1);
+  comm.say({ call: comm.sent[0]?.call, ok: true, result: "a" });
+  assert.equal(await first, "a");
+  assert.deepEqual(comm.sent[1]?.args, { start: 100 });
+  comm.say({ call: comm.sent[1]?.call, ok: true, result: "c" });
+  assert.equal(await third, "c");
+  end();
+});
+
+test("durable changes outlive the page: the next one sends them under the same id", () => {
+  const store = new Store();
+  const before = open(store);
+  void before.link.call("accept", { key: "k" }, { once: true, durable: true });
+  void before.link.call("undo", {}, { once: true });
+  before.comm.drop();
+  assert.equal(before.link.state.phase, "lost");
+  before.end();
+  const after = open(store);
+  assert.deepEqual(after.comm.sent, [before.comm.sent[0]]);
+  after.comm.say({ call: after.comm.sent[0]?.call, ok: true, result: 0 });
+  assert.equal(store.kept.size, 0);
+  after.end();
+});
+
+test("two views of one subject leave each other's unsent changes alone", () => {
+  const store = new Store();
+  const left = open(store);
+  void left.link.call("accept", { key: "a" }, { once: true, durable: true });
+  const comm = new Comm();
+  const ending = new AbortController();
+  const right = new Link(comm, ending.signal, store);
+  assert.equal(comm.sent.length, 0);
+  void right.call("accept", { key: "b" }, { once: true, durable: true });
+  assert.equal(JSON.parse([...store.kept.values()][0] ?? "[]").length, 2);
+  left.comm.say({ call: left.comm.sent[0]?.call, ok: true, result: 0 });
+  assert.deepEqual(JSON.parse([...store.kept.values()][0] ?? "[]").map((call: Sent) => call.args), [{ key: "b" }]);
+  ending.abort();
+  left.end();
+});
+
+test("pushes reach listeners with their buffers, from base64 where a host drops binary parts", () => {
+  const { comm, link, end } = open();
+  const seen: [unknown, number][] = [];
+  link.onPush((push, buffers) => seen.push([push, buffers[0]?.getUint8(0) ?? -1]));
+  comm.say({ push: { a: 1 } }, [new DataView(Uint8Array.of(7).buffer)]);
+  comm.say({ push: { a: 2 }, base64: [btoa("\u0009")] });
+  assert.deepEqual(seen, [[{ a: 1 }, 7], [{ a: 2 }, 9]]);
+  end();
+});

@@ -1,0 +1,277 @@
+// Calls to Python over a widget's custom messages. A call without an answer is never lost: it stays pending, the
+// page says that the kernel is busy, and it is sent again under the same id, which Python carries out once.
+
+export interface Model {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[] | ArrayBufferView[]): void;
+  on(name: string, callback: (...args: any[]) => void): void;
+  off(name: string | null, callback?: ((...args: any[]) => void) | null): void;
+}
+
+export interface Failure {
+  problem: string;
+  fix: string;
+}
+
+/** What Python said went wrong: `problem`, and in `fix` what to type. */
+export class CallError extends Error {
+  constructor(readonly failure: Failure) {
+    super(failure.problem);
+  }
+}
+
+/** A newer call of the same lane took this one's place before it was sent. */
+export class Superseded extends Error {}
+
+export type Phase = "ready" | "busy" | "lost";
+export interface LinkState {
+  phase: Phase;
+  /** Changes that Python has not confirmed yet. */
+  queued: number;
+}
+
+export interface CallOptions {
+  /** The call changes something; Python must carry it out once. */
+  once?: boolean;
+  /** Kept over a page reload and a kernel restart; only for changes that may be repeated without harm. */
+  durable?: boolean;
+  /** Reads of one lane run one at a time, and only the newest waits. */
+  lane?: string;
+}
+
+export interface Answer<T> {
+  result: T;
+  buffers: DataView[];
+}
+
+interface Pending {
+  id: string;
+  op: string;
+  args: object;
+  options: CallOptions;
+  asked: number;
+  sent: number;
+  heard: boolean;
+  resolve(answer: Answer<any>): void;
+  reject(error: Error): void;
+}
+
+interface Kept {
+  id: string;
+  op: string;
+  args: object;
+}
+
+const SLOW = 700; // ms without a word after which the kernel counts as busy
+const AGAIN = 8000; // ms after which the oldest call is sent again, as a probe
+const TICK = 200;
+
+const shared = globalThis as { __reasonbookClients?: Set<string> };
+const liveClients = (shared.__reasonbookClients ??= new Set());
+
+function freshName(): string {
+  return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Buffers of a message; where the host drops binary parts (Colab) they stand in the JSON as base64. */
+export function messageBuffers(content: { base64?: string[] }, buffers: DataView[] | undefined): DataView[] {
+  if (!Array.isArray(content.base64)) return buffers ?? [];
+  return content.base64.map((text) => {
+    const raw = atob(text);
+    const bytes = new Uint8Array(raw.length);
+    for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+    return new DataView(bytes.buffer);
+  });
+}
+
+export class Link {
+  private readonly client = freshName();
+  private readonly pending = new Map<string, Pending>();
+  private readonly waiting = new Map<string, Pending>(); // lane → the newest call that is not sent yet
+  private readonly stateListeners = new Set<(state: LinkState) => void>();
+  private readonly pushListeners = new Set<(push: any, buffers: DataView[]) => void>();
+  private readonly storageKey: string;
+  private number = 0;
+  private lost = false;
+  private last: LinkState = { phase: "ready", queued: 0 };
+
+  constructor(
+    private readonly model: Model,
+    signal: AbortSignal,
+    private readonly storage: Pick<Storage, "getItem" | "setItem" | "removeItem"> | null = sessionStore(),
+  ) {
+    const subject = String(model.get("subject") ?? "");
+    this.storageKey = subject ? `reasonbook:unsent:${subject}` : "";
+    const message = (content: any, buffers?: DataView[]) => this.receive(content, buffers);
+    const liveness = () => this.setLost(!this.lost);
+    const closed = () => this.setLost(true);
+    model.on("msg:custom", message);
+    model.on("comm_live_update", liveness);
+    model.on("comm:close", closed);
+    liveClients.add(this.client);
+    const clock = setInterval(() => this.tick(), TICK);
+    signal.addEventListener("abort", () => {
+      clearInterval(clock);
+      liveClients.delete(this.client);
+      model.off("msg:custom", message);
+      model.off("comm_live_update", liveness);
+      model.off("comm:close", closed);
+    });
+    this.adopt();
+  }
+
+  get state(): LinkState {
+    return this.last;
+  }
+
+  /** Calls a verb of the Python view; rejects with `CallError` when it refuses. */
+  async call<T>(op: string, args: object = {}, options: CallOptions = {}): Promise<T> {
+    return (await this.callWithBuffers<T>(op, args, options)).result;
+  }
+
+  callWithBuffers<T>(op: string, args: object = {}, options: CallOptions = {}): Promise<Answer<T>> {
+    return new Promise((resolve, reject) => {
+      const now = Date.now();
+      const id = `${this.client}.${this.number++}`;
+      const call: Pending = { id, op, args, options, asked: now, sent: 0, heard: false, resolve, reject };
+      if (options.lane !== undefined && this.laneTaken(options.lane)) {
+        this.waiting.get(options.lane)?.reject(new Superseded());
+        this.waiting.set(options.lane, call);
+      } else {
+        this.dispatch(call);
+      }
+    });
+  }
+
+  /** Hears what Python sends by itself. */
+  onPush(listener: (push: any, buffers: DataView[]) => void): void {
+    this.pushListeners.add(listener);
+  }
+
+  /** Hears when the kernel becomes busy, ready or lost, and how many changes wait; called at once too. */
+  onState(listener: (state: LinkState) => void): void {
+    this.stateListeners.add(listener);
+    listener(this.last);
+  }
+
+  private laneTaken(lane: string): boolean {
+    for (const call of this.pending.values()) if (call.options.lane === lane) return true;
+    return false;
+  }
+
+  private dispatch(call: Pending): void {
+    this.pending.set(call.id, call);
+    if (call.options.durable) this.keep();
+    this.send(call);
+    this.report();
+  }
+
+  private send(call: Pending): void {
+    call.sent = Date.now();
+    if (this.lost) return;
+    try {
+      this.model.send({ call: call.id, op: call.op, args: call.args });
+    } catch {
+      this.setLost(true);
+    }
+  }
+
+  private receive(content: any, rawBuffers?: DataView[]): void {
+    if (content === null || typeof content !== "object") return;
+    const buffers = messageBuffers(content, rawBuffers);
+    if ("push" in content) {
+      for (const listener of this.pushListeners) listener(content.push, buffers);
+      return;
+    }
+    const call = this.pending.get(content.call);
+    if (call === undefined) return;
+    if (content.heard) {
+      call.heard = true;
+      this.report();
+      return;
+    }
+    this.pending.delete(call.id);
+    if (call.options.durable) this.keep(call.id);
+    if (call.options.lane !== undefined) {
+      const next = this.waiting.get(call.options.lane);
+      this.waiting.delete(call.options.lane);
+      if (next !== undefined) this.dispatch(next);
+    }
+    this.report();
+    if (content.ok) call.resolve({ result: content.result, buffers });
+    else call.reject(new CallError(content.error ?? { problem: "Python gave no reason.", fix: "" }));
+    // An answer shows that the kernel works again: whatever it has not seen is sent now.
+    for (const other of this.pending.values())
+      if (!other.heard && Date.now() - other.sent > AGAIN) this.send(other);
+  }
+
+  private tick(): void {
+    const oldest = this.oldest();
+    if (oldest !== undefined && Date.now() - oldest.sent > AGAIN) this.send(oldest);
+    this.report();
+  }
+
+  private oldest(): Pending | undefined {
+    for (const call of this.pending.values()) if (!call.heard) return call;
+    return undefined;
+  }
+
+  private report(): void {
+    const oldest = this.oldest();
+    const slow = oldest !== undefined && Date.now() - oldest.asked > SLOW;
+    const queued = [...this.pending.values()].filter((call) => call.options.once && !call.heard).length;
+    const phase: Phase = this.lost ? "lost" : slow ? "busy" : "ready";
+    if (phase === this.last.phase && queued === this.last.queued) return;
+    this.last = { phase, queued };
+    for (const listener of this.stateListeners) listener(this.last);
+  }
+
+  private setLost(lost: boolean): void {
+    if (this.lost === lost) return;
+    this.lost = lost;
+    if (!lost) for (const call of this.pending.values()) if (!call.heard) this.send(call);
+    this.report();
+  }
+
+  private keep(settled = ""): void {
+    if (this.storage === null || this.storageKey === "") return;
+    const others = this.kept().filter((call) => call.id !== settled && !this.pending.has(call.id));
+    const mine = [...this.pending.values()].filter((call) => call.options.durable);
+    const all: Kept[] = [...others, ...mine.map(({ id, op, args }) => ({ id, op, args }))];
+    try {
+      if (all.length === 0) this.storage.removeItem(this.storageKey);
+      else this.storage.setItem(this.storageKey, JSON.stringify(all));
+    } catch {
+      // storage is full or forbidden: the calls are still pending in memory
+    }
+  }
+
+  private kept(): Kept[] {
+    try {
+      return JSON.parse(this.storage?.getItem(this.storageKey) ?? "[]") as Kept[];
+    } catch {
+      return [];
+    }
+  }
+
+  /** Sends again what an earlier page, or one whose kernel is gone, could not get confirmed. */
+  private adopt(): void {
+    if (this.storageKey === "") return;
+    const orphans = this.kept().filter((call) => !liveClients.has(call.id.split(".")[0] ?? ""));
+    for (const { id, op, args } of orphans) {
+      const options = { once: true, durable: true };
+      const ignore = () => {};
+      this.dispatch({ id, op, args, options, asked: Date.now(), sent: 0, heard: false, resolve: ignore, reject: ignore });
+    }
+  }
+}
+
+function sessionStore(): Storage | null {
+  try {
+    return globalThis.sessionStorage ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,233 @@
+"""View: what every widget shares — its assets, calls from the page, paced messages to it, a static twin."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+from ..errors import ReasonbookError
+from ..events import Event, Stream
+from .pace import pacer
+from .wire import Packed, encode, plain
+
+STATIC = Path(__file__).parent / "static"
+_WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+_REMEMBERED = 512  # replies kept for a page that asks again because it did not hear the first
+
+
+@dataclass(frozen=True)
+class _Verb:
+    function: str
+    once: bool
+    background: bool
+
+
+def verb(
+    *, once: bool = False, background: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Lets the page call a method by its name.
+
+    Args:
+        once: the call changes something. A page that hears no answer sends it again under the same id;
+            it is carried out once and the first answer is given again.
+        background: the call takes long (it asks a teacher): it runs on a thread of its own, and the page is
+            told at once that it was heard.
+    """
+
+    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
+        function._reasonbook_verb = _Verb(function.__name__, once, background)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+class View(anywidget.AnyWidget):
+    """A live view of one core object.
+
+    A subclass names its bundle in ``_name``, gives the whole picture in ``snapshot``, what changed in
+    ``collect``, and marks with `verb` what the page may call. Data never stands in traits, which the
+    notebook would save: the page asks for it, and messages carry what changed.
+
+    Handlers run on whichever thread the kernel uses for messages, one at a time per view. They call the
+    core's verbs, which bring their own safety; a write to the user's frame goes through the core's mailbox.
+
+    Args:
+        core: the object to show.
+        stream: the events to follow; ``core.stream`` where there is one.
+        subject: a short name that lasts longer than the kernel, under which the page keeps unsent edits.
+    """
+
+    _name: ClassVar[str] = ""
+    _verbs: ClassVar[dict[str, _Verb]] = {}
+
+    _esm = traitlets.Unicode("").tag(sync=True)
+    _css = traitlets.Unicode("").tag(sync=True)
+    subject = traitlets.Unicode("").tag(sync=True)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        found = (getattr(member, "_reasonbook_verb", None) for member in vars(cls).values())
+        cls._verbs = {**cls._verbs, **{v.function: v for v in found if v is not None}}
+
+    def __init__(self, core: Any, *, stream: Stream | None = None, subject: str = "") -> None:
+        script, style = assets(self._name)
+        self.core = core
+        self._gate = threading.RLock()
+        self._touched: set[str] = set()
+        self._replies: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._under_way: set[str] = set()
+        self._unsubscribe: Callable[[], None] | None = None
+        super().__init__(_esm=script, _css=style, subject=subject)
+        self.on_msg(self._received)
+        stream = stream if stream is not None else getattr(core, "stream", None)
+        if stream is not None:
+            self._unsubscribe = stream.subscribe(self._heard, replay=False)
+
+    # -- what a subclass writes --------------------------------------------------------------------------
+    def snapshot(self) -> Any:
+        """Everything that the page needs for its first paint; small, whatever the size of the data."""
+        return {}
+
+    def fold(self, event: Event) -> None:
+        """Takes an event in, on the thread that emitted it: quick, mostly `touch`."""
+        self.touch(event.kind)
+
+    def collect(self, topics: set[str]) -> Any:
+        """What to tell the page about touched topics, at most 20 times a second; None for nothing."""
+        return {"topics": sorted(topics)}
+
+    def touch(self, *topics: str) -> None:
+        """Notes that something changed; `collect` is called soon, from a thread of the pacer."""
+        with self._gate:
+            fresh = not self._touched
+            self._touched.update(topics)
+        if fresh:
+            pacer().ask(self._flush)
+
+    # -- calls from the page -----------------------------------------------------------------------------
+    def _received(self, _widget: Any, content: Any, buffers: Any) -> None:
+        if not isinstance(content, dict) or not isinstance(content.get("call"), str):
+            return
+        call, op, args = content["call"], content.get("op"), content.get("args") or {}
+        if op == "snapshot":
+            self._answer(call, _Verb("snapshot", False, False), {})
+            return
+        known = self._verbs.get(op) if isinstance(op, str) else None
+        if known is None or not isinstance(args, dict):
+            error = {"problem": f"There is no verb {op!r}.", "fix": ""}
+            self._say({"call": call, "ok": False, "error": error})
+            return
+        with self._gate:
+            if call in self._replies:
+                self._say(self._replies[call])
+                return
+            if call in self._under_way:
+                self._say({"call": call, "heard": True})
+                return
+            if known.once or known.background:
+                self._under_way.add(call)
+        if known.background:
+            self._say({"call": call, "heard": True})
+            threading.Thread(
+                target=self._answer, args=(call, known, args), name=f"reasonbook-{op}", daemon=True
+            ).start()
+        else:
+            with self._gate:
+                self._answer(call, known, args)
+
+    def _answer(self, call: str, known: _Verb, args: dict[str, Any]) -> None:
+        reply: dict[str, Any] = {"call": call, "ok": True}
+        buffers: list[Any] = []
+        try:
+            result = getattr(self, known.function)(**args)
+            if isinstance(result, Packed):
+                result, buffers = result.content, result.buffers
+            reply["result"] = plain(result)
+        except ReasonbookError as error:
+            reply |= {"ok": False, "error": {"problem": error.problem, "fix": error.fix}}
+        except Exception as error:
+            reply |= {"ok": False, "error": {"problem": f"{type(error).__name__}: {error}", "fix": ""}}
+        with self._gate:
+            self._under_way.discard(call)
+            if known.once:
+                self._replies[call] = reply
+                while len(self._replies) > _REMEMBERED:
+                    self._replies.popitem(last=False)
+        self._say(reply, buffers)
+
+    # -- messages to the page ----------------------------------------------------------------------------
+    def _heard(self, event: Event) -> None:
+        self.fold(event)
+
+    def _flush(self) -> None:
+        with self._gate:
+            topics, self._touched = self._touched, set()
+        if not topics:
+            return
+        news = self.collect(topics)
+        if news is None:
+            return
+        packed = news if isinstance(news, Packed) else Packed(news)
+        self._say({"push": plain(packed.content)}, packed.buffers)
+
+    def _say(self, content: dict[str, Any], buffers: list[Any] | None = None) -> None:
+        content, buffers = encode(content, buffers or [])
+        try:
+            self.send(content, buffers)
+        except Exception:
+            if self.comm is None:  # taken off the page: a view opened later asks for a snapshot
+                self.close_stream()
+
+    # -- its end and its static twin ---------------------------------------------------------------------
+    def close_stream(self) -> None:
+        """Stops following the core."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    def close(self) -> None:
+        """Takes the view off the page and stops following the core; the core goes on."""
+        self.close_stream()
+        super().close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.core!r})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live view, and the core's own card for every place that runs no widget."""
+        data: dict[str, Any] = {"text/plain": repr(self.core)}
+        html = getattr(self.core, "_repr_html_", None)
+        if callable(html):
+            data["text/html"] = html()
+        if self.comm is not None:
+            data[_WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return data, {}
+
+
+def assets(name: str) -> tuple[str, str]:
+    """A widget's script and style sheet.
+
+    Raises:
+        ReasonbookError: the package was installed without its front end.
+    """
+    script, style = STATIC / f"{name}.js", STATIC / f"{name}.css"
+    try:
+        return _read(script, script.stat().st_mtime_ns), _read(style, style.stat().st_mtime_ns)
+    except OSError as error:
+        raise ReasonbookError(
+            f"The live view {name!r} was not built into this installation: {script.name} is missing.",
+            "pip install --force-reinstall reasonbook   (in a checkout: python hatch_build.py)",
+        ) from error
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, changed: int) -> str:
+    return path.read_text(encoding="utf-8")
