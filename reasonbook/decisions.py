@@ -39,6 +39,7 @@ class Decision:
 
 UNDECIDED = Decision()
 ATTRIBUTES = tuple(f.name for f in fields(Decision))
+ORIGINALS = ("teacher_reasoning", "data_response")  # once recorded they stay: an undo needs them
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,10 @@ class Decisions:
         with self._lock:
             self.refresh()
             after = {self.root(key): dict(new) for key, new in changes.items()}
-            before = {key: {name: getattr(self.of(key), name) for name in new} for key, new in after.items()}
+            before = {
+                key: {name: getattr(self.of(key), name) for name in new if name not in ORIGINALS}
+                for key, new in after.items()
+            }
             step = Step(uuid.uuid4().hex, before, after)
             links = {new: self.root(key) for new, key in (aliases or {}).items()}
             self._write("decision", id=step.id, before=before, after=after, aliases=links)

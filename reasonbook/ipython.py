@@ -58,7 +58,10 @@ def unload_ipython_extension(ip: InteractiveShell) -> None:
     """Takes our formatters and magics out, and nobody else's."""
     formatter = ip.display_formatter.mimebundle_formatter  # type: ignore[union-attr]
     for (module, name), show in _registered.items():
-        for registry, key in ((formatter.deferred_printers, (module, name)), *_resolved(formatter, module, name)):
+        for registry, key in (
+            (formatter.deferred_printers, (module, name)),
+            *_resolved(formatter, module, name),
+        ):
             if registry.get(key) is show:
                 del registry[key]
     _registered.clear()
@@ -89,5 +92,5 @@ class _Identity:
         found = getattr(thing, "_rb_identity", None)
         if found is None:
             found = _Identity(thing)
-            thing._rb_identity = found
+            object.__setattr__(thing, "_rb_identity", found)  # frozen dataclasses are shown too
         return found

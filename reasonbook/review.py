@@ -166,10 +166,9 @@ class Review:
 
     def refresh(self) -> Review:
         """Looks again at the frame and at the journal, which other notebooks may have written."""
-        changed = self.decisions.refresh()
+        self.decisions.refresh()
         self._rows.reload()
-        positions = [self._rows.places[key] for key in changed if key in self._rows.places]
-        self._bring(positions)
+        self._restore()
         self.stream.emit("refresh", counts=self.counts)
         return self
 

@@ -69,13 +69,13 @@ class Sample:
     def teacher_reasoning(self) -> Mapping[str, Any]:
         """What the teacher wrote, before any edit."""
         original = self.decision.teacher_reasoning
-        return self.reasoning if original is None else original
+        return self.reasoning if self.decision.reasoning is None or original is None else original
 
     @property
     def data_response(self) -> str | None:
         """What the data had as the response, before any edit."""
         original = self.decision.data_response
-        return self.response if original is None else original
+        return self.response if self.decision.response is None or original is None else original
 
 
 class Samples:

@@ -92,7 +92,7 @@ class Schema:
         self.fields = tuple(field for field in self._fields if field is not gone)
         return self
 
-    def update(self, name: str, **changes: Any) -> Schema:
+    def update(self, name: str, /, **changes: Any) -> Schema:
         """Changes attributes of one field."""
         old = self[name]
         self.fields = tuple(replace(old, **changes) if field is old else field for field in self._fields)
