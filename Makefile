@@ -8,6 +8,8 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.10 python3 p
 UNSLOTH ?= 1
 UNSLOTH_PINS := unsloth==2026.10.9 unsloth_zoo==2026.10.9
 JOBS ?= 2
+# Further options for pip, such as --extra-index-url with PyTorch's CPU wheels: they save some 5 GB without a GPU.
+PIP_OPTIONS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,13 +38,13 @@ $(STAMPS)/venv:
 
 $(STAMPS)/install: pyproject.toml constraints.txt hatch_build.py | $(STAMPS)/venv
 	@echo "setup: installing reasonbook[train,lab,dev] (the first time: some minutes, mostly torch)"
-	$(PIP) install -q -c constraints.txt -e ".[train,lab,dev]"
+	$(PIP) install -q $(PIP_OPTIONS) -c constraints.txt -e ".[train,lab,dev]"
 	@touch $@
 
 # Without its dependencies: its caps are tighter than what it needs, and some of them are GPU-only.
 $(STAMPS)/unsloth: Makefile | $(STAMPS)/install
 ifeq ($(UNSLOTH),1)
-	@if $(PIP) install -q --no-deps $(UNSLOTH_PINS); then touch $@; else \
+	@if $(PIP) install -q $(PIP_OPTIONS) --no-deps $(UNSLOTH_PINS); then touch $@; else \
 		echo "setup: unsloth could not be installed; training uses transformers + PEFT, and the unsloth tests skip"; touch $@; fi
 else
 	@echo "setup: unsloth left out (UNSLOTH=$(UNSLOTH)); training uses transformers + PEFT"; touch $@

@@ -14,8 +14,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "reasonbook"
 HEAVY = tuple(
-    "torch transformers trl peft accelerate datasets bitsandbytes unsloth unsloth_zoo openai anthropic aiohttp "
-    "xllamacpp ipywidgets anywidget plotly pyarrow dask".split()
+    "torch transformers trl peft accelerate datasets bitsandbytes unsloth unsloth_zoo openai anthropic "
+    "aiohttp xllamacpp ipywidgets anywidget plotly pyarrow dask".split()
 )
 NOT_LOADED = ("torch", "transformers", "openai", "anthropic", "ipywidgets", "plotly", "aiohttp", "anywidget")
 IMPORT_BUDGET = 0.5  # seconds, pandas among them
@@ -222,7 +222,7 @@ def test_the_walk_sees_what_it_forbids(tmp_path):
     ]
 
 
-# CPU seconds: on an idle machine the seconds that a person waits, and on a busy one they still mean something.
+# CPU seconds: on an idle machine the seconds that a person waits, and of meaning on a busy one too.
 PROBE = """
 import json, sys, time
 began = time.process_time()
@@ -248,7 +248,7 @@ def test_import_loads_nothing_heavy():
 
 @pytest.mark.alone
 def test_import_is_fast():
-    """At most 0.5 s with pandas, best of five; where pandas takes all that, our own share is at most 0.1 s."""
+    """At most 0.5 s with pandas, best of five; where pandas takes all that, ours is at most 0.1 s."""
     runs = [fresh_import() for _ in range(5)]
     own, pandas = min(run["own"] for run in runs), min(run["pandas"] for run in runs)
     print(f"\nimport reasonbook: {own + pandas:.3f} s, of which {own:.3f} s beyond pandas")
