@@ -67,6 +67,7 @@ class View(anywidget.AnyWidget):
 
     _name: ClassVar[str] = ""
     _verbs: ClassVar[dict[str, _Verb]] = {}
+    _unsubscribe: Callable[[], None] | None = None
 
     _esm = traitlets.Unicode("").tag(sync=True)
     _css = traitlets.Unicode("").tag(sync=True)
@@ -80,11 +81,11 @@ class View(anywidget.AnyWidget):
     def __init__(self, core: Any, *, stream: Stream | None = None, subject: str = "") -> None:
         script, style = assets(self._name)
         self.core = core
-        self._gate = threading.RLock()
+        self._gate = threading.RLock()  # one verb at a time; held while the core works
+        self._books = threading.Lock()  # guards the next three; never held while anything else is called
         self._touched: set[str] = set()
         self._replies: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._under_way: set[str] = set()
-        self._unsubscribe: Callable[[], None] | None = None
         super().__init__(_esm=script, _css=style, subject=subject)
         self.on_msg(self._received)
         stream = stream if stream is not None else getattr(core, "stream", None)
@@ -106,7 +107,7 @@ class View(anywidget.AnyWidget):
 
     def touch(self, *topics: str) -> None:
         """Notes that something changed; `collect` is called soon, from a thread of the pacer."""
-        with self._gate:
+        with self._books:
             fresh = not self._touched
             self._touched.update(topics)
         if fresh:
@@ -125,15 +126,15 @@ class View(anywidget.AnyWidget):
             error = {"problem": f"There is no verb {op!r}.", "fix": ""}
             self._say({"call": call, "ok": False, "error": error})
             return
-        with self._gate:
-            if call in self._replies:
-                self._say(self._replies[call])
-                return
-            if call in self._under_way:
-                self._say({"call": call, "heard": True})
-                return
-            if known.once or known.background:
+        with self._books:
+            again = self._replies.get(call) or (
+                {"call": call, "heard": True} if call in self._under_way else None
+            )
+            if again is None and (known.once or known.background):
                 self._under_way.add(call)
+        if again is not None:
+            self._say(again)
+            return
         if known.background:
             self._say({"call": call, "heard": True})
             threading.Thread(
@@ -155,7 +156,7 @@ class View(anywidget.AnyWidget):
             reply |= {"ok": False, "error": {"problem": error.problem, "fix": error.fix}}
         except Exception as error:
             reply |= {"ok": False, "error": {"problem": f"{type(error).__name__}: {error}", "fix": ""}}
-        with self._gate:
+        with self._books:
             self._under_way.discard(call)
             if known.once:
                 self._replies[call] = reply
@@ -168,7 +169,7 @@ class View(anywidget.AnyWidget):
         self.fold(event)
 
     def _flush(self) -> None:
-        with self._gate:
+        with self._books:
             topics, self._touched = self._touched, set()
         if not topics:
             return

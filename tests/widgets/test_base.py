@@ -212,3 +212,32 @@ def test_buffers_travel_as_base64_where_the_host_drops_them(page, monkeypatch):
     message = probe.wait_for(lambda m: "push" in m)
     assert message["base64"] == ["AQ=="]
     assert probe.buffers[-1] == []
+
+
+def test_verbs_that_emit_and_workers_that_emit_do_not_lock_each_other_out(page):
+    class Emitting(Probe):
+        @verb(once=True)
+        def act(self):
+            self.core.stream.emit("act")
+
+    thing = Thing()
+    probe = page(Emitting(thing))
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            thing.stream.emit("rows")
+
+    def calls() -> None:
+        for n in range(300):
+            probe.view._received(probe.view, {"call": f"p.{n}", "op": "act", "args": {}}, [])
+
+    worker = threading.Thread(target=work, daemon=True)
+    caller = threading.Thread(target=calls, daemon=True)
+    worker.start()
+    caller.start()
+    caller.join(10)
+    stop.set()
+    assert not caller.is_alive()
+    worker.join(2)
+    assert not worker.is_alive()
