@@ -5,17 +5,18 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import accessor as _accessor  # registers df.reason
+from . import accessor as _accessor  # noqa: F401  registers df.reason
 from .errors import ReasonbookError
 from .schema import Field, Schema
 
 if TYPE_CHECKING:
     from . import examples, widgets
     from .augment import augment_dataset
-    from .doctor import doctor
+    from .machine import doctor
     from .exports import export
-    from .ipython import load_ipython_extension, unload_ipython_extension
-    from .train import Run, ablate, compare, train
+    from .ipython import load_ipython_extension as load_ipython_extension
+    from .ipython import unload_ipython_extension as unload_ipython_extension
+    from .training import Run, ablate, compare, train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,14 +34,14 @@ __all__ = [
     "widgets",
 ]
 _HOMES = {
-    "Run": "train",
-    "ablate": "train",
+    "Run": "training",
+    "ablate": "training",
     "augment_dataset": "augment",
-    "compare": "train",
-    "doctor": "doctor",
+    "compare": "training",
+    "doctor": "machine",
     "export": "exports",
     "load_ipython_extension": "ipython",
-    "train": "train",
+    "train": "training",
     "unload_ipython_extension": "ipython",
 }
 

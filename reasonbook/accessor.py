@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .errors import LayoutError
+from .errors import LayoutError, choices
 from .frame import Frame
 from .layout import Layout, detect
 from .schema import Schema
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from .augment import Augmentation, Estimate
     from .chat import ChatDataset
     from .review import Review
-    from .teachers import Teacher
-    from .train import Run
+    from .training import Run
 
-TeacherLike = "str | Teacher | Callable[..., Mapping[str, Any]]"
+_PARTS = tuple(part.name for part in fields(Layout) if part.name != "guessed")
 _VERBS = ("layout", "estimate", "augment", "review", "split", "to_chat", "train")
 
 
@@ -56,14 +55,9 @@ class ReasonAccessor:
             LayoutError: the guess is unclear, or a named column is not there.
         """
         if columns:
-            try:
-                named = Layout(**columns)
-            except TypeError:
-                raise LayoutError(
-                    f"A layout has no part {', '.join(sorted(set(columns) - set(Layout().parts)))}.",
-                    f"parts: {', '.join(Layout().parts)}",
-                ) from None
-            self._layout = named.check(self._df)
+            for unknown in set(columns) - set(_PARTS):
+                raise LayoutError(f"A layout has no part {unknown!r}.", choices(unknown, _PARTS))
+            self._layout = Layout(**columns).check(self._df)
         if self._layout is not None and not self._layout.guessed:
             return self._layout.check(self._df)
         self._layout = detect(self._df)
@@ -98,7 +92,7 @@ class ReasonAccessor:
             limit: only so many rows, as a preview.
             **config: any other part of `reasonbook.augment.AugmentConfig`.
         """
-        from .augment import AugmentConfig, Augmentation
+        from .augment import Augmentation, AugmentConfig
 
         options = AugmentConfig(method=method, budget=budget, limit=limit, **config)
         job = Augmentation(self._frame(), _schema(schema), teacher, options, store=default_store())
@@ -107,7 +101,7 @@ class ReasonAccessor:
     def review(self) -> Review:
         """Opens the review of this frame; earlier decisions on its rows come back."""
         from .review import Review
-        from .train.losses import row_losses
+        from .training.losses import row_losses
 
         frame, store = self._frame(), default_store()
         return Review(frame, store, losses=row_losses(store, frame.keys))
@@ -121,7 +115,7 @@ class ReasonAccessor:
         stratify: Any = None,
         group: Any = None,
     ) -> pd.Series:
-        """Writes ``train``, ``validation`` or ``test`` into the column ``split``, and returns how many of each.
+        """Writes ``train``, ``validation`` or ``test`` into the column ``split``; returns how many of each.
 
         Rows that have a split keep it. Rows with the same request always share one.
 
@@ -149,7 +143,12 @@ class ReasonAccessor:
         return self._df["split"].value_counts()
 
     def to_chat(
-        self, student: Any, *, strategy: str = "final_and_reasoning", max_length: int | None = None, **config: Any
+        self,
+        student: Any,
+        *,
+        strategy: str = "final_and_reasoning",
+        max_length: int | None = None,
+        **config: Any,
     ) -> ChatDataset:
         """The token ids and labels that a student would train on, checked.
 
@@ -173,7 +172,12 @@ class ReasonAccessor:
         return build(_training_rows(frame), student, strategy=strategy, config=options, notes=notes)
 
     def train(
-        self, student: Any, *, strategy: str = "final_and_reasoning", max_length: int | None = None, **config: Any
+        self,
+        student: Any,
+        *,
+        strategy: str = "final_and_reasoning",
+        max_length: int | None = None,
+        **config: Any,
     ) -> Run:
         """Fine-tunes a student on this frame in the background; returns the live run at once.
 
@@ -183,7 +187,7 @@ class ReasonAccessor:
             max_length: as in `to_chat`.
             **config: epochs, learning_rate and any other part of `reasonbook.train.TrainConfig`.
         """
-        from .train import train
+        from .training import train
 
         chat = self.to_chat(student, strategy=strategy, max_length=max_length)
         return train(chat, **config)

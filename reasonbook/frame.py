@@ -114,8 +114,7 @@ class Frame:
             cells = column.to_numpy(dtype=object, copy=True)
             for position, value in values.items():
                 cells[position] = value
-            dtype = object if name in COLUMNS else column.dtype
-            changed = pd.Series(cells, index=column.index, name=column.name, dtype=dtype, copy=False)
+            changed = _series(cells, column)
         with _quiet():
             self.df.isetitem(at, changed)
 
@@ -200,6 +199,14 @@ def _with_response(cell: Any, text: str) -> Any:
     last = {k: v for k, v in turns[-1].items() if k not in REASONING_KEYS}
     last["value" if "from" in last and "content" not in last else "content"] = text
     return [*turns[:-1], last]
+
+
+def _series(cells: np.ndarray, column: pd.Series) -> pd.Series:
+    """The cells under the column's own dtype; as objects where that cannot hold them (an empty float column)."""
+    try:
+        return pd.Series(cells, index=column.index, name=column.name, dtype=column.dtype)
+    except (TypeError, ValueError):
+        return pd.Series(cells, index=column.index, name=column.name, dtype=object)
 
 
 @contextmanager

@@ -15,9 +15,9 @@ VIEWS: dict[tuple[str, str], str] = {
     ("reasonbook.augment.job", "Augmentation"): "AugmentProgress",
     ("reasonbook.review", "Review"): "SampleReview",
     ("reasonbook.chat.preview", "Preview"): "MaskPreview",
-    ("reasonbook.train.run", "Run"): "TrainingCurves",
-    ("reasonbook.train.compare", "Comparison"): "Comparison",
-    ("reasonbook.train.chat", "ChatSession"): "ChatBox",
+    ("reasonbook.training.run", "Run"): "TrainingCurves",
+    ("reasonbook.training.compare", "Comparison"): "Comparison",
+    ("reasonbook.training.chat", "ChatSession"): "ChatBox",
 }
 _KEYS = """Review keys, while the review has focus
   a accept   r reject   s skip   1–5 rate   e edit   f repair with feedback

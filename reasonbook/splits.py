@@ -63,4 +63,6 @@ def assign(
 
 
 def _draw(seed: int, stratum: Any, group: str) -> bytes:
-    return hashlib.blake2b(f"{seed}\x1f{stratum}\x1f{group}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return hashlib.blake2b(
+        f"{seed}\x1f{stratum}\x1f{group}".encode("utf-8", "surrogatepass"), digest_size=8
+    ).digest()
