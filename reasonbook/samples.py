@@ -54,9 +54,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Sample:
-    """One row as the reviewer sees it, decisions applied."""
+    """One row as the reviewer sees it, decisions applied; ``key`` names it in the journal."""
 
     position: int
+    key: str
     conversation: Conversation
     reasoning: Mapping[str, Any]
     response: str | None
@@ -121,6 +122,7 @@ class Samples:
         reasoning = self.reasonings[position]
         return Sample(
             position=position,
+            key=self.roots[position],
             conversation=conversation,
             reasoning=dict(reasoning) if isinstance(reasoning, Mapping) else {},
             response=conversation.response,
