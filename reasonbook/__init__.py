@@ -12,10 +12,10 @@ from .schema import Field, Schema
 if TYPE_CHECKING:
     from . import examples, widgets
     from .augment import augment_dataset
-    from .machine import doctor
     from .exports import export
     from .ipython import load_ipython_extension as load_ipython_extension
     from .ipython import unload_ipython_extension as unload_ipython_extension
+    from .machine import doctor
     from .training import Run, ablate, compare, train
 
 __version__ = "0.1.0"

@@ -40,6 +40,7 @@ class ReasonAccessor:
     def __init__(self, df: pd.DataFrame) -> None:
         self._df = df
         self._layout: Layout | None = None
+        self._last: dict[str, Any] = {}
 
     def __dir__(self) -> list[str]:
         return list(_VERBS)
@@ -95,8 +96,9 @@ class ReasonAccessor:
         from .augment import Augmentation, AugmentConfig
 
         options = AugmentConfig(method=method, budget=budget, limit=limit, **config)
-        job = Augmentation(self._frame(), _schema(schema), teacher, options, store=default_store())
-        return job.start()
+        schema = _schema(schema)
+        self._last = {"schema": schema, "teacher": teacher}
+        return Augmentation(self._frame(), schema, teacher, options, store=default_store()).start()
 
     def review(self) -> Review:
         """Opens the review of this frame; earlier decisions on its rows come back."""
@@ -104,7 +106,7 @@ class ReasonAccessor:
         from .training.losses import row_losses
 
         frame, store = self._frame(), default_store()
-        return Review(frame, store, losses=row_losses(store, frame.keys))
+        return Review(frame, store, losses=row_losses(store, frame.keys), **self._last)
 
     def split(
         self,

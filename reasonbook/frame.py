@@ -202,7 +202,7 @@ def _with_response(cell: Any, text: str) -> Any:
 
 
 def _series(cells: np.ndarray, column: pd.Series) -> pd.Series:
-    """The cells under the column's own dtype; as objects where that cannot hold them (an empty float column)."""
+    """The cells under the column's own dtype; as objects where that cannot hold them."""
     try:
         return pd.Series(cells, index=column.index, name=column.name, dtype=column.dtype)
     except (TypeError, ValueError):

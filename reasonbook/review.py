@@ -16,7 +16,9 @@ from .errors import ReviewError
 from .events import Event, Stream
 from .frame import Frame
 from .job import Mailbox
+from .repair import Repair
 from .samples import Query, Sample, Samples
+from .schema import Schema
 from .store import Store
 
 CURSOR = "review:cursor"
@@ -35,9 +37,19 @@ class Review:
         >>> review.accept(0).rate(0, 5).reject([3, 4]).undo()   # doctest: +SKIP
     """
 
-    def __init__(self, frame: Frame, store: Store, *, losses: Mapping[int, float] | None = None) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        store: Store,
+        *,
+        losses: Mapping[int, float] | None = None,
+        schema: Schema | None = None,
+        teacher: Any = None,
+    ) -> None:
         self.frame = frame
         self.store = store
+        self.schema = schema
+        self.teacher = teacher
         self.stream = Stream(keep=500)
         self.mailbox = Mailbox()
         self.decisions = Decisions(store)
@@ -110,7 +122,11 @@ class Review:
         return self._take(rows, {"stale": False})
 
     def edit(
-        self, row: int, reasoning: Mapping[str, Any] | None = None, response: str | None = None
+        self,
+        row: int,
+        reasoning: Mapping[str, Any] | None = None,
+        response: str | None = None,
+        **verdict: Any,
     ) -> Review:
         """Changes some fields of a row's reasoning, its response, or both.
 
@@ -121,10 +137,13 @@ class Review:
             row: its position.
             reasoning: field name → new value; fields that are not named stay.
             response: the new response.
+            **verdict: ``verdict`` or ``rating``, to be part of the same act.
         """
         sample = self[row]
         changes: dict[str, Any] = {}
-        if reasoning is not None and dict(reasoning) != {k: sample.reasoning.get(k) for k in reasoning}:
+        if reasoning is not None and any(
+            sample.reasoning.get(name) != new for name, new in reasoning.items()
+        ):
             merged = {**sample.reasoning, **reasoning}
             if all(missing(value) for value in merged.values()):
                 raise ReviewError("The new reasoning is empty.", f"review.reject({row})   takes the row out")
@@ -138,7 +157,17 @@ class Review:
                 raise ReviewError("The new response is empty.", f"review.reject({row})   takes the row out")
             changes |= {"response": response, "data_response": sample.data_response}
             changes.setdefault("stale", bool(sample.reasoning))
-        return self._take(sample.position, changes) if changes else self
+        return self._take(sample.position, changes | verdict) if changes else self
+
+    def repair(self, row: int, feedback: str, *, teacher: Any = None) -> Repair:
+        """Asks a teacher to rewrite reasoning and response together; nothing changes until you accept.
+
+        Args:
+            row: its position.
+            feedback: what is wrong, in your words.
+            teacher: as in ``augment``; the one that filled this frame when None.
+        """
+        return Repair(self, row, feedback, schema=self.schema, teacher=teacher or self.teacher).start()
 
     def accept_all(self, *, passing: bool = True) -> Review:
         """Accepts every undecided row whose reasoning is ok and, with ``passing``, that no check flags."""

@@ -218,3 +218,48 @@ def test_a_hundred_thousand_rows_are_decided_in_bulk(store):
     assert (df["verdict"] == "accepted").sum() == sum("order 9" in p for p in df["prompt"])
     review.undo()
     assert df["verdict"].isna().all()
+
+
+def tell(prompt, response):
+    """A teacher that is a function: it reads the request again."""
+    return {"Intent": "wants money back", "Amount": int(prompt.rsplit(" ", 1)[1]) * 2}
+
+
+def test_a_repair_proposes_and_changes_nothing_until_it_is_accepted(store):
+    df = data()
+    review = opened(df, store).rate(3, 1)
+    repair = review.repair(3, "the amount is twice as high", teacher=tell).wait()
+    assert df.at[3, "reasoning"] == {"Intent": "refund", "Amount": 3}
+    assert repair.proposal.reasoning == {"Intent": "wants money back", "Amount": 6}
+    assert "wants money back" in repair._repr_html_()
+    repair.accept()
+    assert df.at[3, "reasoning"]["Amount"] == 6 and df.at[3, "reasoning_status"] == "ok"
+    assert df["rating"].isna().tolist()[3], "a repaired row is unrated"
+    review.undo()
+    assert df.at[3, "reasoning"]["Amount"] == 3 and df.at[3, "rating"] == 1
+
+
+def test_a_repair_is_paid_once(store):
+    calls = []
+
+    def counted(prompt):
+        calls.append(prompt)
+        return {"Intent": "x", "Amount": 1}
+
+    review = opened(data(), store)
+    review.repair(3, "other", teacher=counted).wait()
+    review.repair(3, "other", teacher=counted).wait()
+    assert len(calls) == 1
+    review.repair(3, "other again", teacher=counted).wait()
+    assert len(calls) == 2
+
+
+def test_a_repair_that_cannot_be_made_says_why(store):
+    review = opened(data(), store)
+    with pytest.raises(ReviewError, match="needs feedback"):
+        review.repair(3, "  ", teacher=tell)
+    with pytest.raises(ReviewError, match="needs a teacher"):
+        review.repair(3, "wrong")
+    failed = review.repair(3, "wrong", teacher=lambda prompt: {"Intent": 7})
+    with pytest.raises(Exception, match="must be a text"):
+        failed.wait()
