@@ -44,7 +44,7 @@ class Stream:
         self._keep = keep
         self._next = 0
 
-    def emit(self, kind: str, **data: Any) -> Event:
+    def emit(self, kind: str, /, **data: Any) -> Event:
         """Appends an event, writes it to the journal where there is one, then tells every listener."""
         with self._lock:
             event = Event(kind, data, time.time(), self._next)
