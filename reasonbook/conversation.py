@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 Message = Mapping[str, Any]
@@ -81,6 +82,12 @@ def missing(value: Any) -> bool:
 def digest(value: Any) -> str:
     """32 hex digits of a JSON-ready value."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def plain_key(prompt: str, response: str) -> str:
+    """`Conversation.key` of one question and one answer, made without the conversation."""
+    text = f'[["user",{_quoted(prompt)}],["assistant",{_quoted(response)}]]'
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -6,16 +6,14 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .conversation import REASONING_KEYS, Conversation, missing
+from .conversation import REASONING_KEYS, Conversation, missing, plain_key
 from .errors import LayoutError
-
-if TYPE_CHECKING:
-    from .layout import Layout
+from .layout import INLINE, Layout
 
 COLUMNS = ("reasoning", "reasoning_status", "reasoning_error", "verdict", "rating", "split")
 _DTYPES = {"rating": "Int64"}
@@ -80,11 +78,22 @@ class Frame:
     def _read_contents(self) -> list[str]:
         seen: Counter[str] = Counter()
         contents = []
-        for conversation in self.layout.read(self.df):
-            key = conversation.key
+        for key in self._content_keys():
             contents.append(f"{key}.{seen[key]}")
             seen[key] += 1
         return contents
+
+    def _content_keys(self) -> Iterator[str]:
+        columns = self.layout.columns
+        if tuple(columns) != ("prompt", "response"):
+            yield from (conversation.key for conversation in self.layout.read(self.df))
+            return
+        for prompt, response in zip(*(self.df[name].tolist() for name in columns.values()), strict=True):
+            plain = type(prompt) is str and type(response) is str and prompt.strip() and response.strip()
+            if plain and not any(closing in response for _, closing in INLINE):
+                yield plain_key(prompt, response)
+            else:
+                yield self.layout.conversation({"prompt": prompt, "response": response}).key
 
     # -- cells -------------------------------------------------------------------------------------------
     def column(self, name: str) -> list[Any]:

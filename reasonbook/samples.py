@@ -92,6 +92,10 @@ class Samples:
         self.statuses = frame.column("reasoning_status")
         self.reasonings = frame.column("reasoning")
         self.errors = frame.column("reasoning_error")
+        self._verdicts = np.full(len(self.roots), "undecided", dtype="U9")
+        self._ratings = np.zeros(len(self.roots))
+        self._tally = {**dict.fromkeys(VERDICTS, 0), "undecided": len(self.roots)}
+        self._stale = {i for i, status in enumerate(self.statuses) if status == "stale"}
         self._losses = dict(losses or {})
         self._conversations: dict[int, Conversation] = {}
         self._findings: list[Finding] | None = None
@@ -137,6 +141,7 @@ class Samples:
         with self._lock:
             for position in positions:
                 decision = self.decision(position)
+                self._mark(position, decision)
                 if "reasoning" in changed:
                     new = decision.teacher_reasoning if decision.reasoning is None else decision.reasoning
                     self.reasonings[position] = dict(new) if new else None
@@ -144,6 +149,7 @@ class Samples:
                     self.statuses[position] = "stale"
                 elif changed & {"stale", "reasoning"} and self.reasonings[position]:
                     self.statuses[position], self.errors[position] = "ok", None
+                (self._stale.add if self.statuses[position] == "stale" else self._stale.discard)(position)
                 if "response" in changed:
                     text = decision.data_response if decision.response is None else decision.response
                     if text is not None:
@@ -157,6 +163,7 @@ class Samples:
             self.statuses = self.frame.column("reasoning_status")
             self.reasonings = self.frame.column("reasoning")
             self.errors = self.frame.column("reasoning_error")
+            self._stale = {i for i, status in enumerate(self.statuses) if status == "stale"}
             self._findings = self._texts = None
 
     @property
@@ -173,9 +180,7 @@ class Samples:
 
     def counts(self) -> dict[str, int]:
         """Rows per verdict, stale ones, and all."""
-        verdicts = self._verdicts()
-        found = {verdict: int((verdicts == verdict).sum()) for verdict in VERDICTS}
-        return {**found, "stale": self.statuses.count("stale"), "rows": len(self)}
+        return {**self._tally, "stale": len(self._stale), "rows": len(self)}
 
     def where(self, query: Query) -> np.ndarray:
         """Positions (int64) of a query's rows, in its order."""
@@ -184,9 +189,9 @@ class Samples:
             wanted = None if query.status == "none" else query.status
             keep &= self._mask(status == wanted for status in self.statuses)
         if query.verdict is not None:
-            keep &= self._verdicts() == query.verdict
+            keep &= self._verdicts == query.verdict
         if query.rating is not None:
-            keep &= self._ratings() >= query.rating
+            keep &= self._ratings >= query.rating
         if query.flag is not None:
             keep &= self._mask(
                 bool(f.flags) if query.flag == "any" else query.flag in f.flags for f in self.findings
@@ -208,20 +213,12 @@ class Samples:
         edited = self.decision(position).response
         return conversation.response if edited is None else edited
 
-    def _verdicts(self) -> np.ndarray:
-        found = np.full(len(self), "undecided", dtype="U9")
-        for root, place in self._decided():
-            found[place] = self.decisions.of(root).verdict or "undecided"
-        return found
-
-    def _ratings(self) -> np.ndarray:
-        found = np.zeros(len(self))
-        for root, place in self._decided():
-            found[place] = self.decisions.of(root).rating or 0
-        return found
-
-    def _decided(self) -> list[tuple[str, int]]:
-        return [(root, self.places[root]) for root in self.decisions.roots if root in self.places]
+    def _mark(self, position: int, decision: Decision) -> None:
+        old, new = str(self._verdicts[position]), decision.verdict or "undecided"
+        self._tally[old] -= 1
+        self._tally[new] += 1
+        self._verdicts[position] = new
+        self._ratings[position] = decision.rating or 0
 
     def _searchable(self) -> list[str]:
         with self._lock:
@@ -237,7 +234,7 @@ class Samples:
 
     def _sort_values(self, sort: str) -> np.ndarray:
         if sort == "rating":
-            return self._ratings()
+            return self._ratings
         if sort == "suspicion":
             return np.array([finding.suspicion for finding in self.findings])
         if sort == "loss":

@@ -87,7 +87,7 @@ def test_every_value_finds_its_row_whatever_happened_to_the_frame(n, index, same
     values = [{"for": key.split(".")[0]} for key in keys]
     lost = frame.write_rows({"reasoning": values, "reasoning_status": ["ok"] * n}, keys, list(range(n)))
     landed = 0
-    for conversation, reasoning in zip(frame.layout.read(df), df["reasoning"].tolist(), strict=True):
+    for conversation, reasoning in zip(frame.layout.read(df), frame.column("reasoning"), strict=True):
         if reasoning is not None:
             assert reasoning["for"] == conversation.key
             landed += 1
@@ -147,7 +147,7 @@ def test_ten_times_the_rows_take_about_ten_times_the_time():
     import time
 
     def seconds(n):
-        df, frame = frame_of(n)
+        _, frame = frame_of(n)
         keys = frame.keys
         began = time.process_time()
         for start in range(0, n, n // 20):
@@ -157,3 +157,14 @@ def test_ten_times_the_rows_take_about_ten_times_the_time():
 
     seconds(1000)
     assert seconds(40_000) < 40 * max(seconds(4_000), 0.005)  # quadratic writing would be 100 times
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(), st.text() | st.sampled_from(["<think>a</think>b", "a</think>b"])), min_size=1
+    )
+)
+def test_the_quick_way_to_a_key_gives_the_same_key(rows):
+    df = pd.DataFrame(rows, columns=["prompt", "response"])
+    frame = Frame(df, Layout(prompt="prompt", response="response"))
+    assert [key.partition(".")[0] for key in frame.keys] == [c.key for c in frame.layout.read(df)]
