@@ -68,9 +68,9 @@ def examples(args: argparse.Namespace) -> int:
 
 def doctor(args: argparse.Namespace) -> int:
     """Says what this machine can do: packages, GPU, keys found, which teacher and backend would be picked."""
-    from importlib import import_module
+    from .machine import doctor as examine
 
-    print(import_module("reasonbook.doctor").doctor())
+    print(examine())
     return 0
 
 

@@ -112,16 +112,16 @@ def test_unsloth_is_imported_in_its_own_backend_only():
     assert not wrong(
         lambda each: (
             each.target.split(".")[0] in ("unsloth", "unsloth_zoo")
-            and not each.origin.startswith("reasonbook.train.backends.unsloth")
+            and not each.origin.startswith("reasonbook.training.backends.unsloth")
         )
     )
 
 
 NEVER = {
-    "chat": ("train", "augment", "teachers", "accessor", "ipython", "widgets", "cli"),
-    "teachers": ("augment", "chat", "train", "review", "accessor", "ipython", "widgets", "cli"),
-    "augment": ("train", "accessor", "ipython", "widgets", "cli"),
-    "train": ("accessor", "ipython", "widgets", "cli"),
+    "chat": ("training", "augment", "teachers", "accessor", "ipython", "widgets", "cli"),
+    "teachers": ("augment", "chat", "training", "review", "accessor", "ipython", "widgets", "cli"),
+    "augment": ("training", "accessor", "ipython", "widgets", "cli"),
+    "training": ("accessor", "ipython", "widgets", "cli"),
     "widgets": ("accessor", "ipython", "cli"),
     "accessor": ("ipython", "widgets", "cli"),
 }
