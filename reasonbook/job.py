@@ -88,7 +88,7 @@ class Job:
     """
 
     def __init__(self, *, stream: Stream | None = None) -> None:
-        self.stream = stream or Stream()
+        self.stream = stream if stream is not None else Stream()  # an empty one is falsy
         self.mailbox = Mailbox()
         self.error: BaseException | None = None
         self.started_at: float | None = None
