@@ -36,6 +36,7 @@ export interface PlotOptions {
 }
 
 const AXIS_WIDTH = 50;
+const RIGHT = 18; // half of the last mark's text
 
 export class Plot {
   private chart: uPlot | null = null;
@@ -51,7 +52,7 @@ export class Plot {
 
   /** Pixel columns that the plotting area has now; 0 while it is not laid out. */
   get columns(): number {
-    return Math.max(0, Math.round(this.host.clientWidth) - AXIS_WIDTH - 12);
+    return Math.max(0, Math.round(this.host.clientWidth) - AXIS_WIDTH - RIGHT);
   }
 
   /** Pixels from the host's left edge to an x, null outside the view. */
@@ -105,7 +106,7 @@ export class Plot {
       {
         width: Math.max(50, this.host.clientWidth),
         height: options.height,
-        padding: [8, 12, 0, 0],
+        padding: [6, RIGHT, 0, 0],
         legend: { show: false },
         scales: {
           x: { time: false, range: () => [this.view.from, this.view.to] },

@@ -1,0 +1,120 @@
+"""TrainingCurves: one or several runs, drawn while they train, and the buttons that steer the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ReasonbookError
+from ..events import Event
+from .base import View, verb
+from .run_track import RunTrack
+from .wire import Packed
+
+
+class TrainingCurves(View):
+    """Live curves of a run: loss, eval loss, learning rate, gradient norm, speed, memory, thinking health.
+
+    Points travel as binary buffers, at most 20 messages a second; a page that opens late or again gets the
+    whole history once. A click on a point shows the rows behind that step. Pause, Resume and Stop call the
+    run's own verbs.
+
+    Args:
+        run: the run to follow and to steer.
+        others: runs to draw beside it.
+
+    Example:
+        >>> rb.widgets.TrainingCurves(thinking, others=[plain])   # doctest: +SKIP
+    """
+
+    _name = "training_curves"
+
+    def __init__(self, run: Any, *, others: Sequence[Any] = ()) -> None:
+        self.tracks: dict[str, RunTrack] = {}
+        super().__init__(run, subject=f"run:{run.id}")
+        self.close_stream()  # each run's track follows its stream, the past first
+        for each in (run, *others):
+            self.tracks.setdefault(str(each.id), RunTrack(each, self.touch))
+
+    def fold(self, event: Event) -> None:
+        """The tracks fold; see `RunTrack.take`."""
+
+    def snapshot(self) -> Packed:
+        return self._join([track.whole() for track in self.tracks.values()])
+
+    def collect(self, topics: set[str]) -> Packed:
+        return self._join([track.fresh() for track in self.tracks.values()])
+
+    def close_stream(self) -> None:
+        super().close_stream()
+        for track in self.tracks.values():
+            track.unsubscribe()
+
+    @staticmethod
+    def _join(parts: list[tuple[dict[str, Any], list[bytes]]]) -> Packed:
+        return Packed(
+            {"runs": [content for content, _ in parts]}, [b for _, buffers in parts for b in buffers]
+        )
+
+    def _track(self, run: str) -> RunTrack:
+        if run not in self.tracks:
+            raise ReasonbookError(f"This view shows no run {run!r}.", "run the cell again")
+        return self.tracks[run]
+
+    # -- what the page may call --------------------------------------------------------------------------
+    @verb(once=True)
+    def pause(self, run: str) -> None:
+        self._track(run).run.pause()
+        self.touch("status")
+
+    @verb(once=True, background=True)
+    def resume(self, run: str) -> None:
+        self._track(run).run.resume()
+        self.touch("status")
+
+    @verb(once=True)
+    def stop(self, run: str) -> None:
+        self._track(run).run.stop()
+        self.touch("status")
+
+    @verb()
+    def detail(self, run: str, low: float, high: float) -> Packed:
+        """The points of a zoomed range, finer than those of the snapshot."""
+        return Packed(*self._track(run).detail(low, high))
+
+    @verb()
+    def samples(self, run: str, index: int) -> dict[str, Any]:
+        """The sample generations of one evaluation."""
+        kept = list(self._track(run).samples)
+        rows = kept[index][1] if 0 <= index < len(kept) else []
+        return {"rows": [_sample(row) for row in rows]}
+
+    @verb()
+    def log(self, run: str) -> dict[str, Any]:
+        """Alarms and notes, newest first."""
+        return {"entries": list(reversed(self._track(run).lines))}
+
+    @verb()
+    def step_rows(self, run: str, step: float) -> dict[str, Any]:
+        """The rows behind the logged step that is nearest."""
+        track = self._track(run)
+        found, loss = track.at(step)
+        ask = getattr(track.run, "rows_at", None)
+        rows = [] if ask is None else [_row(row) for row in ask(found)]
+        why = "" if rows else "This run did not keep which rows were in that step."
+        return {"step": found, "loss": loss, "rows": rows, "why": why}
+
+
+def _sample(row: Any) -> dict[str, Any]:
+    texts = {name: str(row.get(name) or "") for name in ("prompt", "thinking", "answer", "text", "health")}
+    expected = row.get("expected")
+    return {**texts, "expected": "" if expected is None else str(expected), "correct": row.get("correct")}
+
+
+def _row(row: Any) -> dict[str, Any]:
+    return {
+        "position": row.get("position"),
+        "prompt": str(row.get("prompt") or ""),
+        "response": str(row.get("response") or ""),
+        "loss": row.get("loss"),
+    }
