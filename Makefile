@@ -59,7 +59,7 @@ demo: setup  ## run the quickstart without a browser; build/quickstart.html is t
 	@OMP_WAIT_POLICY=PASSIVE $(PY) -m reasonbook.cli demo --out build
 
 lab: setup  ## open JupyterLab on the quickstart
-	@$(PY) -m reasonbook.cli lab build/lab
+	@$(PY) -m reasonbook.cli lab --dir build/lab
 
 test: setup chromium  ## the whole suite: parallel where that is safe, then the rest alone
 	$(PYTEST) -q -n $(JOBS) -m "not browser and not train and not alone" $(NONE_IS_FINE)

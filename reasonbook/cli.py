@@ -45,7 +45,13 @@ def lab(args: argparse.Namespace) -> int:
         raise MissingPackage("jupyterlab", feature="reasonbook lab", extra="lab")
     walkthrough.copy_to(args.dir)
     quickstart = Path(args.dir) / walkthrough.find().name
-    command = [sys.executable, "-m", "jupyterlab", str(quickstart), *args.options]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        str(quickstart),
+        *(each for each in args.options if each != "--"),
+    ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     try:
@@ -105,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
     )
     sub = add(lab)
     sub.add_argument(
-        "dir", nargs="?", default="reasonbook-notebooks", help="folder for your copies (default: %(default)s)"
+        "--dir", default="reasonbook-notebooks", help="folder for your copies (default: %(default)s)"
     )
     sub.add_argument("options", nargs=argparse.REMAINDER, help="further options for JupyterLab, after --")
     sub = add(examples)

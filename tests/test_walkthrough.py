@@ -166,6 +166,13 @@ def test_examples_never_overwrites(bundled, tmp_path, capsys):
     assert "kept" in capsys.readouterr().out
 
 
+def test_lab_opens_a_copy_and_hands_options_on(bundled, tmp_path, monkeypatch):
+    """The real command, stopped at the door: JupyterLab only says its version."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["lab", "--", "--version"]) == 0
+    assert (tmp_path / "reasonbook-notebooks" / "00_quickstart.ipynb").is_file()
+
+
 def test_an_unknown_walkthrough_names_the_known_ones(bundled, tmp_path, capsys):
     assert cli.main(["demo", "00_quikstart", "--out", str(tmp_path)]) == 1
     said = capsys.readouterr().err
