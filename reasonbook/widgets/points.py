@@ -36,7 +36,7 @@ class Points:
         return self._values[self.columns.index(name), : self._length]
 
     def append(self, x: float, values: Mapping[str, Any]) -> None:
-        """Adds a row; where x goes back (a run resumed from a checkpoint) the rows from there on are dropped."""
+        """Adds a row; where x goes back (a run resumed from a checkpoint) its abandoned tail is dropped."""
         if self._length and x <= self._x[self._length - 1]:
             self._length = int(np.searchsorted(self.x, x))
             self.sent = min(self.sent, self._length)

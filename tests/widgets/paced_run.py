@@ -116,8 +116,8 @@ class PacedRun(Job):
                 amount = f"{(i + 1) * 12.5:.2f} EUR"
                 rows.append(
                     {
-                        "prompt": f"Order {i + 41} came broken, I paid {amount} last week. Can I have a refund?",
-                        "thinking": "Customer Intent: refund\nDays since purchase: 7\nCondition: came damaged\n"
+                        "prompt": f"Order {i + 41} came broken, I paid {amount}. Can I have a refund?",
+                        "thinking": "Customer Intent: refund\nDays since purchase: 7\nCondition: damaged\n"
                         "Policy: full refund within 30 days",
                         "answer": f"Refund: {amount if right else '0.00 EUR'}",
                         "text": "",

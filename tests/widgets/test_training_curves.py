@@ -15,7 +15,7 @@ from tests.widgets.paced_run import PacedRun
 
 
 def tables(part, buffers):
-    """A run's tables as the page reads them, {name: (x, {column: values})}; takes its buffers off the list."""
+    """A run's tables as the page reads them, {name: (x, {column: values})}; takes its buffers."""
     read = {}
     for table in part["tables"]:
         x = np.frombuffer(buffers.pop(0))
