@@ -1,0 +1,323 @@
+"""build: rows of a frame become ids and labels; rendering and encoding run side by side."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import parts
+from .arrays import Growing, Rows
+from .config import ChatConfig, ChatRow
+from .dataset import ChatDataset, Columns
+from .format import ChatFormat, Rendered
+from .preflight import LOST, NO_STOP, TOO_LONG, UNTRAINED, Preflight, Tally, findings, histogram
+from .turns import Turn, Unusable, turns_of
+
+_READ_ONLY = (parts.PROMPT, parts.CONTEXT | parts.TRAINED)
+CHUNK = 512  # rows that are encoded in one call
+VERIFY_FIRST, VERIFY_EVERY = 32, 256  # rows held against the template's own rendering of the whole
+
+
+class Item(NamedTuple):
+    """A rendered training row on its way to the arrays."""
+
+    rendered: Rendered
+    row: int
+    position: int
+    turn: int
+    half: int
+    split: int
+    has_thought: bool
+
+
+def build(
+    rows: Iterable[ChatRow],
+    student: Any,
+    *,
+    strategy: str = "final_and_reasoning",
+    config: ChatConfig | None = None,
+) -> ChatDataset:
+    """Ids and labels for a student, checked row by row.
+
+    Args:
+        rows: a sequence, or a stream of any length; a stream is kept on disk, not in memory.
+        student: a folder, a Hub name, or a tokenizer; no weights are loaded.
+        strategy: ``final_and_reasoning``, ``final_only`` or ``two_message_cot``.
+        config: what carries loss, lengths, styles; see `ChatConfig`.
+
+    Raises:
+        FormatError: the student cannot be found or shows no requests.
+
+    Example:
+        >>> chat = build(rows, "Qwen/Qwen3-4B")       # doctest: +SKIP
+        >>> chat.report.ok, chat.preview(0)           # doctest: +SKIP
+    """
+    return _Builder(Rows(rows), ChatFormat(student, strategy=strategy, config=config)).run()
+
+
+class _Builder:
+    def __init__(self, rows: Rows, chat: ChatFormat) -> None:
+        self.rows = rows
+        self.chat = chat
+        self.tally = Tally()
+        self.splits: dict[str, int] = {}
+        self.ids, self.codes = Growing(np.int32), Growing(np.uint8)
+        self.sizes = Growing(np.int64)
+        self.columns = {name: Growing(np.int64) for name in ("row", "position", "turn", "half", "split")}
+        self.lengths = Growing(np.int32)
+        self.requests = {"hash": Growing(np.int64), "split": Growing(np.int16)}
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.count = {
+            "rows": 0,
+            "kept": 0,
+            "reasoning": 0,
+            "learnt": 0,
+            "stops": 0,
+            "verified": 0,
+            "cut": 0,
+            "straddled": 0,
+        }
+        self.longest = 0
+        special = (i for i, token in chat.tokenizer.added_tokens_decoder.items() if token.special)
+        self.ends = {*chat.stop_ids, *special}
+        self.last_kept = -1
+
+    def run(self) -> ChatDataset:
+        backend = self.chat.tokenizer.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()
+        waiting: list[tuple[list[Item], Future[Any]]] = []
+        with ThreadPoolExecutor(1, thread_name_prefix="reasonbook-encode") as worker:
+            for items in self._chunks():
+                texts = [item.rendered.text for item in items]
+                waiting.append((items, worker.submit(self.chat.encode, texts)))
+                if len(waiting) > 2:
+                    self._take(*waiting.pop(0))
+            for items, encodings in waiting:
+                self._take(items, encodings)
+        return self._finish()
+
+    # -- rendering ---------------------------------------------------------------------------------------
+    def _chunks(self) -> Iterator[list[Item]]:
+        items: list[Item] = []
+        hashes: list[int] = []
+        hash_splits: list[int] = []
+        for ordinal, row in enumerate(self.rows.stream()):
+            self.count["rows"] += 1
+            split = self.splits.setdefault(row.split, len(self.splits))
+            before = len(items)
+            self._row(ordinal, row, split, items)
+            if len(items) > before:
+                hashes.append(hash(tuple([m.get("content") for m in row.conversation.prompt if _plain(m)])))
+                hash_splits.append(split)
+            if len(items) >= CHUNK:
+                self.requests["hash"].extend(hashes)
+                self.requests["split"].extend(hash_splits)
+                hashes, hash_splits = [], []
+                yield items
+                items = []
+        self.requests["hash"].extend(hashes)
+        self.requests["split"].extend(hash_splits)
+        if items:
+            yield items
+
+    def _row(self, ordinal: int, row: ChatRow, split: int, items: list[Item]) -> None:
+        chat = self.chat
+        verify = ordinal < VERIFY_FIRST or ordinal % VERIFY_EVERY == 0
+        try:
+            for turn in turns_of(row, chat.strategy, chat.config, chat.markers):
+                try:
+                    rendered = self._render(turn, row, verify)
+                except Unusable as why:
+                    self.tally.add(str(why), row.position)
+                    if verify:
+                        chat.careful = (
+                            True  # the template has surprises: every row is held against it from here on
+                        )
+                    continue
+                half = 1 if turn.is_thought else 0
+                items.append(
+                    Item(rendered, ordinal, row.position, turn.index, half, split, bool(turn.thought))
+                )
+        except Unusable as why:
+            self.tally.add(str(why), row.position)
+
+    def _render(self, turn: Turn, row: ChatRow, verify: bool) -> Rendered:
+        if verify or self.chat.careful:
+            self.count["verified"] += 1
+        if not row.unmask:
+            return self.chat.render(turn, verify=verify)
+        mine, self.chat.config = self.chat.config, replace(self.chat.config, roles="all_but_system")
+        try:
+            return self.chat.render(turn, verify=verify)
+        finally:
+            self.chat.config = mine
+
+    # -- arrays ------------------------------------------------------------------------------------------
+    def _take(self, items: list[Item], future: Future[Any]) -> None:
+        ids: list[int] = []
+        runs: list[int] = []
+        run_codes: list[int] = []
+        kept: list[Item] = []
+        sizes: list[int] = []
+        lengths: list[int] = []
+        for item, encoding in zip(items, future.result(), strict=True):
+            mine = encoding.ids
+            size = len(mine)
+            lengths.append(size)
+            self.longest = max(self.longest, size)
+            if size > self.chat.config.max_length:
+                self.tally.add(TOO_LONG, item.position)
+                answer_at = _token_at(encoding, item.rendered.answer_at, len(item.rendered.text), size)
+                self.count["cut"] += answer_at >= self.chat.config.max_length
+                continue
+            found = _runs(encoding, item.rendered, size)
+            self.count["straddled"] += _straddles(encoding, item.rendered, found)
+            problem = self._problem(item, found, mine)
+            if problem:
+                self.tally.add(problem, item.position)
+                continue
+            ids += mine
+            sizes.append(size)
+            for start, end, code in found:
+                runs.append(end - start)
+                run_codes.append(code)
+            kept.append(item)
+        self.lengths.extend(lengths)
+        if not kept:
+            return
+        flat = np.array(ids, dtype=np.int32)
+        codes = np.repeat(np.array(run_codes, dtype=np.uint8), np.array(runs, dtype=np.int64))
+        if len(flat) != len(codes):
+            raise AssertionError("parts do not cover the tokens")
+        self.ids.extend(flat)
+        self.codes.extend(codes)
+        self.sizes.extend(sizes)
+        self.digest.update(flat.data)
+        self.digest.update(np.where(codes & parts.TRAINED, flat, np.int32(-100)).astype(np.int32).data)
+        for name in self.columns:
+            self.columns[name].extend([getattr(item, name) for item in kept])
+        for item in kept:
+            if item.row != self.last_kept:
+                self.last_kept = item.row
+                self.count["kept"] += 1
+
+    def _problem(self, item: Item, runs: list[tuple[int, int, int]], ids: list[int]) -> str:
+        """Why a tokenised row must not be trained; "" when all is well. Counts what is learnt."""
+        learnt = reasoning = stop = False
+        for start, end, code in runs:
+            if code & parts.TRAINED and end > start:
+                learnt = True
+                if parts.is_reasoning(code):
+                    reasoning = True
+                elif (code & ~parts.TRAINED) == parts.STOP:
+                    stop = ids[end - 1] in self.ends
+        config = self.chat.config
+        if not learnt:
+            return UNTRAINED
+        if item.has_thought and not reasoning and not config.mask_reasoning:
+            return LOST
+        if not stop and not (config.mask_answer or config.mask_reasoning):
+            return NO_STOP
+        self.count["reasoning"] += item.has_thought
+        self.count["learnt"] += item.has_thought and reasoning
+        self.count["stops"] += stop
+        return ""
+
+    # -- the end -----------------------------------------------------------------------------------------
+    def _finish(self) -> ChatDataset:
+        names = tuple(self.splits)
+        columns = {name: growing.finish() for name, growing in self.columns.items()}
+        starts = np.concatenate([[0], np.cumsum(self.sizes.finish())]).astype(np.int64)
+        report = self._report(names, columns["split"])
+        return ChatDataset(
+            self.chat,
+            Columns(ids=self.ids.finish(), codes=self.codes.finish(), starts=starts, splits=names, **columns),
+            self.rows,
+            report,
+            self.digest.hexdigest(),
+        )
+
+    def _report(self, names: tuple[str, ...], split: np.ndarray) -> Preflight:
+        config, count = self.chat.config, self.count
+        lengths = self.lengths.finish()
+        kept = len(split)
+        facts: dict[str, Any] = {
+            "rows": count["rows"],
+            "rows_kept": count["kept"],
+            "examples": {name: int((split == i).sum()) for i, name in enumerate(names)},
+            "dropped": dict(self.tally.counts),
+            "places": dict(self.tally.places),
+            "reasoning": count["reasoning"],
+            "reasoning_learnt": count["learnt"],
+            "plain": kept - count["reasoning"],
+            "stops_learnt": count["stops"],
+            "max_length": config.max_length,
+            "longest": self.longest,
+            "cut_before_answer": count["cut"] / len(lengths) if len(lengths) else 0.0,
+            "duplicates": self._duplicates(names),
+            "verified": count["verified"],
+            "straddled": count["straddled"],
+            "histogram": histogram(lengths),
+        }
+        problems, warnings = findings(
+            facts,
+            masked=config.mask_reasoning,
+            wants_reasoning=self.chat.strategy != "final_only",
+            stops_masked=config.mask_answer or config.mask_reasoning,
+        )
+        return Preflight(
+            **facts, problems=tuple(problems), warnings=tuple(warnings), notes=self.chat.probe.notes
+        )
+
+    def _duplicates(self, names: tuple[str, ...]) -> dict[str, int]:
+        if "train" not in names:
+            return {}
+        hashes, split = self.requests["hash"].finish(), self.requests["split"].finish()
+        train = np.unique(hashes[split == names.index("train")])
+        return {
+            name: int(np.isin(hashes[split == i], train).sum())
+            for i, name in enumerate(names)
+            if name != "train"
+        }
+
+
+def _runs(encoding: Any, rendered: Rendered, size: int) -> list[tuple[int, int, int]]:
+    """``(first token, end, part code)`` of each part; a token on a boundary belongs to the later part."""
+    runs: list[tuple[int, int, int]] = []
+    start, code = 0, rendered.segments[0][1]
+    end_of_text = len(rendered.text)
+    for char, following in rendered.segments[1:]:
+        at = encoding.char_to_token(char)
+        if at is None:
+            at = _token_at(encoding, char, end_of_text, size)
+        at = max(at, start)
+        runs.append((start, at, code))
+        start, code = at, following
+    runs.append((start, size, code))
+    return runs
+
+
+def _straddles(encoding: Any, rendered: Rendered, runs: list[tuple[int, int, int]]) -> bool:
+    """Whether the first token after the prompt begins inside it, so that inference sees other ids there."""
+    at = next((start for start, end, code in runs if end > start and code not in _READ_ONLY), None)
+    chars = encoding.token_to_chars(at) if at is not None else None
+    return chars is not None and chars[0] < rendered.boundary
+
+
+def _token_at(encoding: Any, char: int, end: int, size: int) -> int:
+    """The token of a character, or the next one's where white space is left out of the offsets."""
+    for place in range(char, end):
+        at = encoding.char_to_token(place)
+        if at is not None:
+            return at
+    return size
+
+
+def _plain(message: Any) -> bool:
+    return isinstance(message.get("content"), str)

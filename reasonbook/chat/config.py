@@ -1,0 +1,137 @@
+"""What a person can choose about the way rows become tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args
+
+from ..conversation import Conversation
+from ..errors import FormatError, choices
+
+Strategy = Literal["final_and_reasoning", "final_only", "two_message_cot"]
+STRATEGIES: tuple[str, ...] = get_args(Strategy)
+Style = Literal["lines", "json", "prose"]
+Missing = Literal["keep", "drop", "error"]
+Markers = Literal["refuse", "escape"]
+Turns = Literal["all", "last"]
+
+THINKING_INSTRUCTIONS = "Think step by step, explaining your reasoning."
+
+
+@dataclass(frozen=True)
+class ChatRow:
+    """One row of the frame on its way to tokens.
+
+    Attributes:
+        position: where it stands in the frame.
+        key: its identity in the journal.
+        split: ``train``, ``validation`` or ``test``.
+        conversation: request and response; earlier turns may carry their own reasoning.
+        reasoning: field name → value, or a text, for the last response; None takes what the conversation has.
+        unmask: every message but the system's carries loss in this row (InstructLab's flag).
+    """
+
+    position: int
+    key: str
+    split: str
+    conversation: Conversation
+    reasoning: Mapping[str, Any] | str | None = None
+    unmask: bool = False
+
+
+@dataclass(frozen=True)
+class ChatConfig:
+    """How rows are rendered, what carries loss, and what happens to rows that do not fit.
+
+    Attributes:
+        max_length: most tokens of a row; longer ones are dropped and counted, never cut.
+        style: how fields become text: labelled ``lines``, ``json``, or ``prose`` by your own sentence.
+        prose: the sentence for ``prose``, with field names in braces: ``"They want {Intent}."``.
+        tags: opening and closing tag of the thinking, for students that have none of their own.
+        mask_reasoning: the reasoning is read, not learnt.
+        mask_answer: the answer and its stop token are read, not learnt.
+        train_empty_thinking: an empty thinking block that the student must write itself carries loss;
+            None: only under ``final_only``.
+        turns: train on ``all`` assistant turns, each as a row of its own, or on the ``last``.
+        roles: whose messages carry loss: ``("assistant",)``, more roles, or ``"all_but_system"``.
+        missing: rows without reasoning that should have it: ``keep`` as plain rows, ``drop``, ``error``.
+        markers: reserved markers in your texts: ``refuse`` the row, or ``escape`` the marker.
+        system: a system prompt for rows that have none, in training and at inference.
+        thinking_instructions: what asks for the thinking under ``two_message_cot``.
+        chat_template: a Jinja chat template instead of the student's own.
+        date: ISO date that templates which print today's date are given, so that rows are reproducible.
+    """
+
+    max_length: int = 2048
+    style: Style = "lines"
+    prose: str = ""
+    tags: tuple[str, str] | None = None
+    mask_reasoning: bool = False
+    mask_answer: bool = False
+    train_empty_thinking: bool | None = None
+    turns: Turns = "all"
+    roles: tuple[str, ...] | str = ("assistant",)
+    missing: Missing = "keep"
+    markers: Markers = "refuse"
+    system: str = ""
+    thinking_instructions: str = field(default=THINKING_INSTRUCTIONS)
+    chat_template: str | None = None
+    date: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, options in (("style", Style), ("missing", Missing), ("markers", Markers), ("turns", Turns)):
+            value = getattr(self, name)
+            if value not in get_args(options):
+                raise FormatError(f"{name}={value!r} is not known.", choices(value, get_args(options)))
+        if isinstance(self.roles, str) and self.roles != "all_but_system":
+            object.__setattr__(self, "roles", (self.roles,))
+        elif not isinstance(self.roles, str):
+            object.__setattr__(self, "roles", tuple(self.roles))
+        if self.tags is not None:
+            tags = tuple(self.tags)
+            if len(tags) != 2 or not all(isinstance(tag, str) and tag.strip() for tag in tags):
+                raise FormatError(
+                    f"tags={self.tags!r} are not an opening and a closing tag.",
+                    'ChatConfig(tags=("<reasoning>", "</reasoning>"))',
+                )
+            object.__setattr__(self, "tags", tags)
+        if self.mask_reasoning and self.mask_answer:
+            raise FormatError(
+                "With reasoning and answer both masked nothing is left to learn.",
+                "ChatConfig(mask_reasoning=True)   or   ChatConfig(mask_answer=True)",
+            )
+        if self.style == "prose" and "{" not in self.prose:
+            raise FormatError(
+                "style='prose' needs your sentence with field names in braces.",
+                'ChatConfig(style="prose", prose="They want {Customer Intent}.")',
+            )
+        if self.max_length < 8:
+            raise FormatError(
+                f"max_length={self.max_length} is too short for any row.", "ChatConfig(max_length=2048)"
+            )
+
+    def replace(self, **changes: Any) -> ChatConfig:
+        """The same choices but for these."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, for the run card."""
+        plain = asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> ChatConfig:
+        """What `to_dict` gave; unknown names of a newer version are left out."""
+        known = {f.name for f in fields(cls)}
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in plain.items() if k in known
+        }
+        return cls(**values)
+
+
+def check_strategy(strategy: str) -> str:
+    """The strategy itself, or an error that names the valid ones."""
+    if strategy not in STRATEGIES:
+        raise FormatError(f"strategy={strategy!r} is not known.", choices(strategy, STRATEGIES))
+    return strategy

@@ -1,0 +1,345 @@
+"""ChatDataset: the ids and labels that are trained, and everything that explains them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..card import card, details
+from ..conversation import Conversation, Message
+from ..errors import FormatError
+from . import parts
+from .arrays import Rows
+from .format import ChatFormat
+from .parse import Parsed
+from .preflight import Preflight
+from .preview import Preview, PreviewToken
+from .turns import turns_of
+
+if TYPE_CHECKING:
+    from .config import ChatConfig
+    from .probe import Probe
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of tokens of one part: ``tokens[start:stop]``."""
+
+    part: str
+    start: int
+    stop: int
+    learnt: bool
+
+
+@dataclass(frozen=True)
+class ChatExample:
+    """One training row.
+
+    Attributes:
+        input_ids: int32 ids of the whole row.
+        labels: int32, the id where a token carries loss, else -100.
+        spans: the parts of the row, in order, without gaps.
+        position: row of the frame.
+        turn: assistant turn of that row, from 0.
+        split: ``train``, ``validation`` or ``test``.
+    """
+
+    input_ids: np.ndarray
+    labels: np.ndarray
+    spans: tuple[Span, ...]
+    position: int
+    turn: int
+    split: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a training row asks and what it expects, as text.
+
+    Attributes:
+        prompt: the messages before the response, as `prompt_ids` takes them.
+        response: the expected answer.
+        reasoning: the expected reasoning text; "" where there is none.
+        position: row of the frame.
+        key: the row's identity in the journal.
+        split: where it belongs.
+    """
+
+    prompt: tuple[Message, ...]
+    response: str
+    reasoning: str
+    position: int
+    key: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The arrays of a dataset; flat ones have one value per token, the others one per training row."""
+
+    ids: np.ndarray
+    codes: np.ndarray
+    starts: np.ndarray
+    row: np.ndarray
+    position: np.ndarray
+    turn: np.ndarray
+    half: np.ndarray
+    split: np.ndarray
+    splits: tuple[str, ...]
+
+
+class ChatDataset(Sequence[ChatExample]):
+    """Rows as tokens and labels; made by `build`, trained as they are."""
+
+    def __init__(
+        self,
+        chat: ChatFormat,
+        columns: Columns,
+        rows: Rows,
+        report: Preflight,
+        fingerprint: str,
+        *,
+        chosen: np.ndarray | None = None,
+    ) -> None:
+        self.format = chat
+        self.report = report
+        self.fingerprint = fingerprint
+        self._columns = columns
+        self._rows = rows
+        self._chosen = chosen if chosen is not None else np.arange(len(columns.row))
+
+    # -- what it stands on -------------------------------------------------------------------------------
+    @property
+    def tokenizer(self) -> Any:
+        return self.format.tokenizer
+
+    @property
+    def student(self) -> str:
+        """Folder or name of the student."""
+        return self.format.student
+
+    @property
+    def strategy(self) -> str:
+        return self.format.strategy
+
+    @property
+    def config(self) -> ChatConfig:
+        return self.format.config
+
+    @property
+    def probe(self) -> Probe:
+        """What was found out about the student's template."""
+        return self.format.probe
+
+    @property
+    def max_length(self) -> int:
+        return self.format.max_length
+
+    @property
+    def stop_ids(self) -> tuple[int, ...]:
+        return self.format.stop_ids
+
+    def check(self) -> None:
+        """Raises `FormatError` when the preflight found something that must not be trained."""
+        self.report.check()
+
+    # -- rows --------------------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self._view(self._chosen[index])
+        at = self._at(index)
+        ids, codes = self._arrays(at)
+        return ChatExample(
+            input_ids=np.array(ids),
+            labels=_labels(ids, codes),
+            spans=tuple(self._spans(codes)),
+            position=int(self._columns.position[at]),
+            turn=int(self._columns.turn[at]),
+            split=self._columns.splits[self._columns.split[at]],
+        )
+
+    def __iter__(self) -> Iterator[ChatExample]:
+        for index in range(len(self)):
+            yield self[index]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens per training row."""
+        starts = self._columns.starts
+        return np.asarray(starts[self._chosen + 1] - starts[self._chosen])
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Split → training rows."""
+        codes = self._columns.split[self._chosen]
+        return {name: int((codes == i).sum()) for i, name in enumerate(self._columns.splits)}
+
+    def split(self, name: str) -> ChatDataset:
+        """The rows of one split; the same arrays, not a copy."""
+        if name not in self._columns.splits:
+            return self._view(self._chosen[:0])
+        code = self._columns.splits.index(name)
+        return self._view(self._chosen[self._columns.split[self._chosen] == code])
+
+    @property
+    def conversations(self) -> Sequence[Task]:
+        """What each training row asks and expects, as text; read when asked for."""
+        return _Tasks(self)
+
+    # -- what it shows -----------------------------------------------------------------------------------
+    def preview(self, index: int = 0) -> Preview:
+        """The tokens of a training row, tinted by what they teach; read from the arrays that are trained."""
+        at = self._at(index)
+        ids, codes = self._arrays(at)
+        labels = _labels(ids, codes)
+        texts = self._token_texts(ids)
+        special = {i for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        special |= {i for text in self.format.markers.texts if (i := self._id_of(text)) is not None}
+        tokens = tuple(
+            PreviewToken(text, int(i), int(label), self.format.fields.part(int(code)), int(i) in special)
+            for text, i, label, code in zip(texts, ids, labels, codes, strict=True)
+        )
+        digest = hashlib.blake2b(ids.tobytes() + labels.tobytes(), digest_size=8).hexdigest()
+        return Preview(
+            tokens=tokens,
+            index=int(index),
+            position=int(self._columns.position[at]),
+            turn=int(self._columns.turn[at]),
+            split=self._columns.splits[self._columns.split[at]],
+            hash=digest,
+            fingerprint=self.fingerprint,
+        )
+
+    def prompt_ids(
+        self, request: Conversation | Sequence[Message] | str, *, thought: str | None = None
+    ) -> list[int]:
+        """What the student must see at inference; see `ChatFormat.prompt_ids`."""
+        return self.format.prompt_ids(request, thought=thought)
+
+    def parse(self, text: str, *, thought: str | None = None) -> Parsed:
+        """Thinking and answer of what the student wrote; see `ChatFormat.parse`."""
+        return self.format.parse(text, thought=thought)
+
+    def __repr__(self) -> str:
+        return (
+            f"ChatDataset({self.student!r}, strategy={self.strategy!r}, rows={len(self)}, "
+            f"fingerprint={self.fingerprint!r})"
+        )
+
+    def _repr_html_(self) -> str:
+        lengths = self.lengths
+        return card(
+            "Chat data",
+            {
+                "student": self.student,
+                "strategy": self.strategy,
+                **{f"{name} rows": count for name, count in self.splits.items()},
+                "tokens": int(lengths.sum()),
+            },
+            body=self.report._repr_html_() + details("thinking format", self.probe._repr_html_()),
+            next_verb="chat.preview(0)   or   run = rb.train(chat)"
+            if self.report.ok
+            else self.report.problems[0][1],
+        )
+
+    # -- inside ------------------------------------------------------------------------------------------
+    def _view(self, chosen: np.ndarray) -> ChatDataset:
+        return ChatDataset(
+            self.format, self._columns, self._rows, self.report, self.fingerprint, chosen=chosen
+        )
+
+    def _at(self, index: int) -> int:
+        try:
+            return int(self._chosen[index])
+        except IndexError:
+            if not len(self):
+                raise FormatError(
+                    "There is no training row here.", "chat.report   # why rows were left out"
+                ) from None
+            raise IndexError(f"{index} of {len(self)} training rows") from None
+
+    def _arrays(self, at: int) -> tuple[np.ndarray, np.ndarray]:
+        start, end = int(self._columns.starts[at]), int(self._columns.starts[at + 1])
+        return self._columns.ids[start:end], self._columns.codes[start:end]
+
+    def _spans(self, codes: np.ndarray) -> Iterator[Span]:
+        if not len(codes):
+            return
+        edges = np.flatnonzero(np.diff(codes)) + 1
+        for start, stop in zip([0, *edges.tolist()], [*edges.tolist(), len(codes)], strict=True):
+            code = int(codes[start])
+            yield Span(self.format.fields.part(code), start, stop, bool(code & parts.TRAINED))
+
+    def _id_of(self, text: str) -> int | None:
+        return self.tokenizer.backend_tokenizer.token_to_id(text)
+
+    def _token_texts(self, ids: np.ndarray) -> list[str]:
+        """What each token stands for: from offsets where the ids come out the same again, else one by one."""
+        decode = self.tokenizer.backend_tokenizer.decode
+        plain = ids.tolist()
+        text = decode(plain, skip_special_tokens=False)
+        encoding = self.format.encode([text])[0]
+        if encoding.ids == plain:
+            starts = [start for start, _ in encoding.offsets]
+            starts[0] = 0
+            ends = [*starts[1:], len(text)]
+            return [text[a:b] if b > a else "" for a, b in zip(starts, ends, strict=True)]
+        return [decode([i], skip_special_tokens=False) for i in plain]
+
+    def _task(self, at: int) -> Task:
+        row = self._rows[int(self._columns.row[at])]
+        half, turn = int(self._columns.half[at]), int(self._columns.turn[at])
+        for found in turns_of(row, self.strategy, self.config, self.format.markers):
+            if found.index != turn or (
+                self.strategy == "two_message_cot" and found.is_thought != (half == 1)
+            ):
+                continue
+            break
+        else:
+            raise FormatError(
+                "The rows behind this dataset have changed.", "chat = df.reason.to_chat(student)"
+            )
+        upto = _nth_assistant(row.conversation.messages, turn)
+        return Task(
+            prompt=tuple(row.conversation.messages[:upto]),
+            response=str(row.conversation.messages[upto].get("content") or ""),
+            reasoning=self._reasoning(row, turn, found.thought.text),
+            position=row.position,
+            key=row.key,
+            split=row.split,
+        )
+
+    def _reasoning(self, row: Any, turn: int, text: str) -> str:
+        if text or self.strategy != "two_message_cot":
+            return text
+        found = next(turns_of(row, self.strategy, self.config, self.format.markers), None)
+        return found.thought.text if found and found.index == turn else ""
+
+
+class _Tasks(Sequence[Task]):
+    def __init__(self, dataset: ChatDataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self._dataset._task(self._dataset._at(index))
+
+
+def _labels(ids: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    return np.where(codes & parts.TRAINED, ids, np.int32(-100)).astype(np.int32)
+
+
+def _nth_assistant(messages: Sequence[Message], turn: int) -> int:
+    places = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    return places[turn]

@@ -1,0 +1,212 @@
+"""Preflight: what was kept, what was dropped and why, and whether training may start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..card import card, clip, details, table
+from ..errors import FormatError
+
+_PLACES = 5  # how many row positions are named for a reason
+TOO_LONG = "longer than max_length"
+UNTRAINED = "no token of it carries loss"
+LOST = "its reasoning carries no loss"
+NO_STOP = "its stop token carries no loss"
+
+
+@dataclass
+class Tally:
+    """Counts reasons and remembers the first places of each."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    places: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(self, reason: str, position: int) -> None:
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        places = self.places.setdefault(reason, [])
+        if len(places) < _PLACES and position not in places:
+            places.append(position)
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The report of a build; nothing is trained while it holds a problem.
+
+    Attributes:
+        rows: rows that came in.
+        rows_kept: rows of which at least one training row remains.
+        examples: training rows by split.
+        dropped: reason → count of training rows (or whole rows) left out.
+        places: reason → positions of the first of them.
+        reasoning: training rows with reasoning.
+        reasoning_learnt: those of them whose reasoning carries loss.
+        plain: training rows without.
+        stops_learnt: training rows whose stop token carries loss.
+        lengths: tokens per training row, kept and too long.
+        longest: tokens of the longest row that came in.
+        cut_before_answer: share of rows that a cut at ``max_length`` would have ended before the answer.
+        duplicates: requests of validation or test rows that training rows have too, by split.
+        verified: rows that were held against the template's own rendering.
+        straddled: rows whose first learnt token begins inside the prompt.
+        warnings: ``(what, line to type)``.
+        problems: ``(what, line to type)``; with any of these, training does not start.
+    """
+
+    rows: int
+    rows_kept: int
+    examples: Mapping[str, int]
+    dropped: Mapping[str, int]
+    places: Mapping[str, list[int]]
+    reasoning: int
+    reasoning_learnt: int
+    plain: int
+    stops_learnt: int
+    max_length: int
+    longest: int
+    cut_before_answer: float
+    histogram: tuple[tuple[int, ...], tuple[int, ...]]
+    duplicates: Mapping[str, int]
+    verified: int
+    straddled: int = 0
+    warnings: tuple[tuple[str, str], ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether training may start."""
+        return not self.problems
+
+    def check(self) -> None:
+        """Raises `FormatError` with the first problem and its remedy."""
+        if self.problems:
+            raise FormatError(*self.problems[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, for the run card."""
+        plain = {
+            k: v for k, v in self.__dict__.items() if k not in ("warnings", "problems", "notes", "histogram")
+        }
+        plain["warnings"] = [list(pair) for pair in self.warnings]
+        plain["problems"] = [list(pair) for pair in self.problems]
+        plain["histogram"] = [list(part) for part in self.histogram]
+        return {k: dict(v) if isinstance(v, Mapping) else v for k, v in plain.items()}
+
+    def __repr__(self) -> str:
+        state = "ok" if self.ok else f"{len(self.problems)} problem(s)"
+        examples = sum(self.examples.values())
+        return f"Preflight({state}, rows={self.rows}, kept={self.rows_kept}, examples={examples})"
+
+    def _repr_html_(self) -> str:
+        dropped = [
+            (reason, count, ", ".join(map(str, self.places.get(reason, ()))))
+            for reason, count in sorted(self.dropped.items(), key=lambda item: -item[1])
+        ]
+        counts, edges = self.histogram
+        most = max(counts, default=0)
+        bars = [
+            (f"{edges[i]}–{edges[i + 1]}", c, "█" * round(20 * c / most))
+            for i, c in enumerate(counts)
+            if most
+        ]
+        remedies = table(("", "what", "type"), [
+            *(("stop", *pair) for pair in self.problems), *(("note", *pair) for pair in self.warnings)
+        ]) if self.problems or self.warnings else ""  # fmt: skip
+        body = remedies
+        body += details("left out", table(("why", "rows", "first at"), dropped)) if dropped else ""
+        body += details("tokens per row", table(("tokens", "rows", ""), bars)) if bars else ""
+        return card(
+            "Preflight: ready to train" if self.ok else "Preflight: not ready to train",
+            {
+                "rows kept": f"{self.rows_kept} of {self.rows}",
+                **{f"{split} rows": count for split, count in self.examples.items()},
+                "with reasoning": f"{self.reasoning_learnt} of {self.reasoning} learnt"
+                if self.reasoning
+                else 0,
+                "plain": self.plain,
+                "longest": f"{self.longest} of {self.max_length} tokens",
+            },
+            notes=self.notes,
+            body=body,
+            next_verb="run = rb.train(chat)" if self.ok else clip(self.problems[0][1], 80),
+        )
+
+
+def histogram(lengths: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Counts and bin edges of row lengths, in at most 12 bins."""
+    if not lengths.size:
+        return (), ()
+    counts, edges = np.histogram(lengths, bins=min(12, max(1, int(lengths.max() - lengths.min()))))
+    return tuple(int(c) for c in counts), tuple(round(float(e)) for e in edges)
+
+
+def findings(
+    report: Mapping[str, Any], *, masked: bool, wants_reasoning: bool, stops_masked: bool
+) -> tuple[list, list]:
+    """Problems and warnings with the line to type for each."""
+    problems: list[tuple[str, str]] = []
+    warnings: list[tuple[str, str]] = []
+    dropped: Mapping[str, int] = report["dropped"]
+    kept = sum(report["examples"].values())
+    lost = dropped.get(LOST, 0) + report["reasoning"] - report["reasoning_learnt"]
+    if lost and not masked:
+        problems.append((
+            f"{lost} of {report['reasoning'] + dropped.get(LOST, 0)} rows with reasoning would lose it: "
+            "no token of it carries loss.",
+            "chat.preview(0)   or   ChatConfig(mask_reasoning=True) if that is meant",
+        ))  # fmt: skip
+    missed = kept - report["stops_learnt"]
+    if (missed or dropped.get(NO_STOP)) and not stops_masked:
+        problems.append((
+            f"{missed + dropped.get(NO_STOP, 0)} rows do not learn to stop: no stop token carries loss.",
+            'tokenizer.eos_token = "…"   # the token at which generation stops',
+        ))  # fmt: skip
+    if not report["examples"].get("train"):
+        most = max(dropped, key=lambda reason: dropped[reason], default="")
+        why = f" Most were left out because: {most}." if most else ""
+        problems.append((
+            f"No row is left to train on ({report['rows']} came in).{why}",
+            f"ChatConfig(max_length={_rounded(report['longest'])})" if most == TOO_LONG
+            else 'df["split"].value_counts()   # rows need split "train", status "ok" and no rejection',
+        ))  # fmt: skip
+    if dropped.get(TOO_LONG):
+        warnings.append((
+            f"{dropped[TOO_LONG]} rows are longer than {report['max_length']} tokens and were dropped; "
+            f"a cut would have ended {report['cut_before_answer']:.0%} of all rows before the answer.",
+            f"ChatConfig(max_length={_rounded(report['longest'])})",
+        ))  # fmt: skip
+    reserved = sum(count for reason, count in dropped.items() if "reserved marker" in reason)
+    if reserved:
+        warnings.append((
+            f"{reserved} rows hold reserved markers of the student and were refused.",
+            'ChatConfig(markers="escape")',
+        ))  # fmt: skip
+    for split, count in report["duplicates"].items():
+        if count:
+            warnings.append((
+                f"{count} {split} rows have the same request as a training row.",
+                "df.drop_duplicates(…)   # or split again by group",
+            ))  # fmt: skip
+    if report["straddled"]:
+        warnings.append((
+            f"In {report['straddled']} rows the tokenizer joins the end of the prompt with the first "
+            "learnt text; at inference these tokens fall apart.",
+            "chat.preview(0)   # look at the first tinted token",
+        ))  # fmt: skip
+    if wants_reasoning and not report["reasoning"]:
+        warnings.append(
+            ("No row has reasoning; all are trained as plain rows.", "df.reason.augment(schema, teacher=…)")
+        )
+    return problems, warnings
+
+
+def _rounded(length: int) -> int:
+    return max(64, -(-length // 64) * 64)

@@ -1,0 +1,133 @@
+"""Preview: the tokens of one training row and what each teaches, from the trainer's own arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from ..card import card
+
+_COLOURS = {
+    "prompt": "transparent",
+    "context": "rgba(90,90,200,.25)",
+    "tags": "rgba(150,120,40,.32)",
+    "answer": "rgba(40,150,80,.30)",
+    "stop": "rgba(200,60,60,.35)",
+    "trailer": "transparent",
+    "empty thinking": "transparent",
+    "reasoning": "rgba(60,120,220,.28)",
+}
+_FIELD_HUES = (210, 265, 185, 310, 235, 160, 285, 200)
+
+
+@dataclass(frozen=True)
+class PreviewToken:
+    """One token.
+
+    Attributes:
+        text: what it stands for; "" for the later tokens of a character that takes several.
+        id: its id.
+        label: the id again where it carries loss, else -100.
+        part: ``prompt``, ``tags``, ``reasoning:<field>``, ``reasoning``, ``answer``, ``stop``, ``trailer``,
+            ``context`` or ``empty thinking``.
+        special: a special or reserved token.
+    """
+
+    text: str
+    id: int
+    label: int
+    part: str
+    special: bool
+
+    @property
+    def learnt(self) -> bool:
+        """Whether it carries loss."""
+        return self.label != -100
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One training row, token by token.
+
+    Attributes:
+        tokens: in the order in which the model sees them.
+        index: which row of the dataset.
+        position: which row of the frame.
+        turn: which assistant turn of it.
+        split: where it belongs.
+        hash: of this row's ids and labels.
+        fingerprint: of all ids and labels of the dataset.
+    """
+
+    tokens: tuple[PreviewToken, ...]
+    index: int
+    position: int
+    turn: int
+    split: str
+    hash: str
+    fingerprint: str
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Part → tokens that carry loss; parts without loss are not named."""
+        counts: dict[str, int] = {}
+        for token in self.tokens:
+            if token.learnt:
+                counts[token.part] = counts.get(token.part, 0) + 1
+        return counts
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, for the live view."""
+        return {
+            "index": self.index,
+            "position": self.position,
+            "turn": self.turn,
+            "split": self.split,
+            "hash": self.hash,
+            "fingerprint": self.fingerprint,
+            "parts": self.parts,
+            "tokens": [[t.text, t.id, t.label, t.part, t.special] for t in self.tokens],
+        }
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __repr__(self) -> str:
+        learnt = sum(token.learnt for token in self.tokens)
+        return f"Preview(row={self.position}, tokens={len(self.tokens)}, learnt={learnt}, hash={self.hash!r})"
+
+    def _repr_html_(self) -> str:
+        learnt = sum(token.learnt for token in self.tokens)
+        painted = "".join(map(_paint, self.tokens))
+        legend = " ".join(
+            f'<span style="background:{_colour(part)};padding:0 4px">{escape(part)} {count}</span>'
+            for part, count in self.parts.items()
+        )
+        body = (
+            f"<div>{legend}</div>"
+            '<div style="font:12px/1.9 ui-monospace,monospace;white-space:pre-wrap;margin-top:6px;'
+            f'max-height:420px;overflow-y:auto">{painted}</div>'
+        )
+        return card(
+            f"What row {self.position} teaches",
+            {"tokens": len(self.tokens), "carry loss": learnt, "split": self.split, "hash": self.hash},
+            body=body,
+            next_verb="run = rb.train(chat)",
+        )
+
+
+def _paint(token: PreviewToken) -> str:
+    text = escape(token.text).replace("\n", "⏎\n") if token.text else "·"
+    style = f"background:{_colour(token.part)}" if token.learnt else "opacity:.55"
+    if token.special:
+        style += ";border:1px solid rgba(128,128,128,.6);border-radius:3px"
+    title = f"{token.part} · id {token.id} · {'learnt' if token.learnt else 'read only'}"
+    return f'<span title="{escape(title, quote=True)}" style="{style}">{text}</span>'
+
+
+def _colour(part: str) -> str:
+    if part.startswith("reasoning:"):
+        hue = _FIELD_HUES[sum(map(ord, part)) % len(_FIELD_HUES)]
+        return f"hsla({hue},70%,55%,.30)"
+    return _COLOURS.get(part, "transparent")
