@@ -8,7 +8,7 @@ export interface Command {
   /** What it does, in a word or two, for the hint line. */
   label: string;
   keys: string[];
-  run(event: KeyboardEvent): void;
+  run(): void;
   /** Whether the hint line names it; true unless said. */
   hint?: boolean;
   /** Works while the person types text; only for combinations such as Ctrl+Enter. */
@@ -49,6 +49,7 @@ export class Keys {
     private readonly widget: string,
     private readonly commands: Command[],
     private readonly fixed: Overrides = {},
+    private readonly changed: () => void = () => {},
   ) {
     this.byId = new Map(commands.map((command) => [command.id, command]));
     this.overrides = { ...fixed, ...this.stored() };
@@ -65,11 +66,16 @@ export class Keys {
         if (isTyping(event.target) && command.typing !== true) return;
         if (event.target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
         event.preventDefault();
-        command.run(event);
+        command.run();
       },
       { signal },
     );
     this.paintHints();
+  }
+
+  command(id: string): { label: string; act(): void } | undefined {
+    const command = this.byId.get(id);
+    return command && { label: command.label, act: () => command.run() };
   }
 
   keysOf(id: string): string[] {
@@ -141,6 +147,7 @@ export class Keys {
       // no storage: the change lasts as long as the page
     }
     this.paintHints();
+    this.changed();
   }
 
   private stored(): Overrides {

@@ -1,0 +1,314 @@
+// The review as this page knows it: rows that were fetched, acts that Python has not confirmed yet, where one reads.
+// It decides nothing: every act is a call, shown at once and put right by Python's answer.
+
+import { Superseded, type Link } from "../lib/rpc.ts";
+import type { Full, Offer, Opened, Query, State, Summary, Value, Verdict, Window } from "./types.ts";
+
+export type Change = "list" | "rows" | "row" | "state" | "query" | "busy";
+type Caller = Pick<Link, "call">;
+
+const AHEAD = 12; // rows fetched in full beyond the current one: the reader goes on while the kernel is busy
+const PAGE = 60; // rows of the list fetched at once
+const KEPT = 6000;
+
+export class Desk {
+  state!: State;
+  query!: Query;
+  options!: Opened["options"];
+  canRepair = false;
+  at = 0; // place in the list
+  choosing = false;
+  autoAdvance = true;
+  private readonly rows = new Map<number, Summary>(); // by place
+  private readonly full = new Map<number, Full>(); // by row position
+  private readonly unconfirmed = new Map<number, number>(); // acts under way, by row position
+  private looking: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly link: Caller,
+    private readonly changed: (what: Change, place?: number) => void,
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
+  // -- look ------------------------------------------------------------------------------------------------
+  async open(): Promise<void> {
+    const opened = await this.link.call<Opened>("snapshot");
+    this.options = opened.options;
+    this.canRepair = opened.can_repair;
+    this.full.clear();
+    if (opened.sample !== null) this.full.set(opened.sample.position, opened.sample);
+    this.take(opened);
+  }
+
+  summary(place: number): Summary | undefined {
+    return this.rows.get(place);
+  }
+
+  get current(): Full | undefined {
+    const row = this.rows.get(this.at);
+    return row === undefined ? undefined : this.full.get(row.position);
+  }
+
+  /** Fetches the rows of the list that stand in view and are not here yet. */
+  need(first: number, count: number): void {
+    let missing = -1;
+    for (let place = first; place < first + count && missing < 0; place++) if (!this.rows.has(place)) missing = place;
+    if (missing < 0) return;
+    const spare = Math.max(0, Math.floor((PAGE - count) / 2));
+    const start = Math.max(0, missing === first ? first - spare : missing);
+    const wanted = Math.min(200, Math.max(PAGE, count));
+    this.ask<Window>("window", { start, count: wanted }, "window", (window) => {
+      this.keepWindow(window);
+      this.changed("rows");
+    });
+  }
+
+  go(place: number): void {
+    const target = Math.max(0, Math.min(this.state.count - 1, place));
+    if (this.state.count === 0) return;
+    this.at = target;
+    this.changed("row");
+    this.fetch();
+    clearTimeout(this.looking);
+    this.looking = setTimeout(() => {
+      const row = this.rows.get(this.at);
+      if (row !== undefined) this.ask("look", { position: row.position }, "look");
+    }, 300);
+  }
+
+  step(by: number): boolean {
+    const target = this.at + by;
+    if (target < 0 || target >= this.state.count) return false;
+    this.go(target);
+    return true;
+  }
+
+  async choose(parts: Partial<Query>): Promise<void> {
+    const query = { ...this.query, ...parts };
+    const position = this.rows.get(this.at)?.position ?? null;
+    await this.relist("choose", { query, position });
+  }
+
+  async refresh(): Promise<void> {
+    this.full.clear();
+    await this.relist("refresh", {});
+  }
+
+  private async relist(op: string, args: object): Promise<void> {
+    this.choosing = true;
+    this.changed("busy");
+    try {
+      this.take(await this.link.call<Opened>(op, args, { lane: "choose" }));
+    } catch (error) {
+      if (error instanceof Superseded) return;
+      this.failed(error);
+    }
+    this.choosing = false;
+    this.changed("busy");
+  }
+
+  // -- act -------------------------------------------------------------------------------------------------
+  decide(verdict: Verdict | null): void {
+    const patch = verdict === null ? { verdict, rating: null } : { verdict };
+    if (this.act("decide", { verdict }, patch) && verdict !== null) this.advance();
+  }
+
+  rate(rating: number | null): void {
+    this.act("rate", { rating }, { rating });
+  }
+
+  edit(reasoning: Record<string, Value> | null, response: string | null): void {
+    const patch: Partial<Full> = { edited: true };
+    const row = this.current;
+    if (row === undefined) return;
+    if (reasoning !== null)
+      patch.reasoning = row.reasoning.map(([name, value]) => [name, name in reasoning ? reasoning[name]! : value]);
+    if (response !== null) Object.assign(patch, { full_response: response, response: response.slice(0, 160) });
+    this.act("edit", { reasoning, response }, patch);
+  }
+
+  confirm(): void {
+    this.act("confirm", {}, { status: "ok" });
+  }
+
+  turn(op: "undo" | "redo"): void {
+    this.link
+      .call<State & { place: number | null }>(op, {}, { once: true })
+      .then((answer) => {
+        this.takeState(answer);
+        if (answer.place !== null && answer.place !== this.at) this.go(answer.place);
+      })
+      .catch(this.failed);
+  }
+
+  async bulk(act: string, rating?: number): Promise<number> {
+    const args = { act, list: this.state.list, rating: rating ?? null };
+    const answer = await this.link.call<State & { done: number }>("bulk", args, { once: true });
+    this.takeState(answer);
+    return answer.done;
+  }
+
+  async repair(feedback: string, previous: Offer | null): Promise<Offer> {
+    const row = this.current;
+    if (row === undefined) throw new Error("This row is still loading.");
+    const args = { position: row.position, key: row.key, feedback, previous };
+    return this.link.call<Offer>("repair", args, { once: true });
+  }
+
+  /** What Python says by itself: acts from another view or from a cell too. */
+  news(push: State & { query: Query; whole: boolean; rows: Summary[] }): void {
+    if (push.list !== this.state.list) {
+      if (!this.choosing) void this.open().catch(this.failed);
+      return;
+    }
+    if (push.whole) {
+      this.rows.clear();
+      this.full.clear();
+      this.takeState(push);
+      this.changed("list");
+      this.fetch();
+      return;
+    }
+    for (const row of push.rows) this.takeRow(row, true);
+    this.takeState(push);
+  }
+
+  private act(op: string, args: object, patch: Partial<Full>): boolean {
+    const row = this.current;
+    if (row === undefined) return false;
+    const { position, key } = row;
+    this.unconfirmed.set(position, (this.unconfirmed.get(position) ?? 0) + 1);
+    const before = row.verdict;
+    Object.assign(row, patch);
+    const summary = this.rows.get(this.at);
+    if (summary !== undefined) Object.assign(summary, pickSummary(patch));
+    if ("verdict" in patch && patch.verdict !== before) this.count(before, patch.verdict ?? null);
+    this.changed("rows", this.at);
+    this.changed("row");
+    this.link
+      .call<State & { row: Summary; sample?: Full }>(op, { position, key, ...args }, { once: true, durable: true })
+      .then((answer) => {
+        if (this.confirmed(position)) {
+          if (answer.sample !== undefined) this.full.set(position, answer.sample);
+          this.takeRow(answer.row, false);
+        }
+        if (this.unconfirmed.size === 0) this.takeState(answer);
+        if (this.current?.position === position) this.changed("row");
+      })
+      .catch((error: unknown) => {
+        this.confirmed(position);
+        this.full.delete(position);
+        this.rows.delete(this.placeOf(position) ?? -1);
+        this.failed(error);
+        this.changed("rows");
+        this.fetch();
+      });
+    return true;
+  }
+
+  /** Shows the new counts before Python confirms them. */
+  private count(before: Verdict | null, after: Verdict | null): void {
+    const counts = { ...this.state.counts };
+    counts[before ?? "undecided"] -= 1;
+    counts[after ?? "undecided"] += 1;
+    this.state = { ...this.state, counts, can_undo: true };
+    this.changed("state");
+  }
+
+  private confirmed(position: number): boolean {
+    const left = (this.unconfirmed.get(position) ?? 1) - 1;
+    if (left > 0) this.unconfirmed.set(position, left);
+    else this.unconfirmed.delete(position);
+    return left <= 0;
+  }
+
+  private advance(): void {
+    if (this.autoAdvance) this.step(1);
+  }
+
+  // -- take in ---------------------------------------------------------------------------------------------
+  private take(opened: Omit<Opened, "options" | "can_repair" | "sample">): void {
+    this.rows.clear();
+    this.state = opened;
+    this.query = opened.query;
+    this.at = opened.at;
+    this.keepWindow(opened.window);
+    this.changed("query");
+    this.changed("list");
+    this.changed("state");
+    this.changed("row");
+    this.fetch();
+  }
+
+  private takeState(state: State): void {
+    const { list, count, counts, can_undo, can_redo } = state;
+    if (this.unconfirmed.size > 0) return; // what this page did since is not in it yet
+    this.state = { list, count, counts, can_undo, can_redo };
+    this.changed("state");
+  }
+
+  private takeRow(row: Summary, refetch: boolean): void {
+    if (this.unconfirmed.has(row.position)) return;
+    const place = this.placeOf(row.position);
+    if (place !== undefined) {
+      this.rows.set(place, row);
+      this.changed("rows", place);
+    }
+    const full = this.full.get(row.position);
+    if (full === undefined) return;
+    Object.assign(full, row);
+    if (!refetch) return;
+    this.full.delete(row.position);
+    if (place === this.at) this.fetch();
+  }
+
+  private placeOf(position: number): number | undefined {
+    if (this.rows.get(this.at)?.position === position) return this.at;
+    for (const [place, row] of this.rows) if (row.position === position) return place;
+    return undefined;
+  }
+
+  private keepWindow(window: Window): void {
+    if (window.list !== this.state.list) return;
+    if (this.rows.size > KEPT) this.rows.clear();
+    window.rows.forEach((row, i) => this.rows.set(window.start + i, row));
+  }
+
+  /** Sees to it that the current row, then the ones after it, are here in full. */
+  private fetch(): void {
+    if (this.state.count === 0) return;
+    const lacks = (place: number) => {
+      const row = this.rows.get(place);
+      return place < this.state.count && (row === undefined || !this.full.has(row.position));
+    };
+    const ahead = Array.from({ length: AHEAD }, (_, i) => this.at + i).filter(lacks);
+    if (ahead.length === 0 || (ahead[0] !== this.at && ahead.length < AHEAD / 2)) return;
+    const list = this.state.list;
+    this.ask<(Full & { place: number })[]>("samples", { places: ahead }, "samples", (samples) => {
+      if (list !== this.state.list) return;
+      if (this.full.size > 20 * AHEAD) this.full.clear();
+      for (const { place, ...full } of samples) {
+        if (this.unconfirmed.has(full.position)) continue;
+        this.full.set(full.position, full);
+        this.rows.set(place, pickSummary(full) as Summary);
+        this.changed("rows", place);
+        if (place === this.at) this.changed("row");
+      }
+    });
+  }
+
+  private ask<T>(op: string, args: object, lane: string, then?: (result: T) => void): void {
+    this.link
+      .call<T>(op, args, { lane })
+      .then((result) => then?.(result))
+      .catch((error: unknown) => {
+        if (!(error instanceof Superseded)) this.failed(error);
+      });
+  }
+}
+
+const SUMMARY = ["position", "request", "response", "verdict", "rating", "status", "edited", "flags"] as const;
+
+function pickSummary(full: Partial<Full>): Partial<Summary> {
+  return Object.fromEntries(SUMMARY.filter((name) => name in full).map((name) => [name, full[name]]));
+}

@@ -1,0 +1,138 @@
+// Repair: one says what is wrong, the teacher writes reasoning and response together, one takes it or goes on.
+
+import { fill, h } from "../lib/dom.ts";
+import { failureText } from "../lib/widget.ts";
+import { section } from "./detail.ts";
+import type { Desk } from "./desk.ts";
+import type { Full, Offer, Value } from "./types.ts";
+import { diffView, sameValue, valueText } from "./values.ts";
+
+export class Repair {
+  readonly element = h("div", { class: "rb-repair", role: "group", "aria-label": "Repair with feedback" });
+  open = false;
+  private readonly feedback = h("textarea", {
+    class: "rb-input",
+    rows: 2,
+    placeholder: "What is wrong, and what should be said instead?",
+    "aria-label": "Feedback to the teacher",
+  });
+  private readonly result = h("div", { class: "rb-repair-result" });
+  private readonly ask = h("button", { class: "rb-button rb-primary", onclick: () => void this.run() }, "Ask the teacher", h("kbd", {}, "Ctrl+↵"));
+  private readonly use = h("button", { class: "rb-button rb-primary", onclick: () => this.take() }, "Use it", h("kbd", {}, "Ctrl+↵"));
+  private row: Full | undefined;
+  private offer: Offer | null = null;
+  private asked = "";
+  private waiting = false;
+
+  constructor(
+    private readonly desk: Desk,
+    private readonly done: () => void,
+  ) {
+    this.element.hidden = true;
+    const close = h("button", { class: "rb-button", onclick: () => this.close() }, "Close", h("kbd", {}, "Esc"));
+    this.feedback.addEventListener("input", () => this.paint());
+    this.element.append(
+      section(
+        "Repair",
+        null,
+        this.feedback,
+        h("div", { class: "rb-edit-bar" }, this.ask, this.use, close, h("span", { class: "rb-dim" }, "The teacher rewrites reasoning and response together.")),
+        this.result,
+      ),
+    );
+  }
+
+  start(): void {
+    if (this.desk.current === undefined) return;
+    this.row = this.desk.current;
+    this.offer = null;
+    this.waiting = false;
+    this.feedback.value = this.asked = "";
+    fill(this.result);
+    this.open = true;
+    this.element.hidden = false;
+    this.paint();
+    this.feedback.focus();
+    this.element.scrollIntoView({ block: "nearest" });
+  }
+
+  close(): void {
+    this.open = false;
+    this.element.hidden = true;
+    this.row = undefined;
+    this.done();
+  }
+
+  /** Ctrl+Enter: takes the offer, unless the feedback was changed since. */
+  submit(): void {
+    if (this.offer !== null && this.feedback.value.trim() === this.asked) this.take();
+    else void this.run();
+  }
+
+  private async run(): Promise<void> {
+    const { row } = this;
+    const feedback = this.feedback.value.trim();
+    if (row === undefined || feedback === "" || this.waiting) return;
+    this.waiting = true;
+    this.paint();
+    fill(this.result, h("div", { class: "rb-dim rb-pulse" }, "The teacher is writing…"));
+    try {
+      const offer = await this.desk.repair(feedback, this.offer);
+      if (this.row !== row) return;
+      this.offer = offer;
+      this.asked = feedback;
+      this.show(row, offer);
+    } catch (error) {
+      if (this.row === row) fill(this.result, h("div", { class: "rb-error rb-text" }, failureText(error)));
+    } finally {
+      if (this.row === row) {
+        this.waiting = false;
+        this.paint();
+      }
+    }
+  }
+
+  private show(row: Full, offer: Offer): void {
+    const before = new Map<string, Value>(row.reasoning);
+    const fields = offer.reasoning.map(([name, value]) =>
+      h(
+        "div",
+        { class: "rb-field" },
+        h("div", { class: "rb-field-name" }, name),
+        h(
+          "div",
+          { class: "rb-field-value" },
+          sameValue(before.get(name), value)
+            ? h("div", { class: "rb-text rb-faint" }, valueText(value))
+            : diffView(valueText(before.get(name)), valueText(value)),
+        ),
+      ),
+    );
+    const response =
+      row.full_response === offer.response
+        ? h("div", { class: "rb-text rb-faint" }, offer.response)
+        : diffView(row.full_response, offer.response);
+    fill(
+      this.result,
+      section("New reasoning", null, h("div", { class: "rb-fields" }, ...fields)),
+      section("New response", null, h("div", { class: "rb-answer" }, response)),
+    );
+    this.result.scrollIntoView({ block: "nearest" });
+  }
+
+  private take(): void {
+    const { row, offer } = this;
+    if (row === undefined || offer === null || this.desk.current?.position !== row.position) return;
+    const response = offer.response === row.full_response ? null : offer.response;
+    this.desk.edit(Object.fromEntries(offer.reasoning), response);
+    this.close();
+  }
+
+  private paint(): void {
+    const fresh = this.feedback.value.trim() !== this.asked;
+    this.ask.disabled = this.waiting || this.feedback.value.trim() === "";
+    this.ask.firstChild!.textContent = this.offer === null ? "Ask the teacher" : "Ask again";
+    this.ask.hidden = this.offer !== null && !fresh;
+    this.use.hidden = this.offer === null || fresh;
+  }
+}

@@ -1,0 +1,405 @@
+// SampleReview: one row at a time at the keyboard, beside a list of any length.
+
+import { fill, h, setText } from "./lib/dom.ts";
+import { Keys, type Overrides, showKey } from "./lib/keys.ts";
+import { WindowedList } from "./lib/list.ts";
+import { menuButton } from "./lib/menu.ts";
+import { defineWidget, type Stage } from "./lib/widget.ts";
+import { type Change, Desk } from "./review/desk.ts";
+import { Detail, Drafts } from "./review/detail.ts";
+import { differs, Filters } from "./review/filters.ts";
+import { Repair } from "./review/repair.ts";
+import { glyph, mark, paintRow } from "./review/row.ts";
+import "./sample_review.css";
+
+const ROW = 44;
+
+export default defineWidget("sample-review", "Review of samples", (stage) => new Screen(stage).start());
+
+class Screen {
+  private readonly desk: Desk;
+  private readonly keys: Keys;
+  private readonly filters: Filters;
+  private readonly list: WindowedList;
+  private readonly detail: Detail;
+  private readonly repair: Repair;
+  private readonly head = h("div", { class: "rb-row-head" });
+  private readonly heading = h("span", { class: "rb-row-title" });
+  private readonly chips = h("span", { class: "rb-chips" });
+  private readonly stars: HTMLButtonElement[];
+  private readonly place = h("span", { class: "rb-dim rb-place" });
+  private readonly listed = h("span", { class: "rb-dim" });
+  private readonly bar = h("div", { class: "rb-progress", role: "progressbar", "aria-label": "Rows decided", "aria-valuemin": 0, "aria-valuemax": 100 });
+  private readonly progress = h("span", { class: "rb-dim rb-progress-words" });
+  private readonly voice = h("div", { class: "rb-sr", role: "status", "aria-live": "polite" });
+  private readonly main = h("div", { class: "rb-main" });
+  private readonly aside = h("div", { class: "rb-side" });
+  private readonly empty = h("div", { class: "rb-empty rb-nothing" });
+  private readonly toast = h("div", { class: "rb-toast", role: "status", "aria-live": "polite" });
+  private readonly buttons = new Map<string, { button: HTMLButtonElement; key: HTMLElement }>();
+  private readonly auto = h("button", { class: "rb-button rb-quiet", title: "Go to the next row after a verdict", onclick: () => this.toggleAuto() }, "Auto-advance");
+  private toastEnds: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly stage: Stage) {
+    const { root, link, signal, model } = stage;
+    const focus = () => root.focus({ preventScroll: true });
+    this.desk = new Desk(link, (what, place) => this.changed(what, place), stage.fail);
+    this.filters = new Filters(this.desk, focus);
+    this.list = new WindowedList(
+      {
+        label: "Rows",
+        row: ROW,
+        paint: (element, index) => paintRow(element, this.desk.summary(index), index),
+        needs: (first, count) => this.desk.need(first, count),
+        pick: (index) => {
+          this.leave();
+          this.desk.go(index);
+          root.classList.remove("rb-list-open");
+          focus();
+        },
+      },
+      signal,
+    );
+    const drafts = new Drafts(String(model.get("subject") ?? ""), sessionStorage);
+    this.detail = new Detail(this.desk, drafts, focus, stage.fail);
+    this.repair = new Repair(this.desk, focus);
+    this.stars = [1, 2, 3, 4, 5].map((n) =>
+      h("button", { class: "rb-star", "aria-label": `Rate ${n} of 5`, onclick: () => this.rate(n) }, "★"),
+    );
+    this.keys = new Keys("sample_review", this.commands(), (model.get("keymap") as Overrides) ?? {}, () => this.paintKeys());
+    this.layout();
+  }
+
+  start(): void {
+    const { root, link, signal } = this.stage;
+    this.keys.attach(root, signal);
+    link.onPush((push) => {
+      if (this.desk.state !== undefined) this.desk.news(push);
+    });
+    void this.open();
+  }
+
+  private async open(): Promise<void> {
+    try {
+      await this.desk.open();
+      this.stage.root.classList.remove("rb-opening");
+    } catch (error) {
+      this.stage.fail(error);
+      this.say("The review could not be opened.", () => void this.open(), "Try again");
+    }
+  }
+
+  // -- build ---------------------------------------------------------------------------------------------
+  private layout(): void {
+    const { root, badge, signal } = this.stage;
+    root.classList.add("rb-opening");
+    const bulk = menuButton("All of these…", () => this.bulkItems(), signal);
+    const refresh = h("button", { class: "rb-button rb-quiet", title: "Look again at the frame", "aria-label": "Look again at the frame", onclick: () => void this.desk.refresh() }, "↻");
+    const openList = h("button", { class: "rb-button rb-quiet rb-only-narrow", onclick: () => root.classList.toggle("rb-list-open") }, "List");
+    const previous = h("button", { class: "rb-button rb-quiet", "aria-label": "Previous row", onclick: () => this.step(-1) }, "‹");
+    const next = h("button", { class: "rb-button rb-quiet", "aria-label": "Next row", onclick: () => this.step(1) }, "›");
+    this.head.append(
+      openList,
+      this.heading,
+      this.chips,
+      h("span", { class: "rb-grow" }),
+      h("span", { class: "rb-stars", role: "group", "aria-label": "Rating" }, ...this.stars),
+      h("span", { class: "rb-steps" }, previous, this.place, next),
+    );
+    this.aside.append(h("div", { class: "rb-side-head" }, this.listed, this.filters.clear, h("span", { class: "rb-grow" }), bulk, refresh), this.list.element);
+    this.main.append(this.head, this.detail.element, this.repair.element, this.empty);
+    const acts = h(
+      "div",
+      { class: "rb-acts", role: "toolbar", "aria-label": "Decide" },
+      this.action("accept", "rb-accept", "✓"),
+      this.action("reject", "rb-reject", "✕"),
+      this.action("skip"),
+      h("span", { class: "rb-gap" }),
+      this.action("edit"),
+      this.action("repair"),
+      h("span", { class: "rb-gap" }),
+      this.action("undo"),
+      this.action("redo"),
+      h("span", { class: "rb-grow" }),
+      this.auto,
+      this.action("keys"),
+    );
+    this.bar.append(h("span", { class: "rb-progress-in" }));
+    root.append(
+      this.filters.element,
+      this.bar,
+      h("div", { class: "rb-body" }, this.aside, this.main),
+      acts,
+      h("div", { class: "rb-foot" }, this.progress, badge, h("span", { class: "rb-grow" }), this.keys.hints),
+      this.toast,
+      this.voice,
+    );
+    this.paintKeys();
+    this.paintAuto();
+    this.detail.paint();
+  }
+
+  private action(id: string, extra = "", sign = ""): HTMLElement {
+    const command = this.keys.command(id);
+    const key = h("kbd", {});
+    const button = h(
+      "button",
+      { class: `rb-button ${extra}`, onclick: () => (command?.act(), this.stage.root.focus({ preventScroll: true })) },
+      sign ? h("span", { "aria-hidden": "true" }, sign) : null,
+      capital(command?.label ?? id),
+      key,
+    );
+    this.buttons.set(id, { button, key });
+    return button;
+  }
+
+  private commands() {
+    const act = (id: string, label: string, keys: string[], run: () => void, more: { hint?: boolean; typing?: boolean } = {}) => ({
+      id, label, keys, hint: false, run, ...more,
+    });
+    return [
+      act("accept", "accept", ["a"], () => this.decide("accepted")),
+      act("reject", "reject", ["r"], () => this.decide("rejected")),
+      act("skip", "skip", ["s"], () => this.step(1)),
+      act("clear", "take verdict off", ["x"], () => this.decide(null)),
+      ...[1, 2, 3, 4, 5].map((n) => act(`rate${n}`, `rate ${n}`, [String(n)], () => this.rate(n))),
+      act("rate0", "take rating off", ["0"], () => this.rate(null)),
+      act("edit", "edit", ["e"], () => this.edit()),
+      act("repair", "repair", ["f"], () => this.startRepair()),
+      act("confirm", "stale reasoning still fits", ["c"], () => this.desk.current?.status === "stale" && this.desk.confirm()),
+      act("compare", "show changes", ["d"], () => this.detail.toggleCompare()),
+      act("undo", "undo", ["u", "Ctrl+z"], () => this.turn("undo")),
+      act("redo", "redo", ["U", "Ctrl+Z", "Ctrl+y"], () => this.turn("redo")),
+      act("next", "next", ["j", "ArrowDown"], () => this.step(1), { hint: true }),
+      act("previous", "previous", ["k", "ArrowUp"], () => this.step(-1), { hint: true }),
+      act("further", "ten further", ["PageDown", "J"], () => this.jump(10)),
+      act("back", "ten back", ["PageUp", "K"], () => this.jump(-10)),
+      act("first", "first", ["Home", "g"], () => this.desk.go(0)),
+      act("last", "last", ["End", "G"], () => this.desk.go(Infinity)),
+      act("scroll", "scroll the row", [" "], () => this.scroll(1)),
+      act("search", "search", ["/"], () => this.search(), { hint: true }),
+      act("save", "save an edit, send feedback", ["Ctrl+Enter"], () => this.save(), { typing: true }),
+      act("leave", "leave a field, then the widget", ["Escape"], () => this.escape(), { typing: true }),
+      act("keys", "keys", ["?"], () => this.showKeys()),
+    ];
+  }
+
+  // -- act -----------------------------------------------------------------------------------------------
+  private decide(verdict: "accepted" | "rejected" | null): void {
+    this.leave();
+    const last = this.desk.state !== undefined && this.desk.at >= this.desk.state.count - 1;
+    this.desk.decide(verdict);
+    if (last && verdict !== null && this.desk.autoAdvance) this.atEnd();
+  }
+
+  private rate(rating: number | null): void {
+    this.desk.rate(rating);
+    this.stage.root.focus({ preventScroll: true });
+  }
+
+  private step(by: number): void {
+    this.leave();
+    if (this.desk.state !== undefined && !this.desk.step(by) && by > 0) this.atEnd();
+  }
+
+  private jump(by: number): void {
+    this.leave();
+    if (this.desk.state !== undefined) this.desk.go(this.desk.at + by);
+  }
+
+  private turn(op: "undo" | "redo"): void {
+    if (this.desk.state !== undefined) this.desk.turn(op);
+  }
+
+  private edit(): void {
+    if (this.repair.open) this.repair.close();
+    this.detail.edit();
+    this.stage.root.classList.toggle("rb-editing", this.detail.editing);
+  }
+
+  private startRepair(): void {
+    if (!this.desk.canRepair) return this.flash("This review has no teacher to repair with.");
+    if (this.detail.editing) this.detail.save();
+    this.repair.start();
+  }
+
+  private save(): void {
+    if (this.detail.editing) this.detail.save();
+    else if (this.repair.open) this.repair.submit();
+  }
+
+  private escape(): void {
+    const { root } = this.stage;
+    if (root.querySelector(".rb-sheet") !== null) this.closeSheet();
+    else if (this.detail.editing) this.detail.cancel();
+    else if (this.repair.open) this.repair.close();
+    else if (document.activeElement !== root) root.focus({ preventScroll: true });
+    else root.blur();
+  }
+
+  /** Before going to another row: an edit stays as a draft, an unasked repair is dropped. */
+  private leave(): void {
+    if (this.detail.editing) this.detail.editing = false;
+    if (this.repair.open) this.repair.close();
+  }
+
+  private search(): void {
+    this.filters.search.focus();
+    this.filters.search.select();
+  }
+
+  private scroll(pages: number): void {
+    this.detail.element.scrollBy({ top: pages * 0.8 * this.detail.element.clientHeight });
+  }
+
+  private toggleAuto(): void {
+    this.desk.autoAdvance = !this.desk.autoAdvance;
+    this.paintAuto();
+  }
+
+  private bulkItems() {
+    const n = this.desk.state?.count ?? 0;
+    const rows = `${n.toLocaleString("en")} ${n === 1 ? "row" : "rows"}`;
+    const item = (label: string, words: string, act: string, rating?: number) => ({
+      label,
+      run: () => this.say(`${words} ${rows}?`, () => void this.bulk(act, words, rating), words),
+    });
+    return [
+      item("Accept all", "Accept", "accept"),
+      item("Reject all", "Reject", "reject"),
+      item("Take verdicts off", "Clear", "clear"),
+      item("Rate all ★5", "Rate ★5", "rate", 5),
+      item("Rate all ★1", "Rate ★1", "rate", 1),
+    ];
+  }
+
+  private async bulk(act: string, words: string, rating?: number): Promise<void> {
+    this.flash("Working…");
+    try {
+      const done = await this.desk.bulk(act, rating);
+      this.flash(`${words}: ${done.toLocaleString("en")} rows. ${showKey(this.keys.keysOf("undo")[0] ?? "u")} takes it back.`);
+    } catch (error) {
+      this.flash("");
+      this.stage.fail(error);
+    }
+  }
+
+  // -- paint ---------------------------------------------------------------------------------------------
+  private changed(what: Change, place?: number): void {
+    switch (what) {
+      case "list":
+        this.list.reset(this.desk.state.count, this.desk.at);
+        return this.paintList();
+      case "rows":
+        return this.list.repaint(place);
+      case "row":
+        this.list.select(this.desk.at);
+        return this.paintCurrent();
+      case "query":
+        return this.filters.paint();
+      case "state":
+        this.filters.counts();
+        return this.paintState();
+      case "busy":
+        this.aside.classList.toggle("rb-wait", this.desk.choosing);
+        return this.paintList();
+    }
+  }
+
+  private paintList(): void {
+    const { count } = this.desk.state;
+    setText(this.listed, this.desk.choosing ? "searching…" : `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`);
+    const none = count === 0;
+    this.stage.root.classList.toggle("rb-is-empty", none);
+    if (!none) return;
+    const clear = h("button", { class: "rb-button", onclick: () => this.filters.reset() }, "Clear the filters");
+    if (differs(this.desk.query)) fill(this.empty, h("div", {}, "No row matches."), clear);
+    else fill(this.empty, h("div", {}, "This frame has no rows."));
+  }
+
+  private paintCurrent(): void {
+    const row = this.desk.current ?? this.desk.summary(this.desk.at);
+    setText(this.place, `${(this.desk.at + 1).toLocaleString("en")} / ${this.desk.state.count.toLocaleString("en")}`);
+    if (row !== undefined) {
+      const { kind, words } = mark(row);
+      fill(this.heading, glyph(kind), `Row ${row.position}`);
+      const chips = [kind === "open" ? null : words, row.edited ? "edited" : null, ...row.flags.map((flag) => `⚑ ${flag}`)];
+      fill(this.chips, ...chips.map((text) => text && h("span", { class: "rb-chip", "data-kind": text === words ? kind : "plain" }, text)));
+      this.stars.forEach((star, i) => star.setAttribute("aria-pressed", String(i < (row.rating ?? 0))));
+      this.buttons.get("accept")?.button.setAttribute("aria-pressed", String(row.verdict === "accepted"));
+      this.buttons.get("reject")?.button.setAttribute("aria-pressed", String(row.verdict === "rejected"));
+      setText(this.voice, `Row ${row.position}, ${words}. ${row.request}`);
+    }
+    this.detail.paint();
+    this.stage.root.classList.toggle("rb-editing", this.detail.editing);
+  }
+
+  private paintState(): void {
+    const { counts, can_undo, can_redo } = this.desk.state;
+    const decided = counts.accepted + counts.rejected;
+    const share = counts.rows > 0 ? decided / counts.rows : 0;
+    (this.bar.firstElementChild as HTMLElement).style.width = `${100 * share}%`;
+    this.bar.setAttribute("aria-valuenow", String(Math.floor(100 * share)));
+    setText(this.progress, `${decided.toLocaleString("en")} of ${counts.rows.toLocaleString("en")} decided${counts.stale > 0 ? ` · ${counts.stale} stale` : ""}`);
+    for (const [id, can] of [["undo", can_undo], ["redo", can_redo]] as const) {
+      const button = this.buttons.get(id)?.button;
+      if (button !== undefined) button.disabled = !can;
+    }
+    const fix = this.buttons.get("repair")?.button;
+    if (fix !== undefined) fix.hidden = !this.desk.canRepair;
+  }
+
+  private paintKeys(): void {
+    for (const [id, { key }] of this.buttons) {
+      const first = this.keys.keysOf(id)[0];
+      setText(key, first === undefined ? "" : showKey(first));
+      key.hidden = first === undefined;
+    }
+  }
+
+  private paintAuto(): void {
+    this.auto.setAttribute("aria-pressed", String(this.desk.autoAdvance));
+  }
+
+  private atEnd(): void {
+    const open = this.desk.state.counts.undecided;
+    if (open === 0) this.flash("Every row is decided.");
+    else if (this.desk.query.verdict === "undecided") this.say("The end of this list.", () => void this.desk.refresh(), "Look for open rows");
+    else this.say(`The end of this list; ${open.toLocaleString("en")} rows are open.`, () => void this.desk.choose({ verdict: "undecided" }), "Show open rows");
+  }
+
+  private flash(text: string): void {
+    clearTimeout(this.toastEnds);
+    fill(this.toast, text);
+    this.toast.classList.toggle("rb-shown", text !== "");
+    this.toastEnds = setTimeout(() => this.toast.classList.remove("rb-shown"), 5000);
+  }
+
+  /** A line with one thing to do. */
+  private say(text: string, act: () => void, label: string): void {
+    const end = () => this.toast.classList.remove("rb-shown");
+    const refocus = () => this.stage.root.focus({ preventScroll: true });
+    clearTimeout(this.toastEnds);
+    const yes = h("button", { class: "rb-button rb-primary", onclick: () => (end(), refocus(), act()) }, label);
+    const no = h("button", { class: "rb-button", onclick: () => (end(), refocus()) }, "Cancel");
+    fill(this.toast, h("span", {}, text), yes, no);
+    this.toast.classList.add("rb-shown");
+    yes.focus({ preventScroll: true });
+  }
+
+  private showKeys(): void {
+    if (this.stage.root.querySelector(".rb-sheet") !== null) return this.closeSheet();
+    const sheet = this.keys.sheet(() => this.closeSheet());
+    this.stage.root.append(sheet);
+    sheet.querySelector("button")?.focus();
+  }
+
+  private closeSheet(): void {
+    this.stage.root.querySelector(".rb-sheet")?.remove();
+    this.stage.root.focus({ preventScroll: true });
+  }
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,278 @@
+"""SampleReview: a review at the keyboard, one row at a time beside a list of any length."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from ..checks import WEIGHTS
+from ..conversation import digest
+from ..errors import ReviewError
+from ..events import Event
+from ..review import Review
+from ..samples import SORTS, STATUSES, Query, Sample
+from .base import View, verb
+
+_WINDOW = 40  # rows of the list in the first answer
+_AHEAD = 12  # rows whose full text the page may ask for at once
+_NAMED = 200  # changed rows that are sent one by one; beyond that the page asks for what it shows
+_SNIPPET = 160  # characters of request and response in the list
+
+
+class SampleReview(View):
+    """The live view of a `Review`; what it is asked to do, the review does.
+
+    The list holds the rows of one query in its order and stays as it is while rows are decided, so that
+    nothing moves under the reader; asking again (or another filter) makes a new list.
+
+    Args:
+        review: the review.
+        keys: command → key or keys, for example ``{"accept": "y", "reject": "n"}``.
+    """
+
+    _name = "sample_review"
+    keymap = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, review: Review, *, keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
+        self._query = Query()
+        self._positions = review.where(self._query)
+        self._list = 0  # number of the list; a page that shows an older one asks again
+        self._turned: int | None = None  # the row of the latest act, where it was about one
+        self._changed: set[int] = set()
+        self._whole = False
+        self._news = threading.Lock()
+        super().__init__(review, subject=_subject(review))
+        self.keymap = {
+            name: [key] if isinstance(key, str) else list(key) for name, key in (keys or {}).items()
+        }
+
+    # -- look --------------------------------------------------------------------------------------------
+    def snapshot(self) -> dict[str, Any]:
+        review: Review = self.core
+        at = self._place(review.cursor)
+        start = max(0, (at or 0) - _WINDOW // 2)
+        current = review.cursor if at is not None or not len(self._positions) else int(self._positions[0])
+        return {
+            **self._state(),
+            "query": asdict(self._query),
+            "options": {"status": STATUSES, "flag": ("any", *WEIGHTS), "sort": SORTS},
+            "can_repair": hasattr(review, "repair"),
+            "window": self.window(start, _WINDOW),
+            "at": at or 0,
+            "sample": self._sample(current) if len(review) else None,
+        }
+
+    @verb()
+    def window(self, start: int, count: int) -> dict[str, Any]:
+        """A stretch of the list, by place in the list."""
+        start = max(0, int(start))
+        positions = self._positions[start : start + min(int(count), 200)]
+        return {"list": self._list, "start": start, "rows": [self._summary(int(p)) for p in positions]}
+
+    @verb()
+    def samples(self, places: list[int]) -> list[dict[str, Any]]:
+        """The full text of some rows, by place in the list."""
+        known = [int(place) for place in places[:_AHEAD] if 0 <= int(place) < len(self._positions)]
+        return [{"place": place, **self._sample(int(self._positions[place]))} for place in known]
+
+    @verb(background=True)
+    def choose(self, query: dict[str, Any], position: int | None = None) -> dict[str, Any]:
+        """Makes a new list by a query; ``position`` is the row to stay at, where the list has it."""
+        wanted = Query(**query)
+        positions = self.core.where(wanted)
+        with self._gate:
+            self._query, self._positions, self._list = wanted, positions, self._list + 1
+            at = self._place(position) if position is not None else 0
+            self.touch("list")
+            return {
+                **self._state(),
+                "query": asdict(wanted),
+                "at": at or 0,
+                "window": self.window(max(0, (at or 0) - _WINDOW // 2), _WINDOW),
+            }
+
+    @verb(background=True)
+    def refresh(self) -> dict[str, Any]:
+        """Looks again at the frame and the journal, then makes the list anew."""
+        self.core.refresh()
+        return self.choose(asdict(self._query), self.core.cursor)
+
+    @verb()
+    def look(self, position: int) -> None:
+        """Remembers where the reader is."""
+        self.core.cursor = int(position)
+
+    # -- decide ------------------------------------------------------------------------------------------
+    @verb(once=True)
+    def decide(self, position: int, key: str, verdict: str | None) -> dict[str, Any]:
+        """Accepts or rejects a row; None takes verdict and rating off."""
+        row = self._row(position, key)
+        act = {"accepted": self.core.accept, "rejected": self.core.reject, None: self.core.clear}.get(verdict)
+        if act is None:
+            raise ReviewError(f"{verdict!r} is no verdict.", "valid: 'accepted', 'rejected', None")
+        act(row)
+        return self._after(row)
+
+    @verb(once=True)
+    def rate(self, position: int, key: str, rating: int | None) -> dict[str, Any]:
+        row = self._row(position, key)
+        self.core.rate(row, rating)
+        return self._after(row)
+
+    @verb(once=True)
+    def edit(
+        self,
+        position: int,
+        key: str,
+        reasoning: dict[str, Any] | None = None,
+        response: str | None = None,
+    ) -> dict[str, Any]:
+        """Changes fields of the reasoning, the response, or both."""
+        row = self._row(position, key)
+        self.core.edit(row, reasoning, response)
+        return {**self._after(row), "sample": self._sample(row)}
+
+    @verb(once=True)
+    def confirm(self, position: int, key: str) -> dict[str, Any]:
+        row = self._row(position, key)
+        self.core.confirm(row)
+        return {**self._after(row), "sample": self._sample(row)}
+
+    @verb(once=True)
+    def undo(self) -> dict[str, Any]:
+        """Takes the last act back, and says where the row stands that it was about."""
+        return self._turn(self.core.undo)
+
+    @verb(once=True)
+    def redo(self) -> dict[str, Any]:
+        """Does again what was undone last."""
+        return self._turn(self.core.redo)
+
+    @verb(once=True, background=True)
+    def bulk(self, act: str, list: int, rating: int | None = None) -> dict[str, Any]:
+        """Does one thing to every row of the list that the page shows."""
+        with self._gate:
+            if list != self._list:
+                raise ReviewError("The list has changed since you looked.", "look again, then repeat")
+            rows = self._positions.tolist()
+        review: Review = self.core
+        if act == "rate":
+            review.rate(rows, rating)
+        elif act in ("accept", "reject", "clear"):
+            getattr(review, act)(rows)
+        else:
+            raise ReviewError(f"{act!r} cannot be done in bulk.", "valid: accept, reject, clear, rate")
+        return {**self._state(), "done": len(rows)}
+
+    @verb(once=True, background=True)
+    def repair(
+        self, position: int, key: str, feedback: str, previous: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Asks the teacher for new reasoning and response; nothing is changed until `edit` says so."""
+        row = self._row(position, key)
+        repair = getattr(self.core, "repair", None)
+        if repair is None:
+            raise ReviewError("This review has no teacher to repair with.", "df.reason.review(teacher=…)")
+        offer = repair(row, feedback)
+        return {"feedback": feedback, "reasoning": _pairs(offer.reasoning), "response": offer.response}
+
+    # -- news --------------------------------------------------------------------------------------------
+    def fold(self, event: Event) -> None:
+        positions = event.data.get("positions")
+        self._turned = positions[0] if positions and event.data.get("count") == 1 else None
+        with self._news:
+            if positions is None or event.data.get("count", 0) > _NAMED:
+                self._whole = True
+            else:
+                self._changed.update(positions)
+        self.touch("rows")
+
+    def collect(self, topics: set[str]) -> dict[str, Any]:
+        with self._news:
+            changed, self._changed = self._changed, set()
+            whole, self._whole = self._whole or len(changed) > _NAMED, False
+        rows = [] if whole else [self._summary(position) for position in sorted(changed)]
+        return {**self._state(), "rows": rows, "whole": whole, "query": asdict(self._query)}
+
+    # -- inside ------------------------------------------------------------------------------------------
+    def _row(self, position: int, key: str) -> int:
+        """The row's position now; an act that was kept over a restart must never hit another row."""
+        if not 0 <= position < len(self.core) or self.core[position].key != key:
+            raise ReviewError("The frame has changed: this row stands elsewhere now.", "press ↻, then repeat")
+        return position
+
+    def _turn(self, act: Callable[[], Any]) -> dict[str, Any]:
+        self._turned = None
+        act()
+        return {**self._state(), "place": None if self._turned is None else self._place(self._turned)}
+
+    def _state(self) -> dict[str, Any]:
+        review: Review = self.core
+        return {
+            "list": self._list,
+            "count": len(self._positions),
+            "counts": review.counts,
+            "can_undo": review.can_undo,
+            "can_redo": review.can_redo,
+        }
+
+    def _after(self, row: int) -> dict[str, Any]:
+        return {**self._state(), "row": self._summary(row)}
+
+    def _place(self, position: int) -> int | None:
+        found = np.flatnonzero(self._positions == position)
+        return int(found[0]) if len(found) else None
+
+    def _summary(self, position: int) -> dict[str, Any]:
+        sample = self.core[position]
+        asked = [m.get("content") for m in sample.conversation.prompt if m.get("role") != "system"]
+        return {
+            "position": position,
+            "request": _snippet(asked[-1] if asked else ""),
+            "response": _snippet(sample.response),
+            "verdict": sample.decision.verdict,
+            "rating": sample.decision.rating,
+            "status": sample.status,
+            "edited": sample.decision.reasoning is not None or sample.decision.response is not None,
+            "flags": sample.finding.flags,
+        }
+
+    def _sample(self, position: int) -> dict[str, Any]:
+        sample: Sample = self.core[position]
+        return {
+            **self._summary(position),
+            "key": sample.key,
+            "messages": [
+                {"role": str(message.get("role")), "text": _text(message.get("content"))}
+                for message in sample.conversation.prompt
+            ],
+            "reasoning": _pairs(sample.reasoning),
+            "teacher": _pairs(sample.teacher_reasoning),
+            "full_response": _text(sample.response),
+            "data_response": _text(sample.data_response),
+            "error": sample.error,
+            "problem": sample.conversation.problem,
+        }
+
+
+def _subject(review: Review) -> str:
+    """The same for the same frame in another kernel, as far as can be told without reading it."""
+    return "review:" + digest([repr(review.frame.layout), len(review)])[:16]
+
+
+def _pairs(reasoning: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """Fields as pairs: JSON objects in a browser put names that look like numbers first."""
+    return [(str(name), value) for name, value in (reasoning or {}).items()]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else str(value)
+
+
+def _snippet(value: Any) -> str:
+    return " ".join(_text(value)[: 4 * _SNIPPET].split())[:_SNIPPET]
