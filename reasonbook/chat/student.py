@@ -47,9 +47,10 @@ def _from_name(transformers: Any, name: str) -> Any:
         raise FormatError("The student has no name.", f"student = {_EXAMPLES}")
     if not local and (name.startswith(("/", "~", ".")) or name.count("/") > 1):
         raise FormatError(f"There is no folder {name!r}.", f"student = {_EXAMPLES}")
+    local_only = local or not _hub_answers()  # a model that was fetched before is found without the Hub
     try:
         return transformers.AutoTokenizer.from_pretrained(
-            str(folder) if local else name, local_files_only=local
+            str(folder) if local else name, local_files_only=local_only
         )
     except Exception as error:
         if local:
@@ -60,6 +61,27 @@ def _from_name(transformers: Any, name: str) -> Any:
                 f"no such model or cannot be reached. {_first_line(error)}"
             )
         raise FormatError(problem, f"student = {_EXAMPLES}") from error
+
+
+def _hub_answers() -> bool:
+    """Whether the Hub can be reached at all: without this, a wrong name costs a minute of retries offline."""
+    import socket
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies
+
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if getproxies():
+        return True
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        port = address.port or (80 if address.scheme == "http" else 443)
+        socket.create_connection((address.hostname or "", port), timeout=4).close()
+    except OSError:
+        return False
+    return True
 
 
 def _first_line(error: Exception) -> str:

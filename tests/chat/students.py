@@ -36,7 +36,7 @@ def template(name: str) -> str:
 def tokenizer(source: str | None, *, kind: str = "bytes", eos: str = "<EOS>") -> Any:
     """A tokenizer for a chat template: one token per byte, or a BPE trained on a few lines.
 
-    The template's own markers are special tokens; thinking tags are ordinary added tokens, as in real students.
+    The template's own markers are special tokens; thinking tags are ordinary added tokens, as in the wild.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
