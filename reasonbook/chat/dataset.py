@@ -215,6 +215,7 @@ class ChatDataset(Sequence[ChatExample]):
             split=self._columns.splits[self._columns.split[at]],
             hash=digest,
             fingerprint=self.fingerprint,
+            dataset=self,
         )
 
     def prompt_ids(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -58,6 +58,7 @@ class Preview:
         split: where it belongs.
         hash: of this row's ids and labels.
         fingerprint: of all ids and labels of the dataset.
+        dataset: where the row comes from, so that the live view can step through the others.
     """
 
     tokens: tuple[PreviewToken, ...]
@@ -67,6 +68,7 @@ class Preview:
     split: str
     hash: str
     fingerprint: str
+    dataset: Any = field(default=None, repr=False, compare=False)
 
     @property
     def parts(self) -> dict[str, int]:

@@ -1,0 +1,88 @@
+"""MaskPreview: the tokens of any training row, tinted by what they teach."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from ..errors import FormatError
+from .base import View, verb
+
+
+class MaskPreview(View):
+    """A row's tokens in the order in which the student sees them: read, learnt, and as what.
+
+    The view paints the very arrays that are trained. It steps through the rows of the dataset and can keep
+    to those that stand out.
+
+    Args:
+        core: a `Preview`, or the `ChatDataset` itself.
+        index: which training row first, for a dataset.
+
+    Example:
+        >>> rb.widgets.MaskPreview(chat)   # doctest: +SKIP
+    """
+
+    _name = "mask_preview"
+
+    def __init__(self, core: Any, *, index: int = 0) -> None:
+        preview = hasattr(core, "tokens")
+        self.preview = core if preview else None
+        self.dataset = getattr(core, "dataset", None) if preview else core
+        self.first = core.index if preview else index
+        fingerprint = core.fingerprint
+        super().__init__(core, subject=f"mask:{fingerprint}")
+
+    def snapshot(self) -> dict[str, Any]:
+        rows = 1 if self.dataset is None else len(self.dataset)
+        first = min(max(self.first, 0), max(rows - 1, 0)) if self.dataset is not None else 0
+        return {
+            "rows": rows,
+            "first": first,
+            "student": str(getattr(self.dataset, "student", "") or ""),
+            "strategy": str(getattr(self.dataset, "strategy", "") or ""),
+            "splits": dict(getattr(self.dataset, "splits", {}) or {}),
+            "row": self.row(first) if rows else None,
+        }
+
+    @verb()
+    def row(self, index: int) -> dict[str, Any]:
+        """One row: texts and ids of its tokens, and runs of neighbouring tokens of one part."""
+        shown = self.preview if self.dataset is None else self.dataset.preview(index)
+        if shown is None:
+            raise FormatError("There is no training row here.", "chat.report   # why rows were left out")
+        runs: list[list[Any]] = []
+        special: list[int] = []
+        for at, token in enumerate(shown.tokens):
+            if token.special:
+                special.append(at)
+            if runs and runs[-1][0] == token.part and runs[-1][1] == token.learnt:
+                runs[-1][2] += 1
+            else:
+                runs.append([token.part, token.learnt, 1])
+        return {
+            "index": index,
+            "position": shown.position,
+            "turn": shown.turn,
+            "split": shown.split,
+            "hash": shown.hash,
+            "fingerprint": shown.fingerprint,
+            "texts": [token.text for token in shown.tokens],
+            "ids": [token.id for token in shown.tokens],
+            "runs": runs,
+            "special": special,
+            "odd": list(self._odd.get(index, ())) if "_odd" in self.__dict__ else [],
+        }
+
+    @verb(background=True)
+    def unusual(self) -> dict[str, Any]:
+        """The rows that stand out, each with its reasons; looked for once."""
+        return {"rows": [[index, list(reasons)] for index, reasons in self._odd.items()]}
+
+    @cached_property
+    def _odd(self) -> dict[int, tuple[str, ...]]:
+        if self.dataset is None:
+            return {}
+        from ..chat.oddities import oddities
+
+        return oddities(self.dataset)
