@@ -170,7 +170,7 @@ class ReasonAccessor:
         if any(name is None for name in frame.column("split")):
             notes.append("Splits were made: 10 % test, 10 % validation, seed 0 (column `split`).")
             self.split()
-        options = ChatConfig(max_length=max_length, **config)
+        options = ChatConfig(**config) if max_length is None else ChatConfig(max_length=max_length, **config)
         return build(_training_rows(frame), student, strategy=strategy, config=options, notes=notes)
 
     def train(

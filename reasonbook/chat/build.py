@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -41,6 +41,7 @@ def build(
     *,
     strategy: str = "final_and_reasoning",
     config: ChatConfig | None = None,
+    notes: Sequence[str] = (),
 ) -> ChatDataset:
     """Ids and labels for a student, checked row by row.
 
@@ -49,6 +50,7 @@ def build(
         student: a folder, a Hub name, or a tokenizer; no weights are loaded.
         strategy: ``final_and_reasoning``, ``final_only`` or ``two_message_cot``.
         config: what carries loss, lengths, styles; see `ChatConfig`.
+        notes: what the report shall say besides.
 
     Raises:
         FormatError: the student cannot be found or shows no requests.
@@ -57,12 +59,13 @@ def build(
         >>> chat = build(rows, "Qwen/Qwen3-4B")       # doctest: +SKIP
         >>> chat.report.ok, chat.preview(0)           # doctest: +SKIP
     """
-    return _Builder(Rows(rows), ChatFormat(student, strategy=strategy, config=config)).run()
+    return _Builder(Rows(rows), ChatFormat(student, strategy=strategy, config=config), notes).run()
 
 
 class _Builder:
-    def __init__(self, rows: Rows, chat: ChatFormat) -> None:
+    def __init__(self, rows: Rows, chat: ChatFormat, notes: Sequence[str]) -> None:
         self.rows = rows
+        self.notes = tuple(notes)
         self.chat = chat
         self.tally = Tally()
         self.splits: dict[str, int] = {}
@@ -272,7 +275,10 @@ class _Builder:
             stops_masked=config.mask_answer or config.mask_reasoning,
         )
         return Preflight(
-            **facts, problems=tuple(problems), warnings=tuple(warnings), notes=self.chat.probe.notes
+            **facts,
+            problems=tuple(problems),
+            warnings=tuple(warnings),
+            notes=self.notes + self.chat.probe.notes,
         )
 
     def _duplicates(self, names: tuple[str, ...]) -> dict[str, int]:
