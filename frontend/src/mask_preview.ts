@@ -114,7 +114,7 @@ class MaskPreview {
       return;
     }
     const indices = [...this.odd.keys()];
-    const next = by > 0 ? indices.find((index) => index > now) : indices.findLast((index) => index < now);
+    const next = by > 0 ? indices.find((index) => index > now) : indices.filter((index) => index < now).at(-1);
     if (next !== undefined) this.go(next);
   }
 

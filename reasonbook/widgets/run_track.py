@@ -104,7 +104,8 @@ class RunTrack:
         alarm = event.kind == "alarm"
         self.alarms, self.notes = self.alarms + alarm, self.notes + (not alarm)
         self.latest[event.kind] = text
-        kind, step = str(event.data.get("kind", event.kind)), event.data.get("step")
+        data = event.data
+        kind, step = str(data.get("alarm", data.get("kind", event.kind))), data.get("step")
         step = self.step or None if step is None else int(step)
         self.lines.append({"alarm": alarm, "kind": kind, "text": text, "step": step, "at": event.at})
 

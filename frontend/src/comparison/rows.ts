@@ -1,0 +1,69 @@
+// One held-out row: what was asked and expected, and what each run thought and answered, side by side.
+import { h } from "../lib/dom.ts";
+
+export interface Reply {
+  answer: string;
+  thinking: string;
+  text: string;
+  health: string;
+  correct: boolean | null;
+  score: number | null;
+  tokens: number | null;
+}
+
+export interface Row {
+  index: number;
+  position: number | null;
+  prompt: string;
+  expected: string;
+  /** One for each run; null where a run has none. */
+  replies: (Reply | null)[];
+}
+
+const HEALTH: Record<string, string> = {
+  empty: "empty thinking", unfinished: "thinking not finished", missing: "no thinking",
+};
+
+export function rowCard(row: Row, labels: string[], open: boolean): HTMLElement {
+  return h(
+    "article",
+    { class: "rb-co-row", tabindex: -1, "data-index": row.index },
+    h(
+      "header",
+      { class: "rb-co-head" },
+      h("span", { class: "rb-dim rb-co-number" }, row.position === null ? `#${row.index + 1}` : `row ${row.position}`),
+      h("div", { class: "rb-co-prompt rb-text" }, row.prompt),
+      h("div", { class: "rb-co-expected" }, h("span", { class: "rb-dim" }, "expected"), h("span", { class: "rb-text" }, row.expected)),
+    ),
+    h("div", { class: "rb-co-replies" }, ...row.replies.map((reply, index) => replyCard(reply, labels[index] ?? "", index, open))),
+  );
+}
+
+function replyCard(reply: Reply | null, label: string, index: number, open: boolean): HTMLElement {
+  const root = h("section", { class: "rb-co-reply", style: `--run:var(--rb-run-${index % 6})`, "aria-label": label });
+  if (reply === null) {
+    root.append(h("span", { class: "rb-faint" }, "not answered"));
+    return root;
+  }
+  const mark = reply.correct === null ? "" : reply.correct ? "✓" : "✗";
+  const said = reply.correct === null ? "" : reply.correct ? "right" : "wrong";
+  const sick = HEALTH[reply.health];
+  root.append(
+    h(
+      "div",
+      { class: "rb-co-answer" },
+      mark ? h("span", { class: `rb-co-mark rb-co-${said}`, role: "img", "aria-label": said }, mark) : null,
+      h("span", { class: "rb-text" }, reply.answer || (reply.thinking ? "(no answer)" : reply.text) || "(nothing written)"),
+      h("span", { class: "rb-grow" }),
+      reply.score !== null && reply.correct === null ? h("span", { class: "rb-dim" }, reply.score.toFixed(2)) : null,
+      sick && reply.thinking + reply.answer !== reply.answer ? h("span", { class: "rb-co-sick" }, sick) : null,
+      reply.tokens === null ? null : h("span", { class: "rb-faint rb-co-number" }, `${reply.tokens} tokens`),
+    ),
+  );
+  if (reply.thinking) {
+    root.append(
+      h("details", { class: "rb-co-thinking", open }, h("summary", {}, "Thinking"), h("div", { class: "rb-text" }, reply.thinking)),
+    );
+  }
+  return root;
+}

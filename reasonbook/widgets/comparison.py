@@ -1,0 +1,144 @@
+"""Comparison: runs side by side on held-out rows, with the thinking folded out on demand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from ..errors import ReasonbookError
+from .base import View, verb
+from .wire import plain
+
+MOST = 50  # rows in one page of the list
+
+
+class Comparison(View):
+    """The table of a comparison with its intervals, and the rows behind it.
+
+    Rows come a page at a time; filters tell where the runs differ.
+
+    Args:
+        core: what `rb.compare` returned.
+    """
+
+    _name = "comparison"
+
+    def __init__(self, core: Any) -> None:
+        super().__init__(core, subject="")
+
+    def snapshot(self) -> dict[str, Any]:
+        core = self.core
+        return {
+            "split": str(core.split),
+            "measure": str(core.measure),
+            "rows": len(core.rows),
+            "scores": [_score(score) for score in core.scores],
+            "filters": [
+                {"id": name, "label": label, "count": len(self._picked[name]), "run": _run(name)}
+                for name, label in self._labels.items()
+            ],
+        }
+
+    @verb()
+    def rows(self, start: int, count: int, filter: str = "all", query: str = "") -> dict[str, Any]:
+        """A page of the rows that a filter and a search leave."""
+        if filter not in self._picked:
+            raise ReasonbookError(f"There is no filter {filter!r}.", "run the cell again")
+        chosen = self._picked[filter]
+        if query.strip():
+            chosen = [index for index in chosen if _holds(self.core.rows[index], query.strip().lower())]
+        start = max(0, start)
+        page = chosen[start : start + min(count, MOST)]
+        return {
+            "total": len(chosen),
+            "start": start,
+            "rows": [{"index": index, **_row(self.core.rows[index])} for index in page],
+        }
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        scores = list(self.core.scores)
+        labels = {"all": "all"}
+        if len(scores) > 1:
+            labels["differ"] = "runs differ"
+            labels |= {f"only:{i}": "alone right" for i in range(len(scores))}
+            labels |= {"none": "all wrong", "every": "all right"}
+        else:
+            labels |= {"none": "wrong", "every": "right"}
+        labels["sick"] = "thinking broken"
+        return labels
+
+    @cached_property
+    def _picked(self) -> dict[str, list[int]]:
+        """Filter → indices of its rows; looked through once."""
+        picked: dict[str, list[int]] = {name: [] for name in self._labels}
+        for index, row in enumerate(self.core.rows):
+            right = [bool(reply is not None and _right(reply)) for reply in row.replies]
+            names = ["all"]
+            if len(set(right)) > 1:
+                names.append("differ")
+            if sum(right) == 1 and len(right) > 1:
+                names.append(f"only:{right.index(True)}")
+            if not any(right):
+                names.append("none")
+            if all(right):
+                names.append("every")
+            if any(reply is not None and reply.health in ("empty", "unfinished") for reply in row.replies):
+                names.append("sick")
+            for name in names:
+                picked[name].append(index)
+        return picked
+
+
+def _run(name: str) -> int | None:
+    """The run that a filter is about."""
+    return int(name.removeprefix("only:")) if name.startswith("only:") else None
+
+
+def _right(reply: Any) -> bool:
+    """Whether a reply counts as right; with a graded score, from one half on."""
+    if reply.correct is not None:
+        return bool(reply.correct)
+    return reply.score is not None and reply.score >= 0.5
+
+
+def _score(score: Any) -> dict[str, Any]:
+    names = (
+        "label",
+        "rows",
+        "share",
+        "low",
+        "high",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "tokens",
+    )
+    found = {name: plain(getattr(score, name)) for name in names}
+    found["differenceLow"], found["differenceHigh"] = (
+        found.pop("difference_low"),
+        found.pop("difference_high"),
+    )
+    return {**found, "health": {str(name): int(count) for name, count in dict(score.health).items()}}
+
+
+def _row(row: Any) -> dict[str, Any]:
+    return {
+        "position": plain(row.position),
+        "prompt": str(row.prompt),
+        "expected": str(row.expected),
+        "replies": [None if reply is None else _reply(reply) for reply in row.replies],
+    }
+
+
+def _reply(reply: Any) -> dict[str, Any]:
+    texts = {name: str(getattr(reply, name) or "") for name in ("answer", "thinking", "text", "health")}
+    return {**texts, **{name: plain(getattr(reply, name)) for name in ("correct", "score", "tokens")}}
+
+
+def _holds(row: Any, query: str) -> bool:
+    texts = [row.prompt, row.expected]
+    for reply in row.replies:
+        if reply is not None:
+            texts += [reply.answer, reply.thinking]
+    return any(query in str(text).lower() for text in texts)
