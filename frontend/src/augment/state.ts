@@ -1,0 +1,52 @@
+// What the Python side of the progress sends; see reasonbook/widgets/augment_progress.py.
+
+export interface Progress {
+  total: number;
+  done: number; // cached ones included
+  failed: number;
+  cached: number;
+  in_flight: number;
+  rate: number | null;
+  eta: number | null;
+  cost: number;
+  budget: number | null;
+}
+
+export interface State {
+  status: string;
+  running: boolean;
+  stopping: boolean;
+  seconds: number;
+  error: { problem: string; fix: string } | null;
+  progress: Progress;
+  teacher: string;
+  method: string;
+  newest: { position: number; request: string; error: string | null; reasoning: [string, string][] }[];
+  errors: { cause: string; count: number; positions: number[] }[];
+  notes: string[];
+}
+
+/** Parts of the bar, from 0 to 1; together never more than 1. */
+export function shares(p: Progress): { cached: number; fresh: number; failed: number; flight: number } {
+  const all = Math.max(1, p.total);
+  const cached = Math.min(p.cached, p.done) / all;
+  const fresh = Math.max(0, p.done - p.cached) / all;
+  const failed = p.failed / all;
+  const flight = Math.max(0, Math.min(p.in_flight / all, 1 - cached - fresh - failed));
+  return { cached, fresh, failed, flight };
+}
+
+/** The status in words a person uses. */
+export function statusWords({ status, stopping, progress }: Pick<State, "status" | "stopping" | "progress">): string {
+  if (stopping) return "Stopping";
+  const words: Record<string, string> = {
+    CREATED: "Not started",
+    RUNNING: "Running",
+    PAUSED: "Paused",
+    COMPLETED: "Complete",
+    PARTIAL: progress.failed > 0 ? "Done, with failures" : "Done in part",
+    FAILED: "Failed",
+    CANCELLED: "Stopped",
+  };
+  return words[status] ?? status;
+}

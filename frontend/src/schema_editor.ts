@@ -1,0 +1,213 @@
+// SchemaEditor: the fields on one side; on the other the prompt and JSON Schema they become, and a trial on three rows.
+
+import { fill, h, setText } from "./lib/dom.ts";
+import { menuButton } from "./lib/menu.ts";
+import { defineWidget, failureText, type Stage } from "./lib/widget.ts";
+import { draggable, FieldRow } from "./schema/field.ts";
+import { Editor, type Opened, type SchemaState, type Trial } from "./schema/model.ts";
+import "./schema_editor.css";
+
+type Tab = "prompt" | "json" | "try";
+const TABS: [Tab, string][] = [["prompt", "Prompt"], ["json", "JSON Schema"], ["try", "Try on 3 rows"]];
+
+export default defineWidget("schema-editor", "Schema editor", (stage) => void new Screen(stage).open());
+
+class Screen {
+  private readonly editor: Editor;
+  private readonly rows: FieldRow[] = [];
+  private readonly list = h("div", { class: "rb-schema-list" });
+  private readonly state = h("span", { class: "rb-schema-state", role: "status" });
+  private readonly count = h("span", { class: "rb-dim" });
+  private readonly pane = h("div", { class: "rb-schema-pane", role: "tabpanel", tabindex: 0 });
+  private readonly code = h("pre", { class: "rb-schema-code" });
+  private readonly tabs: HTMLButtonElement[];
+  private readonly undoLine = h("div", { class: "rb-schema-undo", role: "status" });
+  private readonly trialBox = h("div", { class: "rb-trial" });
+  private readonly teacher = h("input", { class: "rb-input rb-grow", placeholder: "openai:MODEL", "aria-label": "Teacher", spellcheck: "false" });
+  private readonly run = h("button", { class: "rb-button rb-primary", onclick: () => void this.trial(0) }, "Try");
+  private readonly further = h("button", { class: "rb-button", onclick: () => void this.trial(this.start + 3) }, "Other rows");
+  private readonly results = h("div", { class: "rb-trial-results" });
+  private opened: Opened | undefined;
+  private tab: Tab = "prompt";
+  private start = 0;
+  private focusNew = false;
+
+  constructor(private readonly stage: Stage) {
+    const { root, badge, signal, link } = stage;
+    this.editor = new Editor(link, () => this.paint(), stage.fail);
+    this.tabs = TABS.map(([tab, label]) =>
+      h("button", { class: "rb-tab", role: "tab", onclick: () => this.show(tab) }, label),
+    );
+    const presets = menuButton("Presets", () => this.presetItems(), signal);
+    const add = h("button", { class: "rb-button", onclick: () => this.add() }, "+ Add field");
+    root.append(
+      h("div", { class: "rb-bar" }, h("span", { class: "rb-title" }, "Reasoning schema"), this.count, h("span", { class: "rb-grow" }), badge, presets),
+      h(
+        "div",
+        { class: "rb-schema-body" },
+        h("div", { class: "rb-schema-fields" }, this.list, h("div", { class: "rb-schema-add" }, add, this.undoLine)),
+        h(
+          "div",
+          { class: "rb-schema-side" },
+          h("div", { class: "rb-tabs", role: "tablist" }, ...this.tabs),
+          this.pane,
+        ),
+      ),
+      h("div", { class: "rb-bar rb-schema-foot" }, this.state),
+    );
+    this.trialBox.append(h("div", { class: "rb-trial-bar" }, this.teacher, this.run, this.further), this.results);
+    this.tabs.forEach((tab, i) =>
+      tab.addEventListener("keydown", (event) => {
+        const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+        if (step === 0) return;
+        const to = (i + step + this.tabs.length) % this.tabs.length;
+        this.tabs[to]?.focus();
+        this.show(TABS[to]?.[0] ?? "prompt");
+      }),
+    );
+    draggable(this.list, (from, to) => this.editor.move(from, to), signal);
+    link.onPush((push: SchemaState) => this.editor.take(push));
+  }
+
+  async open(): Promise<void> {
+    fill(this.list, ...[1, 2, 3].map(() => h("div", { class: "rb-schema-field rb-schema-wait" })));
+    try {
+      this.opened = await this.editor.open();
+    } catch (error) {
+      this.stage.fail(error);
+      fill(this.list, h("div", { class: "rb-empty" }, "The schema could not be opened.", h("button", { class: "rb-button", onclick: () => void this.open() }, "Try again")));
+      return;
+    }
+    fill(this.list);
+    this.rows.length = 0;
+    const { own_teacher, teacher } = this.opened;
+    this.teacher.value = teacher;
+    if (own_teacher) {
+      this.teacher.placeholder = own_teacher;
+      this.teacher.title = `Leave empty to ask ${own_teacher}`;
+    }
+    this.paint();
+    this.show(this.tab);
+  }
+
+  // -- paint -----------------------------------------------------------------------------------------------
+  private paint(): void {
+    if (this.opened === undefined) return;
+    const { fields, problems, fingerprint } = this.editor.state;
+    while (this.rows.length > fields.length) this.rows.pop()?.element.remove();
+    while (this.rows.length < fields.length) {
+      const row = new FieldRow(this.editor, this.rows.length, this.opened.types, (at) => this.remove(at));
+      this.rows.push(row);
+      this.list.append(row.element);
+    }
+    fields.forEach((field, at) => this.rows[at]?.paint(at, field, at === fields.length - 1));
+    if (this.focusNew && fields.length > 0) {
+      this.rows[fields.length - 1]?.focus();
+      this.focusNew = false;
+    }
+    setText(this.count, `${fields.length} ${fields.length === 1 ? "field" : "fields"}`);
+    const valid = problems.length === 0;
+    this.state.dataset.valid = String(valid);
+    setText(this.state, valid ? `Valid · ${fingerprint}` : capital(problems.join(" · ")));
+    if (this.tab !== "try") this.paintCode();
+  }
+
+  private show(tab: Tab): void {
+    this.tab = tab;
+    this.tabs.forEach((button, i) => {
+      const on = TABS[i]?.[0] === tab;
+      button.setAttribute("aria-selected", String(on));
+      button.tabIndex = on ? 0 : -1;
+    });
+    if (tab === "try") this.paintTry();
+    else {
+      fill(this.pane, this.code);
+      this.paintCode();
+    }
+  }
+
+  private paintCode(): void {
+    const { json_schema, prompt } = this.editor.state;
+    const text = this.tab === "json" ? (json_schema === null ? "" : JSON.stringify(json_schema, null, 2)) : prompt;
+    setText(this.code, text || "It shows here as soon as every field is complete.");
+    this.code.classList.toggle("rb-faint", text === "");
+  }
+
+  private paintTry(): void {
+    fill(this.pane, this.trialBox);
+    if (this.opened?.can_try === false) {
+      const call = 'rb.widgets.SchemaEditor(schema, df=df, teacher="openai:MODEL")';
+      fill(this.trialBox, h("div", { class: "rb-dim" }, "To try the schema, open the editor with a frame:"), h("pre", { class: "rb-schema-code" }, call));
+    }
+    this.further.hidden = (this.opened?.rows ?? 0) <= 3 || this.results.childElementCount === 0;
+  }
+
+  // -- act -------------------------------------------------------------------------------------------------
+  private add(): void {
+    this.focusNew = true;
+    this.editor.add();
+  }
+
+  private remove(at: number): void {
+    const field = this.editor.state.fields[at];
+    if (field === undefined) return;
+    const kept = { ...field };
+    this.editor.remove(at);
+    this.offer(`Removed ${field.name || "the field"}.`, () => this.editor.put(kept, at));
+  }
+
+  private presetItems() {
+    return (this.opened?.presets ?? []).map((name) => ({
+      label: capital(name.replaceAll("_", " ")),
+      run: () => {
+        const kept = this.editor.state.fields.map((field) => ({ ...field }));
+        this.editor.preset(name);
+        this.offer("The preset took the place of your fields.", () => this.editor.replaceAll(kept));
+      },
+    }));
+  }
+
+  private offer(text: string, back: () => void): void {
+    const button = h("button", { class: "rb-button rb-quiet", onclick: () => (fill(this.undoLine), back()) }, "Put back");
+    fill(this.undoLine, h("span", { class: "rb-dim" }, text), button);
+  }
+
+  private async trial(start: number): Promise<void> {
+    const rows = this.opened?.rows ?? 0;
+    const from = start >= rows ? 0 : start;
+    this.run.disabled = this.further.disabled = true;
+    fill(this.results, h("div", { class: "rb-dim rb-pulse" }, "The teacher is writing…"));
+    try {
+      const trial = await this.editor.trial(this.teacher.value, from);
+      this.start = trial.start;
+      fill(this.results, ...trial.rows.map(trialRow));
+    } catch (error) {
+      fill(this.results, h("div", { class: "rb-error rb-text" }, failureText(error)));
+    }
+    this.run.disabled = this.further.disabled = false;
+    this.further.hidden = rows <= 3;
+  }
+}
+
+function trialRow(row: Trial["rows"][number]): HTMLElement {
+  const values = row.reasoning.map(([name, value]) =>
+    h("div", { class: "rb-trial-value" }, h("span", { class: "rb-dim" }, name), h("span", { class: "rb-text" }, shown(value))),
+  );
+  return h(
+    "div",
+    { class: "rb-trial-row" },
+    h("div", { class: "rb-text rb-trial-request" }, row.request),
+    ...values,
+    row.error ? h("div", { class: "rb-error rb-text" }, row.error) : null,
+  );
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.join("; ");
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return value === null ? "none" : String(value);
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

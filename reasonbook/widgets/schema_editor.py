@@ -1,0 +1,181 @@
+"""SchemaEditor: the fields of a schema, edited live; the same object that Python holds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ReasonbookError, SchemaError
+from ..events import Event
+from ..field import TYPES, Field
+from ..presets import PRESETS
+from ..schema import Schema
+from .base import View, verb
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TRIED = 3  # rows of a trial
+_ATTRIBUTES = ("name", "instruction", "type", "options", "minimum", "maximum", "optional")
+
+
+class SchemaEditor(View):
+    """The live editor of a `Schema`.
+
+    Args:
+        schema: the schema; every change is made to this very object.
+        df: a frame on whose rows the schema can be tried; it is not changed.
+        teacher: who answers in a trial: ``"openai:MODEL"``, a function, anything that `augment` takes.
+    """
+
+    _name = "schema_editor"
+
+    def __init__(self, schema: Schema, *, df: pd.DataFrame | None = None, teacher: Any = None) -> None:
+        self._df = df
+        self._teacher = teacher
+        self._version = 0
+        self._turn = threading.Lock()
+        super().__init__(schema)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            **self._state(),
+            "types": TYPES,
+            "presets": list(PRESETS),
+            "can_try": self._df is not None,
+            "rows": 0 if self._df is None else len(self._df),
+            "teacher": self._teacher if isinstance(self._teacher, str) else "",
+            "own_teacher": getattr(self._teacher, "__name__", type(self._teacher).__name__)
+            if self._teacher is not None and not isinstance(self._teacher, str)
+            else "",
+        }
+
+    def fold(self, event: Event) -> None:
+        self._version += 1
+        self.touch("schema")
+
+    def collect(self, topics: set[str]) -> dict[str, Any]:
+        return self._state()
+
+    # -- edit --------------------------------------------------------------------------------------------
+    @verb(once=True)
+    def add(self, field: Mapping[str, Any] | None = None, at: int | None = None) -> dict[str, Any]:
+        """Puts a field in, at the end or at a place."""
+        fields = list(self.core.fields)
+        new = Field(**_known(field)) if field else Field("", "")
+        fields.insert(len(fields) if at is None else at, new)
+        return self._set(fields)
+
+    @verb(once=True)
+    def update(self, at: int, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Changes attributes of the field at a place; ``name`` is what the page saw there."""
+        fields = self._at(at, name)
+        fields[at] = replace(fields[at], **_known(changes))
+        return self._set(fields)
+
+    @verb(once=True)
+    def remove(self, at: int, name: str) -> dict[str, Any]:
+        """Takes a field out."""
+        fields = self._at(at, name)
+        del fields[at]
+        return self._set(fields)
+
+    @verb(once=True)
+    def move(self, at: int, name: str, to: int) -> dict[str, Any]:
+        """Puts a field at another place."""
+        fields = self._at(at, name)
+        fields.insert(to, fields.pop(at))
+        return self._set(fields)
+
+    @verb(once=True)
+    def replace_all(self, fields: list[Mapping[str, Any]]) -> dict[str, Any]:
+        """Puts these fields in place of all: what takes a preset back."""
+        return self._set([Field(**_known(field)) for field in fields])
+
+    @verb(once=True)
+    def preset(self, name: str) -> dict[str, Any]:
+        """Puts a preset's fields in place of all."""
+        return self._set(list(Schema.preset(name).fields))
+
+    @verb(once=True, background=True)
+    def trial(self, teacher: str = "", start: int = 0) -> dict[str, Any]:
+        """Has the teacher fill the schema for three rows of a copy of the frame.
+
+        Raises:
+            ReasonbookError: there is no frame or no teacher, the schema is not valid, or the teacher refused.
+        """
+        if self._df is None:
+            raise ReasonbookError(
+                "The editor was not given a frame to try on.",
+                'rb.widgets.SchemaEditor(schema, df=df, teacher="openai:MODEL")',
+            )
+        spec = teacher.strip() or self._teacher
+        if not spec:
+            raise ReasonbookError("No teacher is named.", 'type one, for example "openai:MODEL"')
+        self.core.check()
+        first = max(0, min(int(start), len(self._df) - _TRIED))
+        sample = self._df.iloc[first : first + _TRIED].copy()
+        sample = sample.drop(columns=[c for c in _WRITTEN if c in sample.columns])
+        job = sample.reason.augment(self.core.snapshot(), teacher=spec)
+        job.wait()
+        conversations = sample.reason.layout().read(sample)
+        return {
+            "start": first,
+            "rows": [
+                {
+                    "position": first + i,
+                    "request": _request(conversation),
+                    "status": status,
+                    "error": error if isinstance(error, str) else None,
+                    "reasoning": list(reasoning.items()) if isinstance(reasoning, Mapping) else [],
+                }
+                for i, (conversation, status, error, reasoning) in enumerate(
+                    zip(
+                        conversations,
+                        sample["reasoning_status"],
+                        sample["reasoning_error"],
+                        sample["reasoning"],
+                        strict=True,
+                    )
+                )
+            ],
+        }
+
+    # -- inside ------------------------------------------------------------------------------------------
+    def _at(self, at: int, name: str) -> list[Field]:
+        fields = list(self.core.fields)
+        if not 0 <= at < len(fields) or fields[at].name != name:
+            raise SchemaError("The schema was changed elsewhere meanwhile.", "look again, then repeat")
+        return fields
+
+    def _set(self, fields: list[Field]) -> dict[str, Any]:
+        with self._turn:
+            self.core.fields = fields
+        return self._state()
+
+    def _state(self) -> dict[str, Any]:
+        schema: Schema = self.core
+        fields = schema.fields
+        valid = not schema.problems
+        return {
+            "version": self._version,
+            "fields": [{**asdict(field), "problems": field.problems} for field in fields],
+            "problems": schema.problems,
+            "prompt": schema.prompt() if valid else "",
+            "json_schema": schema.json_schema() if valid else None,
+            "fingerprint": schema.fingerprint,
+        }
+
+
+_WRITTEN = ("reasoning", "reasoning_status", "reasoning_error", "verdict", "rating", "split")
+
+
+def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if name in _ATTRIBUTES}
+
+
+def _request(conversation: Any) -> str:
+    texts = [m.get("content") for m in conversation.prompt if m.get("role") != "system"]
+    return str(texts[-1])[:400] if texts else ""
