@@ -1,7 +1,7 @@
 """The refund policy as a table, and what it makes of one request.
 
 This is the known right answer of the refund data. The maker of the data (`refunds`) and the rule teacher
-(`refund_rules`) both ask it; neither sees the other's facts: one draws them, the other reads them from the text.
+(`refund_rules`) both ask it, and neither sees the other's facts: one draws them, the other reads the text.
 
 Policy 2026, and what 2027 changes:
 
@@ -28,7 +28,20 @@ Condition = Literal["sealed", "opened", "damaged"]
 
 TIERS: tuple[Tier, ...] = ("standard", "plus", "gold")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # requests name no year; none of ours is a leap year
+MONTH_DAYS = (
+    31,
+    28,
+    31,
+    30,
+    31,
+    30,
+    31,
+    31,
+    30,
+    31,
+    30,
+    31,
+)  # requests name no year; none of ours is a leap year
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,6 @@ class Settlement:
     amount: int
 
 
-
 POLICIES: Mapping[str, Mapping[str, Terms]] = {
     "2026": {
         "standard": Terms(30, 12, 7),
@@ -86,7 +98,8 @@ def policy_table(policy: str) -> Mapping[str, Terms]:
         return POLICIES[policy]
     except KeyError:
         raise ReasonbookError(
-            f"There is no refund policy {policy!r}.", f"policy= takes one of them; {choices(policy, POLICIES)}"
+            f"There is no refund policy {policy!r}.",
+            f"policy= takes one of them; {choices(policy, POLICIES)}",
         ) from None
 
 

@@ -54,7 +54,7 @@ def refund_schema() -> Schema:
                 type="choice",
                 options=DECISIONS,
             ),
-            Field("Each", "Work out what comes back for one item: its price less the restocking fee."),
+            Field("Per Item", "Work out what comes back for one item: its price less the restocking fee."),
             Field("Subtotal", "Multiply that by the number of items."),
             Field("Amount", "Take off the return label: the dollars to pay back, or 0."),
         ]
@@ -72,15 +72,15 @@ def refund_rules(request: object, *, policy: str = "2026") -> dict[str, str | in
         ReasonbookError: the text does not say a fact that the policy needs; the message names it.
 
     Example:
-        >>> refund_rules("I bought 3 desk lamps 9 days ago at $48 each. They are opened. I am a Plus member.")[
-        ...     "Amount"
-        ... ]
+        >>> text = "I bought 3 desk lamps 9 days ago at $48 each. They are opened. I am a Plus member."
+        >>> refund_rules(text)["Amount"]
         '126 - 4 = 122'
     """
     text = request if isinstance(request, str) else getattr(request, "prompt", None)
     if not isinstance(text, str):
         raise ReasonbookError(
-            f"refund_rules reads text, and got {type(request).__name__}.", "refund_rules(df['prompt'].iloc[0])"
+            f"refund_rules reads text, and got {type(request).__name__}.",
+            "refund_rules(df['prompt'].iloc[0])",
         )
     facts, timeline = _read(text)
     result = settle(facts, policy=policy)
@@ -100,7 +100,7 @@ def refund_rules(request: object, *, policy: str = "2026") -> dict[str, str | in
         "Days Since Purchase": facts.days,
         "Policy": f"{rule}: {terms.days} days, {_charges(facts, terms)}",
         "Decision": decision,
-        "Each": f"{facts.price} - {kept_each} = {result.each}" if kept_each else str(facts.price),
+        "Per Item": f"{facts.price} - {kept_each} = {result.each}" if kept_each else str(facts.price),
         "Subtotal": f"{facts.quantity} x {result.each} = {result.subtotal}",
         "Amount": amount,
     }
@@ -182,4 +182,3 @@ def _charges(facts: RefundRequest, terms: Terms) -> str:
     if terms.label:
         parts.append(f"${terms.label} label")
     return " and ".join(parts) or "no fees"
-

@@ -1,0 +1,34 @@
+"""What the tiny student needs to learn the refund data; `benchmarks/refunds.py` measures it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of one training of the tiny student; `**recipe.settings` goes into `df.reason.train`.
+
+    Attributes:
+        max_steps: optimizer steps.
+        batch_size: rows in each step.
+        learning_rate: the peak; it rises over the first twentieth of the steps and falls as a cosine.
+    """
+
+    max_steps: int
+    batch_size: int
+    learning_rate: float
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The attributes as keyword arguments."""
+        return asdict(self)
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "final_and_reasoning": Recipe(max_steps=2_000, batch_size=16, learning_rate=3e-3),
+    # An answer alone is half as many tokens, so twice the steps cost about the same time.
+    "final_only": Recipe(max_steps=4_200, batch_size=16, learning_rate=3e-3),
+}
