@@ -29,7 +29,7 @@ const PANELS: PanelSpec[] = [
     curves: [{ table: "step", column: "grad_norm", smooth: true }],
   },
   { title: "Tokens / s", height: 96, format: compact, curves: [{ table: "step", column: "tokens_per_second", smooth: true }] },
-  { title: "Memory", height: 96, format: bytes, curves: [{ table: "step", column: "memory", smooth: false }] },
+  { title: "Memory", height: 96, format: bytes, span: 0.2, curves: [{ table: "step", column: "memory", smooth: false }] },
   {
     title: "Thinking valid", height: 96, format: percent, fixed: [0, 1],
     curves: [{ table: "health", column: "valid", smooth: false, seldom: true }],
@@ -62,6 +62,7 @@ class TrainingCurves {
   private visible = true;
   private loaded = false;
   private colours: Colours = { text: "", muted: "", line: "", surface: "", runs: [] };
+  private coloured = false;
   private asking: string | null = null; // verb on its way to the run
 
   private readonly panels: Panel[];
@@ -195,6 +196,8 @@ class TrainingCurves {
   }
 
   private draw(): void {
+    // Some hosts attach the view after it was made; only then have its custom properties values.
+    if (!this.coloured) this.readColours();
     const picture = this.picture();
     const [main, ...small] = this.panels as [Panel, ...Panel[]];
     main.draw(picture);
@@ -484,6 +487,7 @@ class TrainingCurves {
 
   private readColours(): void {
     const { root } = this.stage;
+    this.coloured = root.isConnected;
     const of = (name: string) => colour(root, name);
     this.colours = {
       text: of("--rb-text"), muted: of("--rb-muted"), line: of("--rb-line"), surface: of("--rb-surface"),

@@ -30,6 +30,8 @@ export interface PlotOptions {
   colours: () => Colours;
   /** Fixed limits of y, such as [0, 1] for shares. */
   fixed?: [number, number];
+  /** Smallest height of the y axis as a share of its values. */
+  span?: number;
   onHover: (x: number | null) => void;
   onZoom: (range: [number, number] | null) => void;
   onPick: (x: number) => void;
@@ -73,7 +75,7 @@ export class Plot {
     const chart = this.chart as uPlot;
     const width = this.host.clientWidth;
     if (width > 0 && chart.width !== width) chart.setSize({ width, height: this.options.height });
-    this.yLimits = this.options.fixed ?? limitsOf(lines, this.options.log);
+    this.yLimits = this.options.fixed ?? limitsOf(lines, this.options.log, this.options.span ?? 0);
     chart.setData([slots(view), ...lines] as uPlot.AlignedData, true);
   }
 
@@ -192,7 +194,7 @@ function drawn(plot: uPlot, index: number): number[] {
   return indices.length <= 120 ? indices : [];
 }
 
-function limitsOf(lines: Slot[][], log: boolean): [number, number] {
+function limitsOf(lines: Slot[][], log: boolean, span: number): [number, number] {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (const line of lines) {
@@ -202,6 +204,8 @@ function limitsOf(lines: Slot[][], log: boolean): [number, number] {
       if (value > high) high = value;
     }
   }
+  const missing = span * Math.abs(high) - (high - low);
+  if (missing > 0 && low <= high) [low, high] = [low - missing / 2, high + missing / 2];
   return limits(low, high, log);
 }
 

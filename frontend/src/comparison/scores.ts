@@ -36,7 +36,7 @@ export function verdict(low: number | null, high: number | null): string {
 }
 
 export function scoreTable(scores: Score[], measure: string): HTMLElement {
-  const heads = ["run", measure, "95 % interval", "against the first", "thinking", "tokens per answer"];
+  const heads = ["run", measure, "95 % interval", "against the first", "thinking", "tokens"];
   return h(
     "table",
     { class: "rb-co-table" },

@@ -21,6 +21,8 @@ export interface PanelSpec {
   format: (value: number) => string;
   fixed?: [number, number];
   logarithmic?: boolean;
+  /** Smallest height of the y axis, as a share of its values, so that a steady curve looks steady. */
+  span?: number;
 }
 
 /** What all panels of a widget show at one moment. */
@@ -92,7 +94,7 @@ export class Panel {
     picture.runs.forEach((run, index) => {
       if (picture.hidden.has(run.info.id)) return;
       for (const curve of this.spec.curves) {
-        const text = this.valueText(run, curve, picture.at ?? run.lastStep);
+        const text = this.valueText(run, curve, picture.at ?? run.lastStep, picture.smoothing);
         if (text === null) continue;
         const mark = curve.seldom && this.spec.curves.length > 1 ? "rb-tc-mark rb-tc-seldom" : "rb-tc-mark";
         const hint = picture.runs.length > 1 ? `${run.info.label}${curve.label ? ` · ${curve.label}` : ""}` : curve.label;
@@ -136,6 +138,7 @@ export class Panel {
       label: `${this.spec.title} over steps`,
       format: this.spec.format,
       ...(this.spec.fixed ? { fixed: this.spec.fixed } : {}),
+      ...(this.spec.span ? { span: this.spec.span } : {}),
       ...this.hooks,
     });
   }
@@ -163,8 +166,11 @@ export class Panel {
     lines.push(sample(table, table.smooth(curve.column, picture.smoothing), view));
   }
 
-  private valueText(run: RunCurves, curve: Curve, x: number): string | null {
-    const found = valueAt(run.table(curve.table, x, x), curve.column, x);
-    return found === null ? null : this.spec.format(found.value);
+  private valueText(run: RunCurves, curve: Curve, x: number, weight: number): string | null {
+    const table = run.table(curve.table, x, x);
+    const found = valueAt(table, curve.column, x);
+    if (found === null) return null;
+    const smooth = curve.smooth && weight > 0 ? table.smooth(curve.column, weight).values[table.nearest(found.x)] : undefined;
+    return this.spec.format(smooth ?? found.value);
   }
 }
