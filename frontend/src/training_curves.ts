@@ -40,7 +40,7 @@ const PANELS: PanelSpec[] = [
   },
 ];
 
-const SMALL_EVERY = 250; // ms between two paints of the small panels
+const SMALL_AT_ONCE = 2; // small panels in one frame while points stream in; the others follow in the next ones
 const STATUS: Record<string, string> = {
   CREATED: "not started", RUNNING: "training", PAUSED: "paused", COMPLETED: "done", PARTIAL: "partly done",
   FAILED: "failed", CANCELLED: "stopped",
@@ -58,7 +58,8 @@ class TrainingCurves {
   private ownSmoothing = false; // the person moved the slider
   private log = false;
   private frame = 0;
-  private smallAt = 0;
+  private owed = 0; // small panels that do not show the newest points yet
+  private turn = 0; // the small panel that is painted next
   private visible = true;
   private loaded = false;
   private colours: Colours = { text: "", muted: "", line: "", surface: "", runs: [] };
@@ -120,7 +121,7 @@ class TrainingCurves {
     link.onPush((push, buffers) => this.pushed(push, buffers));
     stage.onTheme(() => {
       this.readColours();
-      this.paint();
+      this.paintAll();
     });
     this.watchSize();
     const clock = setInterval(() => this.showFacts(), 1000);
@@ -183,10 +184,17 @@ class TrainingCurves {
     setText(this.tabs.samples.button, run?.info.samples.length ? `Samples · ${run.info.samples.length}` : "Samples");
     const said = (run?.info.alarms ?? 0) + (run?.info.notes ?? 0);
     setText(this.tabs.log.button, said > 0 ? `Log · ${said}` : "Log");
+    this.owed = Math.max(this.owed, this.panels.length - 1);
     this.paint();
   }
 
   // -- charts -----------------------------------------------------------------------------------------------
+  /** Paints all panels in the next frame: what a person does shows at once. */
+  private paintAll(): void {
+    this.owed = 2 * this.panels.length;
+    this.paint();
+  }
+
   private paint(): void {
     if (this.frame !== 0 || !this.visible) return;
     this.frame = requestAnimationFrame(() => {
@@ -201,13 +209,13 @@ class TrainingCurves {
     const picture = this.picture();
     const [main, ...small] = this.panels as [Panel, ...Panel[]];
     main.draw(picture);
-    const now = performance.now();
-    if (now - this.smallAt >= SMALL_EVERY) {
-      this.smallAt = now;
-      for (const panel of small) panel.draw(picture);
-    } else {
-      setTimeout(() => this.paint(), SMALL_EVERY);
+    const all = this.owed > small.length;
+    for (let left = all ? small.length : Math.min(this.owed, SMALL_AT_ONCE); left > 0; left--) {
+      small[this.turn]?.draw(picture);
+      this.turn = (this.turn + 1) % small.length;
     }
+    this.owed = all ? 0 : Math.max(0, this.owed - SMALL_AT_ONCE);
+    if (this.owed > 0) this.paint();
     main.say(this.blankText());
     this.stage.root.dataset.step = String(Math.max(0, ...this.runs.map((run) => run.lastStep)));
   }
@@ -267,8 +275,7 @@ class TrainingCurves {
   private setZoom(range: [number, number] | null): void {
     this.zoom = range !== null && range[1] - range[0] >= 1e-9 ? range : null;
     this.whole.style.visibility = this.zoom === null ? "hidden" : "visible";
-    this.smallAt = 0;
-    this.paint();
+    this.paintAll();
     if (this.zoom !== null) this.refine(...this.zoom);
   }
 
@@ -280,7 +287,7 @@ class TrainingCurves {
         .callWithBuffers<TablePart>("detail", { run: run.info.id, low: from, high: to }, { lane: `detail:${run.info.id}` })
         .then(({ result, buffers }) => {
           run.refine(from, to, result, buffers);
-          this.paint();
+          this.paintAll();
         })
         .catch((error) => error instanceof Superseded || this.stage.fail(error));
     }
@@ -295,15 +302,13 @@ class TrainingCurves {
     this.smoothing = Math.min(0.99, Math.max(0, Math.round(weight * 100) / 100));
     this.slider.value = String(this.smoothing);
     setText(this.sliderText, this.smoothing.toFixed(2));
-    this.smallAt = 0;
-    this.paint();
+    this.paintAll();
   }
 
   private setLog(log: boolean): void {
     this.log = log;
     this.logButton.setAttribute("aria-pressed", String(log));
-    this.smallAt = 0;
-    this.paint();
+    this.paintAll();
   }
 
   // -- facts and verbs --------------------------------------------------------------------------------------
@@ -370,8 +375,7 @@ class TrainingCurves {
           const { id } = run.info;
           if (!this.hidden.delete(id)) this.hidden.add(id);
           chip.setAttribute("aria-pressed", String(!this.hidden.has(id)));
-          this.smallAt = 0;
-          this.paint();
+          this.paintAll();
         });
         return chip;
       }),
@@ -497,15 +501,13 @@ class TrainingCurves {
 
   private watchSize(): void {
     const size = new ResizeObserver(() => {
-      this.smallAt = 0;
-      this.paint();
+      this.paintAll();
     });
     size.observe(this.stage.root);
     // A widget that is scrolled away costs nothing; it paints once when it comes back.
     const seen = new IntersectionObserver((entries) => {
       this.visible = entries.at(-1)?.isIntersecting ?? true;
-      this.smallAt = 0;
-      this.paint();
+      this.paintAll();
     });
     seen.observe(this.stage.root);
     this.stage.signal.addEventListener("abort", () => (size.disconnect(), seen.disconnect()));
