@@ -38,6 +38,7 @@ class Screen {
   private readonly toast = h("div", { class: "rb-toast", role: "status", "aria-live": "polite" });
   private readonly buttons = new Map<string, { button: HTMLButtonElement; key: HTMLElement }>();
   private readonly auto = h("button", { class: "rb-button rb-quiet", title: "Go to the next row after a verdict", onclick: () => this.toggleAuto() }, "Auto-advance");
+  private early: { at: number; run: () => void }[] = [];
   private toastEnds: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly stage: Stage) {
@@ -157,16 +158,17 @@ class Screen {
     const act = (id: string, label: string, keys: string[], run: () => void, more: { hint?: boolean; typing?: boolean } = {}) => ({
       id, label, keys, hint: false, run, ...more,
     });
+    const judge = (id: string, label: string, keys: string[], run: () => void) => act(id, label, keys, () => this.whenLoaded(run));
     return [
-      act("accept", "accept", ["a"], () => this.decide("accepted")),
-      act("reject", "reject", ["r"], () => this.decide("rejected")),
-      act("skip", "skip", ["s"], () => this.step(1)),
-      act("clear", "take verdict off", ["x"], () => this.decide(null)),
-      ...[1, 2, 3, 4, 5].map((n) => act(`rate${n}`, `rate ${n}`, [String(n)], () => this.rate(n))),
-      act("rate0", "take rating off", ["0"], () => this.rate(null)),
-      act("edit", "edit", ["e"], () => this.edit()),
-      act("repair", "repair", ["f"], () => this.startRepair()),
-      act("confirm", "stale reasoning still fits", ["c"], () => this.desk.current?.status === "stale" && this.desk.confirm()),
+      judge("accept", "accept", ["a"], () => this.decide("accepted")),
+      judge("reject", "reject", ["r"], () => this.decide("rejected")),
+      judge("skip", "skip", ["s"], () => this.step(1)),
+      judge("clear", "take verdict off", ["x"], () => this.decide(null)),
+      ...[1, 2, 3, 4, 5].map((n) => judge(`rate${n}`, `rate ${n}`, [String(n)], () => this.rate(n))),
+      judge("rate0", "take rating off", ["0"], () => this.rate(null)),
+      judge("edit", "edit", ["e"], () => this.edit()),
+      judge("repair", "repair", ["f"], () => this.startRepair()),
+      judge("confirm", "stale reasoning still fits", ["c"], () => this.desk.current?.status === "stale" && this.desk.confirm()),
       act("compare", "show changes", ["d"], () => this.detail.toggleCompare()),
       act("undo", "undo", ["u", "Ctrl+z"], () => this.turn("undo")),
       act("redo", "redo", ["U", "Ctrl+Z", "Ctrl+y"], () => this.turn("redo")),
@@ -185,6 +187,25 @@ class Screen {
   }
 
   // -- act -----------------------------------------------------------------------------------------------
+  /** A key pressed a moment before its row is here waits for it; nobody judges a row that never came. */
+  private whenLoaded(run: () => void): void {
+    const now = Date.now();
+    if (this.early.length === 0 && this.desk.current !== undefined) return run();
+    if (this.early.length >= 8 || now - (this.early[0]?.at ?? now) > 1500) {
+      this.early = [];
+      return this.flash("This row is still loading.");
+    }
+    this.early.push({ at: now, run });
+    this.catchUp();
+  }
+
+  private catchUp(): void {
+    while (this.early.length > 0 && this.desk.current !== undefined) {
+      const next = this.early.shift();
+      if (next !== undefined && Date.now() - next.at <= 1500) next.run();
+    }
+  }
+
   private decide(verdict: "accepted" | "rejected" | null): void {
     this.leave();
     const last = this.desk.state !== undefined && this.desk.at >= this.desk.state.count - 1;
@@ -332,6 +353,7 @@ class Screen {
     }
     this.detail.paint();
     this.stage.root.classList.toggle("rb-editing", this.detail.editing);
+    if (this.early.length > 0) queueMicrotask(() => this.catchUp());
   }
 
   private paintState(): void {

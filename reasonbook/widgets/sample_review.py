@@ -19,6 +19,7 @@ from ..samples import SORTS, STATUSES, Query, Sample
 from .base import View, verb
 
 _WINDOW = 40  # rows of the list in the first answer
+_FIRST = 4  # rows in full in the first answer
 _AHEAD = 12  # rows whose full text the page may ask for at once
 _NAMED = 200  # changed rows that are sent one by one; beyond that the page asks for what it shows
 _SNIPPET = 160  # characters of request and response in the list
@@ -56,7 +57,6 @@ class SampleReview(View):
         review: Review = self.core
         at = self._place(review.cursor)
         start = max(0, (at or 0) - _WINDOW // 2)
-        current = review.cursor if at is not None or not len(self._positions) else int(self._positions[0])
         return {
             **self._state(),
             "query": asdict(self._query),
@@ -64,7 +64,7 @@ class SampleReview(View):
             "can_repair": hasattr(review, "repair"),
             "window": self.window(start, _WINDOW),
             "at": at or 0,
-            "sample": self._sample(current) if len(review) else None,
+            "samples": self.samples(list(range(at or 0, (at or 0) + _FIRST))),
         }
 
     @verb()

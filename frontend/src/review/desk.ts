@@ -36,7 +36,7 @@ export class Desk {
     this.options = opened.options;
     this.canRepair = opened.can_repair;
     this.full.clear();
-    if (opened.sample !== null) this.full.set(opened.sample.position, opened.sample);
+    for (const { place, ...full } of opened.samples) this.full.set(full.position, full);
     this.take(opened);
   }
 
@@ -227,7 +227,7 @@ export class Desk {
   }
 
   // -- take in ---------------------------------------------------------------------------------------------
-  private take(opened: Omit<Opened, "options" | "can_repair" | "sample">): void {
+  private take(opened: Omit<Opened, "options" | "can_repair" | "samples">): void {
     this.rows.clear();
     this.state = opened;
     this.query = opened.query;

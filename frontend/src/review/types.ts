@@ -56,7 +56,7 @@ export interface Opened extends State {
   can_repair: boolean;
   window: Window;
   at: number;
-  sample: Full | null;
+  samples: (Full & { place: number })[];
 }
 
 export interface Offer {

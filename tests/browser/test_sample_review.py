@@ -1,0 +1,173 @@
+"""SampleReview at work: every act is asserted in Python, not only in the page."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, expect
+
+SETUP = """
+%load_ext reasonbook
+import reasonbook as rb
+from reasonbook.frame import Frame
+from reasonbook.review import Review
+from reasonbook.store import default_store
+
+def reviewed(n):
+    df = rb.examples.refunds(n)
+    df["reasoning"] = [dict(rb.examples.refund_rules(text)) for text in df["prompt"]]
+    df["reasoning_status"] = "ok"
+    df["reasoning_error"] = None
+    return df
+
+df = reviewed(300)
+review = Review(Frame(df, df.reason.layout()), default_store())
+"""
+SHOW = "review"
+
+
+def widget(nb, cell: int = 1) -> Locator:
+    found = nb.output(cell).locator(".rb-sample-review")
+    expect(found.locator(".rb-field").first).to_be_visible(timeout=20_000)
+    return found
+
+
+def title(view: Locator) -> Locator:
+    return view.locator(".rb-row-title")
+
+
+def open_review(opener):
+    nb = opener([SETUP, SHOW, "1 + 1"])
+    nb.run_all()
+    view = widget(nb)
+    view.focus()
+    return nb, view
+
+
+def test_decisions_by_key_reach_the_frame_and_nothing_reaches_the_notebook(open_anywhere):
+    nb, view = open_review(open_anywhere)
+    cells = nb.page.locator(".jp-Notebook .jp-Cell").count()
+    for key in ("a", "r", "s", "4", "a"):
+        nb.page.keyboard.press(key)
+    expect(title(view)).to_contain_text("Row 4")
+    nb.wait_for_kernel("review[3].decision.verdict == 'accepted'")
+    assert nb.kernel_value("[review[i].decision.verdict for i in range(5)]") == [
+        "accepted", "rejected", None, "accepted", None,
+    ]  # fmt: skip
+    assert nb.kernel_value("review[3].decision.rating") == 4
+    nb.wait_for_kernel("df['verdict'].tolist()[:2] == ['accepted', 'rejected'] and df['rating'].iloc[3] == 4")
+
+    for key in ("m", "b", "d", "d", "y", "Enter", "z", "i", "i", "0", "0"):
+        nb.page.keyboard.press(key)
+    assert nb.page.locator(".jp-Notebook .jp-Cell").count() == cells
+    assert nb.page.locator(".jp-Notebook .jp-MarkdownCell").count() == 0
+    expect(view).to_be_visible()
+
+    nb.page.keyboard.press("u")
+    nb.page.keyboard.press("u")
+    nb.page.keyboard.press("u")
+    nb.wait_for_kernel("review[3].decision.verdict is None")
+    nb.page.keyboard.press("U")
+    nb.wait_for_kernel("review[3].decision.rating == 4 or review[3].decision.verdict == 'accepted'")
+
+
+def test_edit_in_place_shows_the_difference_and_marks_stale(open_notebook):
+    nb, view = open_review(open_notebook)
+    before = nb.kernel_value("review[0].response")
+    nb.page.keyboard.press("e")
+    field = view.get_by_label("Response", exact=True).last
+    field.fill("$1 and a letter")
+    expect(view.locator(".rb-edit-note ins").first).to_contain_text("1")
+    nb.page.keyboard.press("Control+Enter")
+    nb.wait_for_kernel("review[0].response == '$1 and a letter'")
+    nb.wait_for_kernel("df['response'].iloc[0] == '$1 and a letter'")
+    assert nb.kernel_value("review[0].status") == "stale"
+    expect(view.locator(".rb-answer del")).to_have_text(re.compile(r"\d+"))
+    nb.page.keyboard.press("c")
+    nb.wait_for_kernel("review[0].status == 'ok'")
+    nb.page.keyboard.press("u")
+    nb.page.keyboard.press("u")
+    nb.wait_for_kernel(f"review[0].response == {before!r} and df['response'].iloc[0] == {before!r}")
+
+
+def test_filters_search_and_bulk(open_notebook):
+    nb, view = open_review(open_notebook)
+    nb.kernel_run("review.reject([5, 9])")
+    rejected = view.get_by_role("button", name=re.compile("Rejected"))
+    expect(rejected).to_contain_text("2")
+    rejected.click()
+    expect(view.locator(".rb-side-head")).to_contain_text("2 rows")
+    expect(title(view)).to_contain_text("Row 5")
+    view.get_by_role("button", name="All of these…").click()
+    view.get_by_role("menuitem", name="Accept all").click()
+    view.locator(".rb-toast").get_by_role("button", name="Accept").click()
+    nb.wait_for_kernel("review.counts['accepted'] == 2 and review.counts['rejected'] == 0")
+    view.get_by_role("button", name="Clear filters").click()
+    expect(view.locator(".rb-side-head")).to_contain_text("300 rows")
+    view.focus()
+    nb.page.keyboard.press("/")
+    nb.page.keyboard.type("frying pans")
+    nb.page.keyboard.press("Enter")
+    count = nb.kernel_value("len(review.where(text='frying pans'))")
+    expect(view.locator(".rb-side-head")).to_contain_text(f"{count} rows")
+
+
+BLOCK = """() => {
+  const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  kernel.requestExecute({code: 'import time; time.sleep(5)', store_history: false});
+}"""
+ONE_THREAD = """() => {
+  jupyterapp.shell.currentWidget.sessionContext.session.kernel.commsOverSubshells = 'disabled';
+}"""
+
+
+def test_busy_kernel_queues_and_nothing_is_lost(open_notebook):
+    nb = open_notebook([SETUP, SHOW])
+    nb.page.evaluate(ONE_THREAD)
+    nb.run_all()
+    view = widget(nb)
+    nb.page.wait_for_timeout(500)
+    nb.page.evaluate(BLOCK)
+    nb.page.wait_for_timeout(500)
+    view.focus()
+    for key in ("a", "r", "a"):
+        nb.page.keyboard.press(key)
+    expect(title(view)).to_contain_text("Row 3")
+    expect(view.locator(".rb-badge")).to_have_text("Kernel busy · 3 edits queued")
+    expect(view.locator(".rb-badge")).to_have_text("", timeout=10_000)
+    assert nb.kernel_value("[review[i].decision.verdict for i in range(4)]") == [
+        "accepted", "rejected", "accepted", None,
+    ]  # fmt: skip
+
+
+def test_beside_a_running_cell_decisions_count_at_once_and_reach_the_frame_after_it(open_anywhere):
+    """With subshells a handler runs on another thread while the cell runs; the frame is not touched there."""
+    nb, view = open_review(open_anywhere)
+    nb.page.evaluate(BLOCK)
+    nb.page.wait_for_timeout(500)
+    view.focus()
+    for key in ("a", "r"):
+        nb.page.keyboard.press(key)
+    expect(title(view)).to_contain_text("Row 2")
+    nb.wait_for_kernel("df['verdict'].tolist()[:2] == ['accepted', 'rejected']")
+    assert nb.kernel_value("[review[i].decision.verdict for i in range(2)]") == ["accepted", "rejected"]
+
+
+def test_reload_and_restart_find_the_reader_where_they_were(open_anywhere):
+    nb, view = open_review(open_anywhere)
+    for _ in range(3):
+        nb.page.keyboard.press("a")
+    nb.page.keyboard.press("End")
+    expect(title(view)).to_contain_text("Row 299")
+    nb.wait_for_kernel("review.cursor == 299")
+    nb.save()
+    nb.reload()
+    view = widget(nb)
+    expect(title(view)).to_contain_text("Row 299")
+    expect(view.locator(".rb-progress-words")).to_contain_text("3 of 300 decided")
+
+    nb.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    nb.run_all()
+    view = widget(nb)
+    expect(title(view)).to_contain_text("Row 299")
+    assert nb.kernel_value("df['verdict'].tolist()[:4]")[:3] == ["accepted"] * 3
