@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +13,9 @@ from . import parts
 from .arrays import Growing, Rows
 from .config import ChatConfig, ChatRow
 from .dataset import ChatDataset, Columns
-from .format import ChatFormat, Rendered
+from .format import ChatFormat
 from .preflight import LOST, NO_STOP, TOO_LONG, UNTRAINED, Preflight, Tally, findings, histogram
+from .render import Rendered
 from .turns import Turn, Unusable, turns_of
 
 _READ_ONLY = (parts.PROMPT, parts.CONTEXT | parts.TRAINED)
@@ -84,11 +84,13 @@ class _Builder:
             "verified": 0,
             "cut": 0,
             "straddled": 0,
+            "rebuilt": 0,
         }
         self.longest = 0
         special = (i for i, token in chat.tokenizer.added_tokens_decoder.items() if token.special)
         self.ends = {*chat.stop_ids, *special}
         self.last_kept = -1
+        self.careful = False
 
     def run(self) -> ChatDataset:
         backend = self.chat.tokenizer.backend_tokenizer
@@ -138,10 +140,6 @@ class _Builder:
                     rendered = self._render(turn, row, verify)
                 except Unusable as why:
                     self.tally.add(str(why), row.position)
-                    if verify:
-                        chat.careful = (
-                            True  # the template has surprises: every row is held against it from here on
-                        )
                     continue
                 half = 1 if turn.is_thought else 0
                 items.append(
@@ -151,15 +149,15 @@ class _Builder:
             self.tally.add(str(why), row.position)
 
     def _render(self, turn: Turn, row: ChatRow, verify: bool) -> Rendered:
-        if verify or self.chat.careful:
-            self.count["verified"] += 1
-        if not row.unmask:
-            return self.chat.render(turn, verify=verify)
-        mine, self.chat.config = self.chat.config, replace(self.chat.config, roles="all_but_system")
-        try:
-            return self.chat.render(turn, verify=verify)
-        finally:
-            self.chat.config = mine
+        verify = verify or self.careful
+        self.count["verified"] += verify
+        rendered = self.chat.renderer.render(
+            turn, verify=verify, roles="all_but_system" if row.unmask else None
+        )
+        if rendered.rebuilt:
+            self.count["rebuilt"] += 1
+            self.careful = True  # the template has surprises: each row is held against it from here on
+        return rendered
 
     # -- arrays ------------------------------------------------------------------------------------------
     def _take(self, items: list[Item], future: Future[Any]) -> None:
@@ -266,6 +264,7 @@ class _Builder:
             "duplicates": self._duplicates(names),
             "verified": count["verified"],
             "straddled": count["straddled"],
+            "rebuilt": count["rebuilt"],
             "histogram": histogram(lengths),
         }
         problems, warnings = findings(

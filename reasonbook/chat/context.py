@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Any
 from .turns import Unusable
 
 if TYPE_CHECKING:
-    from .format import ChatFormat, Rendered
     from .probe import Mode
+    from .render import Rendered, Renderer
     from .turns import Turn
 
 _MARK = "spanquartz{}spanbasalt"
 
 
 def context_spans(
-    chat: ChatFormat, turn: Turn, messages: list[dict[str, Any]], mode: Mode, rendered: Rendered
+    renderer: Renderer,
+    roles: tuple[str, ...] | str,
+    turn: Turn,
+    messages: list[dict[str, Any]],
+    mode: Mode,
+    rendered: Rendered,
 ) -> list[tuple[int, int]]:
     """Characters of the prompt that carry loss: the chosen roles' texts since the last assistant turn.
 
@@ -25,7 +30,6 @@ def context_spans(
     Raises:
         Unusable: the template does not show these texts word for word.
     """
-    roles = chat.config.roles
     moved = len(messages) - len(turn.prompt)  # a system prompt may have been put in or merged
     chosen = [
         i
@@ -45,7 +49,7 @@ def context_spans(
     marked = [dict(message) for message in messages]
     for i in chosen:
         marked[i]["content"] = _MARK.format(i)
-    text = chat.template.render(marked, generation=True, kwargs=mode.kwargs)
+    text = renderer.prompt(marked, mode)
     spans, at, done = [], 0, 0
     for i in chosen:
         mark = _MARK.format(i)

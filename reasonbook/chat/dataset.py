@@ -202,8 +202,9 @@ class ChatDataset(Sequence[ChatExample]):
         texts = self._token_texts(ids)
         special = {i for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
         special |= {i for text in self.format.markers.texts if (i := self._id_of(text)) is not None}
+        part = self.format.renderer.fields.part
         tokens = tuple(
-            PreviewToken(text, int(i), int(label), self.format.fields.part(int(code)), int(i) in special)
+            PreviewToken(text, int(i), int(label), part(int(code)), int(i) in special)
             for text, i, label, code in zip(texts, ids, labels, codes, strict=True)
         )
         digest = hashlib.blake2b(ids.tobytes() + labels.tobytes(), digest_size=8).hexdigest()
@@ -276,7 +277,7 @@ class ChatDataset(Sequence[ChatExample]):
         edges = np.flatnonzero(np.diff(codes)) + 1
         for start, stop in zip([0, *edges.tolist()], [*edges.tolist(), len(codes)], strict=True):
             code = int(codes[start])
-            yield Span(self.format.fields.part(code), start, stop, bool(code & parts.TRAINED))
+            yield Span(self.format.renderer.fields.part(code), start, stop, bool(code & parts.TRAINED))
 
     def _id_of(self, text: str) -> int | None:
         return self.tokenizer.backend_tokenizer.token_to_id(text)

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date as Date
 from functools import cached_property
 from typing import Any
 
 from ..conversation import Conversation, Message
 from ..errors import FormatError
-from . import parts
 from .config import ChatConfig, check_strategy
-from .context import context_spans
 from .markers import Markers
 from .parse import Parsed, ThinkingParser
-from .probe import Mode, Probe, probe, special_tokens
+from .probe import Mode, Probe, probe
+from .render import Renderer
 from .student import load_tokenizer
 from .template import Template, TemplateFault
-from .turns import Turn, Unusable, first_request, second_request
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """One training row as text.
-
-    Attributes:
-        text: the whole row.
-        segments: ``(first character, part code)`` in order; the trained bit is set where loss is carried.
-        boundary: where the generation prompt ends.
-        answer_at: where the answer begins.
-    """
-
-    text: str
-    segments: list[tuple[int, int]]
-    boundary: int
-    answer_at: int
+from .turns import first_request, second_request
 
 
 class ChatFormat:
@@ -68,8 +50,9 @@ class ChatFormat:
         self.template = template
         self.probe: Probe = probe(self.tokenizer, template, tags=config.tags)
         self.markers = Markers(self.tokenizer, template, self.probe)
-        self.fields = parts.Fields()
-        self.careful = False
+        self.renderer = Renderer(
+            self.tokenizer, template, self.probe, self.config, plain_only=strategy == "final_only"
+        )
 
     # -- what a run records ------------------------------------------------------------------------------
     @property
@@ -181,154 +164,8 @@ class ChatFormat:
         """Encodings with offsets, in one call that leaves the interpreter free."""
         return self.tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
 
-    def render(self, turn: Turn, *, verify: bool = False) -> Rendered:
-        """One turn as text with its parts.
-
-        The prompt is always the template's own generation prompt; what follows is put together from the
-        pieces that the probe learnt. Turns with tool calls or with white space around the answer, and those
-        to verify, are held against the template's rendering of the whole.
-
-        Raises:
-            Unusable: the template refuses the messages, or renders them in a way that cannot be learnt.
-        """
-        mode = self.probe.on if turn.thought and not turn.is_thought else self.probe.off
-        answer = turn.thought.text if turn.is_thought else turn.answer
-        messages = self.probe.form.messages(turn.prompt, self.config.system)
-        try:
-            prompt = self.template.render(messages, generation=True, kwargs=mode.kwargs)
-            odd = turn.extra is not None or answer != answer.strip()
-            if odd or ((verify or self.careful) and mode.exact):
-                return self._from_template(turn, messages, prompt, answer, mode, odd)
-            return self._put_together(turn, messages, prompt, answer, mode)
-        except TemplateFault as fault:
-            raise Unusable(f"the chat template refuses it: {fault}") from fault
-
     def _prompt(self, messages: Sequence[Message], mode: Mode) -> str:
-        form = self.probe.form
-        return self.template.render(
-            form.messages(messages, self.config.system), generation=True, kwargs=mode.kwargs
-        )
-
-    def _put_together(
-        self, turn: Turn, messages: list[dict[str, Any]], prompt: str, answer: str, mode: Mode
-    ) -> Rendered:
-        text = turn.thought.text if turn.thought and not turn.is_thought else ""
-        head = prompt + mode.opening
-        thought_at = len(head)
-        middle_at = thought_at + len(text)
-        answer_at = middle_at + len(mode.middle)
-        stop_at = answer_at + len(answer)
-        whole = f"{head}{text}{mode.middle}{answer}{mode.stop}{mode.trailer}"
-        segments = self._segments(
-            turn, mode, len(prompt), thought_at, middle_at, answer_at, stop_at, len(whole)
-        )
-        return self._with_context(turn, messages, mode, Rendered(whole, segments, len(prompt), answer_at))
-
-    def _from_template(
-        self, turn: Turn, messages: list[dict[str, Any]], prompt: str, answer: str, mode: Mode, odd: bool
-    ) -> Rendered:
-        text = turn.thought.text if turn.thought and not turn.is_thought else ""
-        tools = bool(turn.extra and turn.extra.get("tool_calls"))
-        if not mode.exact:
-            if tools:
-                raise Unusable("the chat template cannot show tool calls after thinking")
-            return self._put_together(turn, messages, prompt, answer.strip(), mode)
-        form = self.probe.form
-        target = form.answer(answer, text, tags=self._tags, extra=turn.extra)
-        whole = self.template.render([*messages, target], generation=False, kwargs=mode.kwargs)
-        head = prompt + mode.opening + text + mode.middle
-        tail = mode.trailer if mode.stop_added else mode.stop + mode.trailer
-        if tools and not (whole.startswith(head) and whole.endswith(tail)):
-            return self._tool_calls(turn, messages, prompt, text, mode, whole)
-        if not whole.startswith(head) or not whole.endswith(tail) or len(whole) < len(head) + len(tail):
-            if odd or answer == answer.strip():
-                raise Unusable("the chat template renders it differently from the prompt at inference")
-            return self._put_together(turn, messages, prompt, answer.strip(), mode)
-        stop_at = len(whole) - len(tail)
-        said = whole[len(head) : stop_at]
-        if not tools and said.strip() != answer.strip():
-            raise Unusable("the chat template changes the text of the answer")
-        if mode.stop_added:
-            whole = whole[:stop_at] + mode.stop
-        thought_at = len(prompt) + len(mode.opening)
-        middle_at = thought_at + len(text)
-        segments = self._segments(
-            turn, mode, len(prompt), thought_at, middle_at, len(head), stop_at, len(whole)
-        )
-        return self._with_context(turn, messages, mode, Rendered(whole, segments, len(prompt), len(head)))
-
-    def _tool_calls(
-        self, turn: Turn, messages: list[dict[str, Any]], prompt: str, text: str, mode: Mode, whole: str
-    ) -> Rendered:
-        """Tool calls that the template writes between other pieces than an answer's."""
-        opening = mode.opening if text or whole.startswith(prompt + mode.opening) else ""
-        head = prompt + opening + text
-        specials = special_tokens(self.tokenizer)
-        stops = list(specials.finditer(whole, len(head))) if specials else []
-        if not whole.startswith(head) or not stops or whole[stops[-1].end() :].strip():
-            raise Unusable(
-                "the chat template renders the tool calls differently from the prompt at inference"
-            )
-        thought_at = len(prompt) + len(opening)
-        at = len(head)
-        plain = replace(mode, opening=opening, stop=stops[-1][0], trailer=whole[stops[-1].end() :])
-        segments = self._segments(turn, plain, len(prompt), thought_at, at, at, stops[-1].start(), len(whole))
-        return self._with_context(turn, messages, mode, Rendered(whole, segments, len(prompt), at))
-
-    def _segments(
-        self, turn: Turn, mode: Mode, prompt: int, thought: int, middle: int, answer: int, stop: int, end: int
-    ) -> list[tuple[int, int]]:
-        config = self.config
-        learn_thought = 0 if config.mask_reasoning else parts.TRAINED
-        learn_answer = 0 if config.mask_answer else parts.TRAINED
-        if turn.is_thought:
-            learn_answer = learn_thought
-        elif "assistant" not in config.roles and config.roles != "all_but_system":
-            learn_thought = learn_answer = 0
-        made = [(0, parts.PROMPT)]
-        if thought > prompt:
-            if mode.empty:
-                learn_empty = config.train_empty_thinking
-                learn = self.strategy == "final_only" if learn_empty is None else learn_empty
-                made.append((prompt, parts.EMPTY | (learn_answer if learn else 0)))
-            else:
-                made.append((prompt, parts.TAGS | (learn_thought if turn.thought else learn_answer)))
-        if turn.thought:
-            base = answer if turn.is_thought else thought
-            code = self.fields.code
-            spans = turn.thought.spans
-            if not spans or spans[0][1] > 0:
-                made.append((base, parts.REASONING | learn_thought))
-            for name, start, _ in spans:
-                made.append((base + start, code(name) | learn_thought))
-        if turn.thought and not turn.is_thought and answer > middle:
-            made.append((middle, parts.TAGS | learn_thought))
-        if not turn.is_thought and stop > answer:
-            made.append((answer, parts.ANSWER | learn_answer))
-        made.append((stop, parts.STOP | learn_answer))
-        if end > stop + len(mode.stop):
-            made.append((stop + len(mode.stop), parts.TRAILER))
-        return made
-
-    def _with_context(
-        self, turn: Turn, messages: list[dict[str, Any]], mode: Mode, rendered: Rendered
-    ) -> Rendered:
-        """Marks earlier messages that carry loss too, where the choice of roles asks for it."""
-        if self.config.roles == ("assistant",):
-            return rendered
-        spans = context_spans(self, turn, messages, mode, rendered)
-        if not spans:
-            return rendered
-        made = []
-        for start, end in spans:
-            made += [(start, parts.CONTEXT | parts.TRAINED), (end, parts.PROMPT)]
-        return replace(rendered, segments=[(0, parts.PROMPT), *made, *rendered.segments[1:]])
-
-    @property
-    def _tags(self) -> tuple[str, str]:
-        from .families import TAGS
-
-        return self.config.tags or TAGS
+        return self.renderer.prompt(self.probe.form.messages(messages, self.config.system), mode)
 
     def __repr__(self) -> str:
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +21,14 @@ class Form:
     Attributes:
         system: it shows a system message; where it does not, its text goes before the first request.
         parts: contents are lists of ``{"type": "text"}`` parts rather than texts.
+        arguments: tool calls carry theirs as a ``dict`` or as a JSON ``string``.
         carrier: how reasoning is handed over: a message key, `PARTS`, `EMBEDDED`, or "" for not at all.
     """
 
     system: bool = True
     parts: bool = False
     carrier: str = ""
+    arguments: str = "dict"
 
     def messages(self, messages: Iterable[Message], system: str = "") -> list[dict[str, Any]]:
         """Messages for the template: nothing missing in them, reasoning under the template's own key."""
@@ -37,6 +40,29 @@ class Form:
         if self.parts:
             made = [{**m, "content": [{"type": "text", "text": m.get("content", "")}]} for m in made]
         return made
+
+    def extra(self, extra: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What a message holds beside its text, tool calls in the template's form."""
+        made = dict(extra or {})
+        if made.get("tool_calls"):
+            made["tool_calls"] = [self._call(call) for call in made["tool_calls"]]
+        return made
+
+    def _call(self, call: Any) -> Any:
+        if not isinstance(call, Mapping):
+            return call
+        plain = {k: v for k, v in call.items() if v is not None}
+        if isinstance(plain.get("function"), Mapping):
+            return {**plain, "function": self._call(plain["function"])}
+        given = plain.get("arguments")
+        if self.arguments == "string" and given is not None and not isinstance(given, str):
+            plain["arguments"] = json.dumps(given, ensure_ascii=False)
+        elif self.arguments == "dict" and isinstance(given, str):
+            try:
+                plain["arguments"] = json.loads(given)
+            except ValueError:
+                pass  # the model wrote something that is no JSON; the template shows it as it is
+        return plain
 
     def answer(
         self, content: str, thought: str, *, tags: tuple[str, str], extra: Message | None = None
@@ -65,6 +91,8 @@ class Form:
             k: v for k, v in message.items() if k not in REASONING_KEYS and v is not None and not _is_nan(v)
         }
         made.setdefault("content", "")
+        if made.get("tool_calls"):
+            made = self.extra(made)
         if self.carrier in KEYS:
             text = next((message[k] for k in REASONING_KEYS if not missing(message.get(k))), None)
             if text is not None:

@@ -92,15 +92,16 @@ class ThinkingParser:
 class ThinkingStream:
     """Takes pieces of text and gives ``("thinking" | "answer", text)`` as soon as it is certain which it is.
 
-    White space around the tags is left out, as in `ThinkingParser.parse`; `parsed` has the whole.
+    White space around thinking and answer is held back until more follows, so that the pieces joined are what
+    `ThinkingParser.parse` finds in the whole.
     """
 
     def __init__(self, parser: ThinkingParser) -> None:
         self._parser = parser
         self._text = ""
-        self._held = ""
-        self._state = "thinking" if parser.prefilled else "start"
-        self._begun = False
+        self._rest = ""
+        self._kind = "thinking" if parser.prefilled else "answer"
+        self._opened = self._closed = self._given = False
 
     @property
     def parsed(self) -> Parsed:
@@ -110,66 +111,50 @@ class ThinkingStream:
     def feed(self, piece: str) -> list[tuple[str, str]]:
         """What a piece makes certain."""
         self._text += piece
-        self._held += piece
+        self._rest += piece
         return list(self._advance(last=False))
 
     def close(self) -> list[tuple[str, str]]:
         """What was still held back at the end."""
+        self._rest = self._parser._without_stops(self._rest)
         return list(self._advance(last=True))
 
     def _advance(self, last: bool) -> Iterator[tuple[str, str]]:
         parser = self._parser
-        if self._state == "start":
-            held = self._held.lstrip()
-            if held.startswith(parser.opening):
-                self._state, self._held = "thinking", held[len(parser.opening) :]
-            elif parser.opening.startswith(held) and not last:
+        if not self._opened and not self._given:
+            bare = self._rest.lstrip()
+            if bare.startswith(parser.opening):
+                self._opened, self._kind, self._rest = True, "thinking", bare[len(parser.opening) :]
+            elif not last and parser.opening.startswith(bare):
                 return
-            else:
-                self._state = "answer"
-        if self._state == "thinking":
-            self._held = self._drop_opening(self._held, last)
-            before, found, after = self._held.partition(parser.closing)
-            yield from self._give(
-                "thinking", before if found else self._held, (parser.closing,), bool(found) or last
-            )
-            if not found:
+        if self._kind == "thinking":
+            thinking, closed, after = self._rest.partition(parser.closing)
+            if not closed:
+                yield from self._give(thinking, (parser.closing, *parser.stops), last)
                 return
-            self._state, self._held, self._begun = "answer", after, False
-        marks = tuple(stop for stop in parser.stops if stop)
-        text = parser._without_stops(self._held) if last else self._held
-        for mark in marks:
-            text = text.partition(mark)[0] if mark in text else text
-        yield from self._give("answer", text, marks, last or text != self._held)
+            yield from self._give(thinking, (), True)
+            self._kind, self._rest, self._given, self._opened = "answer", after, False, True
+        yield from self._give(self._rest, parser.stops, last)
 
-    def _drop_opening(self, held: str, last: bool) -> str:
-        """A student that writes the tag although the prompt has it already."""
-        bare = held.lstrip()
-        return (
-            bare[len(self._parser.opening) :]
-            if not self._begun and bare.startswith(self._parser.opening)
-            else held
-        )
-
-    def _give(self, kind: str, text: str, marks: Sequence[str], whole: bool) -> Iterator[tuple[str, str]]:
-        if not self._begun:
+    def _give(self, text: str, marks: Sequence[str], last: bool) -> Iterator[tuple[str, str]]:
+        """Gives all but white space at the end and what may become a mark."""
+        if not self._given:
             text = text.lstrip()
-        keep = 0 if whole else max((_overlap(text, mark) for mark in marks), default=0)
-        if kind == "thinking" and not self._begun and not whole and self._parser.opening.startswith(text):
-            keep = len(text)
-        ready = text[: len(text) - keep]
-        kept_space = len(ready) - len(ready.rstrip())
-        if not whole or kind == "thinking" or True:
-            ready, keep = ready[: len(ready) - kept_space], keep + kept_space
-        self._held = "" if whole else text[len(text) - keep :]
+        held = 0 if last else max((_begun(text, mark) for mark in marks), default=0)
+        ready = text[: len(text) - held].rstrip()
+        self._rest = "" if last else text[len(ready) :]
         if ready:
-            self._begun = True
-            yield kind, ready
+            self._given = True
+            yield self._kind, ready
 
 
-def _overlap(text: str, mark: str) -> int:
-    """How many characters at the end of the text could be the beginning of the mark."""
-    for size in range(min(len(text), len(mark)), 0, -1):
-        if text.endswith(mark[:size]):
-            return size
+def _begun(text: str, mark: str) -> int:
+    """How many characters at the end of the text may be the beginning of the mark, or hold all of it."""
+    whole = text.rfind(mark) if mark else -1
+    if whole >= 0 and not text[whole + len(mark) :].strip():
+        return len(text) - whole
+    bare = text.rstrip()
+    for size in range(min(len(bare), len(mark)), 0, -1):
+        if bare.endswith(mark[:size]):
+            return len(text) - len(bare) + size
     return 0

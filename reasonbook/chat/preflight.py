@@ -56,6 +56,8 @@ class Preflight:
         duplicates: requests of validation or test rows that training rows have too, by split.
         verified: rows that were held against the template's own rendering.
         straddled: rows whose first learnt token begins inside the prompt.
+        rebuilt: verified rows that the template renders in another way than its own prompt begins; they
+            were put together behind the prompt.
         warnings: ``(what, line to type)``.
         problems: ``(what, line to type)``; with any of these, training does not start.
     """
@@ -76,6 +78,7 @@ class Preflight:
     duplicates: Mapping[str, int]
     verified: int
     straddled: int = 0
+    rebuilt: int = 0
     warnings: tuple[tuple[str, str], ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
@@ -200,6 +203,12 @@ def findings(
             f"In {report['straddled']} rows the tokenizer joins the end of the prompt with the first "
             "learnt text; at inference these tokens fall apart.",
             "chat.preview(0)   # look at the first tinted token",
+        ))  # fmt: skip
+    if report["rebuilt"]:
+        warnings.append((
+            f"{report['rebuilt']} rows are rendered by the template in another way than its own prompt "
+            "begins; they were put together behind the prompt that inference sees.",
+            "chat.preview(0)   # or ChatConfig(chat_template=…)",
         ))  # fmt: skip
     if wants_reasoning and not report["reasoning"]:
         warnings.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -199,7 +200,7 @@ class _Finder:
                 why = str(fault)
                 continue
             if _USER in text:
-                return replace(form, system=self._shows_system(form))
+                return replace(form, system=self._shows_system(form), arguments=self._arguments(form))
         raise FormatError(
             f"The student's chat template does not show a request. {why}".strip(),
             'ChatConfig(chat_template="…")   # a Jinja template of your own',
@@ -211,6 +212,19 @@ class _Finder:
             return _SYSTEM in self.prompt(form, messages, self.on_kwargs)
         except TemplateFault:
             return False
+
+    def _arguments(self, form: Form) -> str:
+        """How tool calls carry their arguments: as a ``dict`` where both or neither work."""
+        for kind, given in (("dict", {"city": _SYSTEM}), ("string", json.dumps({"city": _SYSTEM}))):
+            call = {"id": "call00001", "type": "function", "function": {"name": "look", "arguments": given}}
+            turn = {"role": "assistant", "content": "", "tool_calls": [call]}
+            try:
+                text = self.template.render([_user(_USER), turn], generation=False, kwargs=self.on_kwargs)
+            except TemplateFault:
+                continue
+            if _SYSTEM in text:
+                return kind
+        return "dict"
 
     # -- with thinking -----------------------------------------------------------------------------------
     def thinking(self, form: Form) -> tuple[Form, Mode, str, dict[str, str]]:

@@ -90,3 +90,26 @@ def row(
 def learnt_text(example: Any, student: Any) -> str:
     """What the labels of a training row say."""
     return student.decode([i for i in example.labels.tolist() if i != -100], skip_special_tokens=False)
+
+
+def unsloth_templates() -> dict[str, str]:
+    """Name → source of unsloth's chat templates, read from its source without importing it; aliases once."""
+    import ast
+    import importlib.metadata
+
+    try:
+        path = importlib.metadata.distribution("unsloth").locate_file("unsloth/chat_templates.py")
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    scope: dict[str, Any] = {"CHAT_TEMPLATES": {}, "_ollama_template": lambda name: "", "gemma4_ollama": ""}
+    for node in ast.parse(Path(str(path)).read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.For)):
+            try:
+                exec(compile(ast.Module([node], []), "chat_templates", "exec"), scope)
+            except Exception:
+                continue  # what needs the package itself holds no template
+    sources: dict[str, str] = {}
+    for name, entry in scope["CHAT_TEMPLATES"].items():
+        if isinstance(entry[0], str) and entry[0] not in sources.values():
+            sources[name] = entry[0]
+    return sources
