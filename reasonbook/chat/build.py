@@ -89,6 +89,10 @@ class _Builder:
         self.longest = 0
         special = (i for i, token in chat.tokenizer.added_tokens_decoder.items() if token.special)
         self.ends = {*chat.stop_ids, *special}
+        config = chat.config
+        silent = config.roles != "all_but_system" and "assistant" not in config.roles
+        self.masks_reasoning = config.mask_reasoning or silent
+        self.masks_stops = config.mask_answer or config.mask_reasoning or silent
         self.last_kept = -1
         self.careful = False
 
@@ -218,12 +222,11 @@ class _Builder:
                     reasoning = True
                 elif (code & ~parts.TRAINED) == parts.STOP:
                     stop = ids[end - 1] in self.ends
-        config = self.chat.config
         if not learnt:
             return UNTRAINED
-        if item.has_thought and not reasoning and not config.mask_reasoning:
+        if item.has_thought and not reasoning and not self.masks_reasoning:
             return LOST
-        if not stop and not (config.mask_answer or config.mask_reasoning):
+        if not stop and not self.masks_stops:
             return NO_STOP
         self.count["reasoning"] += item.has_thought
         self.count["learnt"] += item.has_thought and reasoning
@@ -269,9 +272,9 @@ class _Builder:
         }
         problems, warnings = findings(
             facts,
-            masked=config.mask_reasoning,
+            masked=self.masks_reasoning,
             wants_reasoning=self.chat.strategy != "final_only",
-            stops_masked=config.mask_answer or config.mask_reasoning,
+            stops_masked=self.masks_stops,
         )
         return Preflight(
             **facts,

@@ -138,12 +138,16 @@ def _guard(
     messages: tuple[Message, ...], final: Thought, config: ChatConfig, markers: Markers
 ) -> tuple[tuple[Message, ...], Thought]:
     """Looks for reserved markers in every text of the row; refuses or escapes them."""
-    found = [
-        (i, key, marker)
-        for i, message in enumerate(messages)
-        for key, value in message.items()
-        if key != "role" and isinstance(value, str) and (marker := markers.find(value))
-    ]
+    found = []
+    for i, message in enumerate(messages):
+        for key, value in message.items():
+            if key == "role" or value is None:
+                continue
+            marker = markers.find(value if isinstance(value, str) else str(value))
+            if marker and not isinstance(value, str):
+                raise Unusable(f"the {message['role']} message's {key} hold the reserved marker {marker!r}")
+            if marker:
+                found.append((i, key, marker))
     thought_marker = markers.find(final.text) if final else None
     if not found and not thought_marker:
         return messages, final
