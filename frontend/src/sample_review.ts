@@ -239,7 +239,6 @@ class Screen {
   }
 
   private startRepair(): void {
-    if (!this.desk.canRepair) return this.flash("This review has no teacher to repair with.");
     if (this.detail.editing) this.detail.save();
     this.repair.start();
   }
@@ -367,8 +366,6 @@ class Screen {
       const button = this.buttons.get(id)?.button;
       if (button !== undefined) button.disabled = !can;
     }
-    const fix = this.buttons.get("repair")?.button;
-    if (fix !== undefined) fix.hidden = !this.desk.canRepair;
   }
 
   private paintKeys(): void {

@@ -14,6 +14,7 @@ from ..checks import WEIGHTS
 from ..conversation import digest
 from ..errors import ReviewError
 from ..events import Event
+from ..repair import Repair
 from ..review import Review
 from ..samples import SORTS, STATUSES, Query, Sample
 from .base import View, verb
@@ -43,6 +44,7 @@ class SampleReview(View):
         self._query = Query()
         self._positions = review.where(self._query)
         self._list = 0  # number of the list; a page that shows an older one asks again
+        self._repair: Repair | None = None  # the newest one, whose proposal can be taken
         self._turned: int | None = None  # the row of the latest act, where it was about one
         self._changed: set[int] = set()
         self._whole = False
@@ -61,7 +63,7 @@ class SampleReview(View):
             **self._state(),
             "query": asdict(self._query),
             "options": {"status": STATUSES, "flag": ("any", *WEIGHTS), "sort": SORTS},
-            "can_repair": hasattr(review, "repair"),
+            "teacher": _name(review.teacher),
             "window": self.window(start, _WINDOW),
             "at": at or 0,
             "samples": self.samples(list(range(at or 0, (at or 0) + _FIRST))),
@@ -171,15 +173,38 @@ class SampleReview(View):
 
     @verb(once=True, background=True)
     def repair(
-        self, position: int, key: str, feedback: str, previous: dict[str, Any] | None = None
+        self, position: int, key: str, feedback: str, again: bool = False, teacher: str = ""
     ) -> dict[str, Any]:
-        """Asks the teacher for new reasoning and response; nothing is changed until `edit` says so."""
+        """Asks the teacher for new reasoning and response; nothing is changed until `take_repair`.
+
+        Args:
+            position: the row's position.
+            key: the row's key.
+            feedback: what is wrong, in the reviewer's words.
+            again: the feedback is about the proposal before.
+            teacher: who to ask, where the review has no teacher.
+        """
+        row, last = self._row(position, key), self._repair
+        if again and last is not None and last.row == row and last.proposal is not None:
+            job = last.again(feedback)
+        else:
+            job = self.core.repair(row, feedback, teacher=teacher.strip() or None)
+        job.wait()
+        self._repair = job
+        assert job.proposal is not None
+        return {
+            "reasoning": _pairs(job.proposal.reasoning),
+            "response": _text(job.proposal.response),
+        }
+
+    @verb(once=True)
+    def take_repair(self, position: int, key: str) -> dict[str, Any]:
+        """Puts the newest proposal into its row."""
         row = self._row(position, key)
-        repair = getattr(self.core, "repair", None)
-        if repair is None:
-            raise ReviewError("This review has no teacher to repair with.", "df.reason.review(teacher=…)")
-        offer = repair(row, feedback)
-        return {"feedback": feedback, "reasoning": _pairs(offer.reasoning), "response": offer.response}
+        if self._repair is None or self._repair.row != row:
+            raise ReviewError("There is no proposal for this row.", "ask the teacher again")
+        self._repair.accept()
+        return {**self._after(row), "sample": self._sample(row)}
 
     # -- news --------------------------------------------------------------------------------------------
     def fold(self, event: Event) -> None:
@@ -263,6 +288,13 @@ class SampleReview(View):
 def _subject(review: Review) -> str:
     """The same for the same frame in another kernel, as far as can be told without reading it."""
     return "review:" + digest([repr(review.frame.layout), len(review)])[:16]
+
+
+def _name(teacher: Any) -> str:
+    """A teacher as a person knows it; empty when there is none."""
+    if teacher is None or isinstance(teacher, str):
+        return teacher or ""
+    return str(getattr(teacher, "name", None) or getattr(teacher, "__name__", type(teacher).__name__))
 
 
 def _pairs(reasoning: Mapping[str, Any] | None) -> list[tuple[str, Any]]:

@@ -15,7 +15,7 @@ export class Desk {
   state!: State;
   query!: Query;
   options!: Opened["options"];
-  canRepair = false;
+  teacher = ""; // who repairs; empty when the reviewer must say
   at = 0; // place in the list
   choosing = false;
   autoAdvance = true;
@@ -34,7 +34,7 @@ export class Desk {
   async open(): Promise<void> {
     const opened = await this.link.call<Opened>("snapshot");
     this.options = opened.options;
-    this.canRepair = opened.can_repair;
+    this.teacher = opened.teacher;
     this.full.clear();
     for (const { place, ...full } of opened.samples) this.full.set(full.position, full);
     this.take(opened);
@@ -148,11 +148,15 @@ export class Desk {
     return answer.done;
   }
 
-  async repair(feedback: string, previous: Offer | null): Promise<Offer> {
-    const row = this.current;
-    if (row === undefined) throw new Error("This row is still loading.");
-    const args = { position: row.position, key: row.key, feedback, previous };
+  /** Asks for a proposal; `again` when the feedback is about the one before. */
+  async repair(row: Full, feedback: string, again: boolean, teacher: string): Promise<Offer> {
+    const args = { position: row.position, key: row.key, feedback, again, teacher };
     return this.link.call<Offer>("repair", args, { once: true });
+  }
+
+  takeRepair(offer: Offer): void {
+    const patch = { reasoning: offer.reasoning, full_response: offer.response, rating: null, edited: true };
+    this.act("take_repair", {}, patch, false);
   }
 
   /** What Python says by itself: acts from another view or from a cell too. */
@@ -173,7 +177,7 @@ export class Desk {
     this.takeState(push);
   }
 
-  private act(op: string, args: object, patch: Partial<Full>): boolean {
+  private act(op: string, args: object, patch: Partial<Full>, durable = true): boolean {
     const row = this.current;
     if (row === undefined) return false;
     const { position, key } = row;
@@ -186,7 +190,7 @@ export class Desk {
     this.changed("rows", this.at);
     this.changed("row");
     this.link
-      .call<State & { row: Summary; sample?: Full }>(op, { position, key, ...args }, { once: true, durable: true })
+      .call<State & { row: Summary; sample?: Full }>(op, { position, key, ...args }, { once: true, durable })
       .then((answer) => {
         if (this.confirmed(position)) {
           if (answer.sample !== undefined) this.full.set(position, answer.sample);
@@ -227,7 +231,7 @@ export class Desk {
   }
 
   // -- take in ---------------------------------------------------------------------------------------------
-  private take(opened: Omit<Opened, "options" | "can_repair" | "samples">): void {
+  private take(opened: Omit<Opened, "options" | "teacher" | "samples">): void {
     this.rows.clear();
     this.state = opened;
     this.query = opened.query;

@@ -16,6 +16,8 @@ export class Repair {
     placeholder: "What is wrong, and what should be said instead?",
     "aria-label": "Feedback to the teacher",
   });
+  private readonly teacher = h("input", { class: "rb-input", placeholder: "openai:MODEL", "aria-label": "Teacher", spellcheck: "false" });
+  private readonly who = h("label", { class: "rb-repair-who" }, h("span", { class: "rb-dim" }, "Teacher"), this.teacher);
   private readonly result = h("div", { class: "rb-repair-result" });
   private readonly ask = h("button", { class: "rb-button rb-primary", onclick: () => void this.run() }, "Ask the teacher", h("kbd", {}, "Ctrl+↵"));
   private readonly use = h("button", { class: "rb-button rb-primary", onclick: () => this.take() }, "Use it", h("kbd", {}, "Ctrl+↵"));
@@ -35,6 +37,7 @@ export class Repair {
       section(
         "Repair",
         null,
+        this.who,
         this.feedback,
         h("div", { class: "rb-edit-bar" }, this.ask, this.use, close, h("span", { class: "rb-dim" }, "The teacher rewrites reasoning and response together.")),
         this.result,
@@ -49,6 +52,7 @@ export class Repair {
     this.waiting = false;
     this.feedback.value = this.asked = "";
     fill(this.result);
+    this.who.hidden = this.desk.teacher !== "";
     this.open = true;
     this.element.hidden = false;
     this.paint();
@@ -77,7 +81,7 @@ export class Repair {
     this.paint();
     fill(this.result, h("div", { class: "rb-dim rb-pulse" }, "The teacher is writing…"));
     try {
-      const offer = await this.desk.repair(feedback, this.offer);
+      const offer = await this.desk.repair(row, feedback, this.offer !== null, this.teacher.value);
       if (this.row !== row) return;
       this.offer = offer;
       this.asked = feedback;
@@ -123,8 +127,7 @@ export class Repair {
   private take(): void {
     const { row, offer } = this;
     if (row === undefined || offer === null || this.desk.current?.position !== row.position) return;
-    const response = offer.response === row.full_response ? null : offer.response;
-    this.desk.edit(Object.fromEntries(offer.reasoning), response);
+    this.desk.takeRepair(offer);
     this.close();
   }
 

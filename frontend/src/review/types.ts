@@ -53,14 +53,13 @@ export interface Window {
 export interface Opened extends State {
   query: Query;
   options: { status: string[]; flag: string[]; sort: string[] };
-  can_repair: boolean;
+  teacher: string;
   window: Window;
   at: number;
   samples: (Full & { place: number })[];
 }
 
 export interface Offer {
-  feedback: string;
   reasoning: Fields;
   response: string;
 }
