@@ -1,0 +1,108 @@
+"""ChatBox: talk to one or two students; thinking is streamed and folded, the exact prompt is at hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..events import Event
+from .base import View, verb
+from .wire import Packed
+
+SHOWN = 50  # turns that a page gets when it opens
+
+
+class ChatBox(View):
+    """A chat with the students of a `ChatSession`.
+
+    What is written arrives as pieces, at most 20 messages a second; a page that opens late or again gets the
+    whole talk.
+
+    Args:
+        core: a `ChatSession`; ``run.chat()`` makes one.
+    """
+
+    _name = "chat_box"
+
+    def __init__(self, core: Any) -> None:
+        self._told: dict[tuple[int, int], tuple[int, int]] = {}
+        super().__init__(core, subject="")
+
+    def fold(self, event: Event) -> None:
+        if event.kind == "text":
+            self.touch(f"{event.data['turn']}:{event.data['student']}")
+        elif event.kind == "answered":
+            self.touch(f"end:{event.data['turn']}:{event.data['student']}")
+        else:
+            self.touch(event.kind)
+
+    def snapshot(self) -> dict[str, Any]:
+        turns = self.core.turns
+        first = max(0, len(turns) - SHOWN)
+        return {
+            "labels": list(self.core.labels),
+            "answering": self.core.answering,
+            "first": first,
+            "turns": [
+                {"question": turn.question, "answers": [self._whole(answer) for answer in turn.answers]}
+                for turn in turns[first:]
+            ],
+        }
+
+    def collect(self, topics: set[str]) -> Packed | dict[str, Any] | None:
+        if topics & {"asked", "cleared"}:
+            self._told = {}
+            return {"renew": True}
+        news = []
+        for topic in sorted(topics):
+            *end, turn, student = topic.split(":") if ":" in topic else (topic, "", "")
+            if not turn or int(turn) >= len(self.core.turns):
+                continue
+            answer = self.core.turns[int(turn)].answers[int(student)]
+            place = (int(turn), int(student))
+            if end:  # the reply as parsed may differ in its white space from what was streamed
+                news.append({"turn": place[0], "student": place[1], **self._whole(answer)})
+                self._told[place] = (len(answer.thinking), len(answer.answer))
+                continue
+            thinking, said = answer.thinking, answer.answer
+            from_thinking, from_said = self._told.get(place, (0, 0))
+            news.append(
+                {
+                    "turn": place[0],
+                    "student": place[1],
+                    "at": [from_thinking, from_said],
+                    "more": [thinking[from_thinking:], said[from_said:]],
+                    "state": answer.state,
+                    "tokens": answer.tokens,
+                    "seconds": answer.seconds,
+                }
+            )
+            self._told[place] = (len(thinking), len(said))
+        return {"answering": self.core.answering and "ready" not in topics, "news": news}
+
+    @staticmethod
+    def _whole(answer: Any) -> dict[str, Any]:
+        names = ("thinking", "answer", "state", "health", "tokens", "seconds")
+        return {**{name: getattr(answer, name) for name in names}, "error": list(answer.error)}
+
+    # -- what the page may call --------------------------------------------------------------------------
+    @verb(once=True)
+    def ask(self, question: str) -> None:
+        self.core.ask(question)
+
+    @verb(once=True)
+    def again(self) -> None:
+        self.core.again()
+
+    @verb(once=True)
+    def stop(self) -> None:
+        self.core.stop()
+
+    @verb(once=True, background=True)
+    def clear(self) -> None:
+        self.core.clear()
+
+    @verb()
+    def prompt(self, turn: int, student: int) -> dict[str, Any]:
+        """The exact text that a student saw, and its length in tokens."""
+        text, tokens = self.core.prompt(turn, student)
+        return {"text": text, "tokens": tokens}
