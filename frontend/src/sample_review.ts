@@ -94,7 +94,7 @@ class Screen {
   private layout(): void {
     const { root, badge, signal } = this.stage;
     root.classList.add("rb-opening");
-    const bulk = menuButton("All of these…", () => this.bulkItems(), signal);
+    const bulk = menuButton("Bulk…", () => this.bulkItems(), signal);
     const refresh = h("button", { class: "rb-button rb-quiet", title: "Look again at the frame", "aria-label": "Look again at the frame", onclick: () => void this.desk.refresh() }, "↻");
     const openList = h("button", { class: "rb-button rb-quiet rb-only-narrow", onclick: () => root.classList.toggle("rb-list-open") }, "List");
     const previous = h("button", { class: "rb-button rb-quiet", "aria-label": "Previous row", onclick: () => this.step(-1) }, "‹");
@@ -107,7 +107,7 @@ class Screen {
       h("span", { class: "rb-stars", role: "group", "aria-label": "Rating" }, ...this.stars),
       h("span", { class: "rb-steps" }, previous, this.place, next),
     );
-    this.aside.append(h("div", { class: "rb-side-head" }, this.listed, this.filters.clear, h("span", { class: "rb-grow" }), bulk, refresh), this.list.element);
+    this.aside.append(h("div", { class: "rb-side-head" }, this.listed, this.filters.clear, h("span", { class: "rb-grow" }), this.filters.order, bulk, refresh), this.list.element);
     this.main.append(this.head, this.detail.element, this.repair.element, this.empty);
     const acts = h(
       "div",
@@ -203,6 +203,7 @@ class Screen {
     while (this.early.length > 0 && this.desk.current !== undefined) {
       const next = this.early.shift();
       if (next !== undefined && Date.now() - next.at <= 1500) next.run();
+      else this.flash("The row came late; press the key again.");
     }
   }
 
@@ -261,6 +262,7 @@ class Screen {
   private leave(): void {
     if (this.detail.editing) this.detail.editing = false;
     if (this.repair.open) this.repair.close();
+    this.toast.classList.remove("rb-shown");
   }
 
   private search(): void {
@@ -410,7 +412,7 @@ class Screen {
     if (this.stage.root.querySelector(".rb-sheet") !== null) return this.closeSheet();
     const sheet = this.keys.sheet(() => this.closeSheet());
     this.stage.root.append(sheet);
-    sheet.querySelector("button")?.focus();
+    sheet.querySelector<HTMLElement>(".rb-close")?.focus();
   }
 
   private closeSheet(): void {

@@ -116,7 +116,7 @@ export class Keys {
         h("span", { class: "rb-dim" }, "click a key, then press another"),
         h("span", { class: "rb-grow" }),
         h("button", { class: "rb-button", onclick: () => (this.reset(), paint()) }, "Reset"),
-        h("button", { class: "rb-button", onclick: close }, "Close"),
+        h("button", { class: "rb-button rb-close", onclick: close }, "Close"),
       ),
       list,
     );

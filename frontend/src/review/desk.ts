@@ -7,7 +7,8 @@ import type { Full, Offer, Opened, Query, State, Summary, Value, Verdict, Window
 export type Change = "list" | "rows" | "row" | "state" | "query" | "busy";
 type Caller = Pick<Link, "call">;
 
-const AHEAD = 12; // rows fetched in full beyond the current one: the reader goes on while the kernel is busy
+const BEHIND = 2;
+const AHEAD = 10; // rows fetched in full beyond the current one: the reader goes on while the kernel is busy
 const PAGE = 60; // rows of the list fetched at once
 const KEPT = 6000;
 
@@ -283,9 +284,10 @@ export class Desk {
     if (this.state.count === 0) return;
     const lacks = (place: number) => {
       const row = this.rows.get(place);
-      return place < this.state.count && (row === undefined || !this.full.has(row.position));
+      return place >= 0 && place < this.state.count && (row === undefined || !this.full.has(row.position));
     };
-    const ahead = Array.from({ length: AHEAD }, (_, i) => this.at + i).filter(lacks);
+    const near = Array.from({ length: AHEAD + BEHIND }, (_, i) => (i < AHEAD ? this.at + i : this.at + AHEAD - 1 - i));
+    const ahead = near.filter(lacks);
     if (ahead.length === 0 || (ahead[0] !== this.at && ahead.length < AHEAD / 2)) return;
     const list = this.state.list;
     this.ask<(Full & { place: number })[]>("samples", { places: ahead }, "samples", (samples) => {

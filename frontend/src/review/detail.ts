@@ -211,7 +211,7 @@ export class Detail {
         ),
       ),
     );
-    return [section("Reasoning", edited ? this.toggle("edited · teacher’s text") : null, h("div", { class: "rb-fields" }, ...fields))];
+    return [section("Reasoning", edited ? this.toggle() : null, h("div", { class: "rb-fields" }, ...fields))];
   }
 
   private response(row: Full): Child[] {
@@ -223,19 +223,19 @@ export class Detail {
           ? h("div", { class: "rb-faint" }, "no response")
           : clipped(h("div", { class: "rb-text" }, row.full_response));
     const box = h("div", { class: "rb-answer", ondblclick: () => this.edit(RESPONSE) }, text);
-    return [section("Response", edited ? this.toggle("edited · original") : null, box)];
+    return [section("Response", edited ? this.toggle() : null, box)];
   }
 
-  private toggle(label: string): HTMLElement {
+  private toggle(): HTMLElement {
     return h(
       "button",
       {
         class: "rb-button rb-quiet rb-toggle",
         "aria-pressed": String(this.compare),
-        title: "Show what was changed",
+        title: "Show how this differs from what the teacher and the data had",
         onclick: () => this.toggleCompare(),
       },
-      label,
+      "changes",
       h("kbd", {}, "d"),
     );
   }

@@ -13,7 +13,7 @@ const VERDICTS: [verdict: string | null, label: string][] = [
 ];
 const SORTS: Record<string, string> = {
   position: "in order",
-  suspicion: "most suspicious first",
+  suspicion: "suspicious first",
   rating: "best rated first",
   length: "longest first",
   loss: "highest loss first",
@@ -25,7 +25,8 @@ export class Filters {
   readonly search: HTMLInputElement;
   private readonly verdicts: HTMLButtonElement[];
   private readonly selects: Record<"status" | "flag" | "rating" | "sort", HTMLSelectElement>;
-  readonly clear: HTMLButtonElement; // placed beside the number of rows
+  readonly clear: HTMLButtonElement; // this and the order stand beside the number of rows
+  readonly order: HTMLSelectElement;
   private typing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -68,13 +69,16 @@ export class Filters {
       rating: select("rating", "Rating"),
       sort: select("sort", "Order"),
     };
-    this.clear = h("button", { class: "rb-button rb-quiet", onclick: () => this.reset() }, "Clear filters");
+    this.order = this.selects.sort;
+    this.clear = h("button", { class: "rb-button rb-quiet", onclick: () => this.reset() }, "Clear");
     this.element = h(
       "div",
       { class: "rb-bar rb-filters", role: "search" },
       this.search,
       h("div", { class: "rb-segs", role: "group", "aria-label": "Verdict" }, ...this.verdicts),
-      ...Object.values(this.selects),
+      this.selects.status,
+      this.selects.flag,
+      this.selects.rating,
     );
   }
 

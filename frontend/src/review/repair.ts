@@ -98,30 +98,27 @@ export class Repair {
 
   private show(row: Full, offer: Offer): void {
     const before = new Map<string, Value>(row.reasoning);
-    const fields = offer.reasoning.map(([name, value]) =>
+    const changed = offer.reasoning.filter(([name, value]) => !sameValue(before.get(name), value));
+    const same = offer.reasoning.length - changed.length;
+    const line = (name: string, old: string, now: string) =>
       h(
         "div",
         { class: "rb-field" },
         h("div", { class: "rb-field-name" }, name),
-        h(
-          "div",
-          { class: "rb-field-value" },
-          sameValue(before.get(name), value)
-            ? h("div", { class: "rb-text rb-faint" }, valueText(value))
-            : diffView(valueText(before.get(name)), valueText(value)),
-        ),
-      ),
-    );
-    const response =
-      row.full_response === offer.response
-        ? h("div", { class: "rb-text rb-faint" }, offer.response)
-        : diffView(row.full_response, offer.response);
+        h("div", { class: "rb-field-value" }, diffView(old, now)),
+      );
+    const fields = changed.map(([name, value]) => line(name, valueText(before.get(name)), valueText(value)));
+    if (offer.response !== row.full_response) fields.push(line("Response", row.full_response, offer.response));
+    const rest = [
+      same > 0 ? `${same} ${same === 1 ? "field stays" : "fields stay"}` : "",
+      offer.response === row.full_response ? "the response stays" : "",
+    ].filter(Boolean);
     fill(
       this.result,
-      section("New reasoning", null, h("div", { class: "rb-fields" }, ...fields)),
-      section("New response", null, h("div", { class: "rb-answer" }, response)),
+      fields.length > 0 ? h("div", { class: "rb-fields" }, ...fields) : h("div", {}, "The teacher changed nothing."),
+      h("div", { class: "rb-dim rb-repair-rest" }, rest.join(", ")),
     );
-    this.result.scrollIntoView({ block: "nearest" });
+    this.element.scrollTop = 0;
   }
 
   private take(): void {
