@@ -52,6 +52,16 @@ class Frame:
             self._keys = list(self._contents)
         return self._keys
 
+    @property
+    def known(self) -> bool:
+        """Whether the keys have been read."""
+        return self._keys is not None
+
+    def adopt(self, keys: Sequence[str]) -> None:
+        """Takes keys that somebody has read from this very frame already."""
+        self._contents = list(keys)
+        self._keys = list(keys)
+
     def refresh(self) -> bool:
         """Reads the frame again; True when rows have moved, come, gone or changed since the last time."""
         names = dict(zip(self._contents, self.keys, strict=True))

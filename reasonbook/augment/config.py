@@ -1,0 +1,85 @@
+"""AugmentConfig: everything about an augmentation that is not worth a parameter of the verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..errors import ReasonbookError, choices
+from .methods import METHODS
+from .prices import Price
+
+MethodName = Literal["extract", "rationalize", "native", "chain_of_thought"]
+Mode = Literal["live", "batch"]
+MODES = ("live", "batch")
+_HINT = 'rb.AugmentConfig(method="extract", concurrency=64, budget=5.0)'
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How an augmentation asks.
+
+    Attributes:
+        method: ``extract`` (the teacher sees the request only), ``rationalize`` (the response too),
+            ``native`` (the teacher's own thinking is kept) or ``chain_of_thought``.
+        instructions: guidance for the teacher; for ``chain_of_thought`` how it shall think.
+        concurrency: calls in flight at most.
+        limit: only the first so many rows, for a preview.
+        budget: dollars that are never passed by more than the calls in flight.
+        timeout: seconds after which one call is cut.
+        max_retries: how often one call is repeated after a failure of the network or the provider.
+        reasks: how often a teacher is shown what was wrong with its answer.
+        samples: answers per row; the best one is kept.
+        check: ``check(values, row) -> bool | float``, the judge of samples; see `Candidate` for the row. With
+            it, sampling ends at the first answer that passes; without it, answers vote.
+        mode: ``live``, or ``batch``: the provider's batch API at half price, within a day.
+        pack: short rows per call; 1 asks one by one.
+        rpm: requests a minute that the account allows, where it is known.
+        tpm: tokens a minute that the account allows, where it is known.
+        max_tokens: bound of one answer, thinking included.
+        temperature: None leaves the provider's default.
+        reasoning_effort: how hard the teacher thinks, in its provider's word.
+        price: dollars per million tokens as (input, output) or a `Price`, where the table does not know the model.
+    """
+
+    method: MethodName = "extract"
+    instructions: str = ""
+    concurrency: int = 64
+    limit: int | None = None
+    budget: float | None = None
+    timeout: float = 180.0
+    max_retries: int = 8
+    reasks: int = 1
+    samples: int = 1
+    check: Callable[..., Any] | None = None
+    mode: Mode = "live"
+    pack: int = 1
+    rpm: float | None = None
+    tpm: float | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    reasoning_effort: str | None = None
+    price: Price | tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ReasonbookError(f"There is no method {self.method!r}.", choices(self.method, METHODS))
+        if self.mode not in MODES:
+            raise ReasonbookError(f"There is no mode {self.mode!r}.", choices(self.mode, MODES))
+        for name in ("concurrency", "samples", "pack"):
+            if getattr(self, name) < 1:
+                raise ReasonbookError(f"{name} must be at least 1, not {getattr(self, name)!r}.", _HINT)
+        for name in ("limit", "budget", "rpm", "tpm", "timeout", "max_tokens"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ReasonbookError(f"{name} must be more than 0, not {value!r}.", _HINT)
+        if self.samples > 1 and self.mode == "batch":
+            raise ReasonbookError(
+                "Several samples per row need mode='live'.", 'rb.AugmentConfig(mode="live")'
+            )
+        if self.pack > 1 and (not METHODS[self.method].fields or self.samples > 1 or self.mode == "batch"):
+            raise ReasonbookError(
+                "Packing works for fields (extract, rationalize), one sample per row, in live mode.",
+                "rb.AugmentConfig(pack=1)",
+            )

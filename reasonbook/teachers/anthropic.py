@@ -1,0 +1,151 @@
+"""Anthropic's models through the Messages API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import NeedsKey
+from .fallback import Fallback
+from .openai import KEYLESS
+from .providers import local, shown
+from .teacher import Capabilities, Completion, Failure, Request, Rung, Usage
+from .wire import Wire
+
+_STOPS = {"max_tokens": "length", "model_context_window_exceeded": "length", "refusal": "refusal"}
+_OPTIONAL = ("temperature", "effort", "display", "adaptive", "thinking", "cache_control")
+_MAX_TOKENS = 4096
+_THINKING_TOKENS = 16_384
+
+
+class Anthropic:
+    """A model behind Anthropic's Messages API.
+
+    Args:
+        model: the model's name.
+        base_url: another endpoint that speaks the protocol.
+        api_key: the key; ``ANTHROPIC_API_KEY`` when None.
+        client: an ``anthropic.AsyncAnthropic`` of yours (Bedrock and Vertex clients sign each request and
+            cannot be used).
+
+    Raises:
+        NeedsKey: there is no key.
+    """
+
+    def __init__(
+        self, model: str, *, base_url: str | None = None, api_key: str | None = None, client: Any = None
+    ) -> None:
+        self.model = model
+        self.name = f"anthropic:{model}" + (f"@{shown(base_url)}" if base_url else "")
+        self.capabilities = Capabilities(rungs=("schema", "text"), batch=True)
+        self.fallback = Fallback(self.capabilities.rungs, _OPTIONAL)
+        self.wire = Wire(client if client is not None else _client(base_url, api_key))
+
+    def __repr__(self) -> str:
+        return f"Anthropic({self.model!r})"
+
+    async def complete(self, request: Request) -> Completion:
+        """Asks once; a parameter that the model refuses is left out from then on."""
+        while True:
+            rung: Rung = self.fallback.rung if request.schema is not None else "text"
+            path, body = self.body(request, rung)
+            try:
+                answer = await self.wire.post(path, body, timeout=request.timeout)
+            except Failure as error:
+                if not self.fallback.learn(error, rung, _names(body)):
+                    raise
+            else:
+                return self.read(answer)
+
+    async def close(self) -> None:
+        await self.wire.close()
+
+    def body(self, request: Request, rung: Rung) -> tuple[str, dict[str, Any]]:
+        """Path and JSON body of a request; what stays the same for all rows stands first and is cached."""
+        dropped = self.fallback.dropped
+        system: dict[str, Any] = {"type": "text", "text": request.system}
+        if "cache_control" not in dropped:
+            system["cache_control"] = {"type": "ephemeral"}
+        bound = request.max_tokens or (_THINKING_TOKENS if request.thinking else _MAX_TOKENS)
+        body: dict[str, Any] = {
+            "model": self.model,
+            "max_tokens": bound,
+            "system": [system],
+            "messages": [
+                {"role": "user", "content": request.user},
+                *({"role": role, "content": text} for role, text in request.turns),
+            ],
+        }
+        output: dict[str, Any] = {}
+        if rung == "schema" and request.schema is not None:
+            output["format"] = {"type": "json_schema", "schema": _enforceable(request.schema)}
+        if request.effort and "effort" not in dropped:
+            output["effort"] = request.effort
+        if output:
+            body["output_config"] = output
+        if request.thinking and "thinking" not in dropped:
+            body["thinking"] = self._thinking(bound)
+        if request.temperature is not None and "temperature" not in dropped:
+            body["temperature"] = request.temperature
+        return "/v1/messages", body
+
+    def read(self, answer: Any) -> Completion:
+        """The completion in a Messages answer."""
+        if not isinstance(answer, Mapping):
+            raise Failure("server", "the provider's answer is not an object")
+        usage = answer.get("usage") or {}
+        cached = usage.get("cache_read_input_tokens") or 0
+        written = usage.get("cache_creation_input_tokens") or 0
+        counted = Usage(
+            input=(usage.get("input_tokens") or 0) + cached + written,
+            output=usage.get("output_tokens") or 0,
+            cached=cached,
+            reasoning=(usage.get("output_tokens_details") or {}).get("thinking_tokens") or 0,
+            calls=1,
+        )
+        texts, thoughts = [], []
+        for block in answer.get("content") or []:
+            if block.get("type") == "text":
+                texts.append(str(block.get("text") or ""))
+            elif block.get("type") == "thinking":
+                thoughts.append(str(block.get("thinking") or ""))
+        stop = _STOPS.get(answer.get("stop_reason") or "", "stop")
+        return Completion("".join(texts), "\n\n".join(t for t in thoughts if t), counted, stop)
+
+    def _thinking(self, bound: int) -> dict[str, Any]:
+        if "adaptive" in self.fallback.dropped:  # models from before it take a number of tokens
+            return {"type": "enabled", "budget_tokens": max(1024, bound // 2)}
+        shown = {} if "display" in self.fallback.dropped else {"display": "summarized"}
+        return {"type": "adaptive", **shown}
+
+
+def _enforceable(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without ranges, which the API does not take; the values are checked on our side anyway."""
+    properties = {
+        key: {name: part for name, part in value.items() if name not in ("minimum", "maximum")}
+        for key, value in schema.get("properties", {}).items()
+    }
+    return {**schema, "properties": properties} if properties else dict(schema)
+
+
+def _names(body: Mapping[str, Any]) -> set[str]:
+    names = set(body) | set(body.get("output_config", ())) | {"cache_control"}
+    thinking = body.get("thinking", {})
+    return names | set(thinking) | {str(thinking.get("type", ""))}
+
+
+def _client(base_url: str | None, api_key: str | None) -> Any:
+    import anthropic
+
+    url = base_url or os.environ.get("ANTHROPIC_BASE_URL") or ""
+    key = api_key or os.environ.get("ANTHROPIC_API_KEY")
+    token = os.environ.get("ANTHROPIC_AUTH_TOKEN")
+    if not key and not token and url and local(url):
+        key = "none"
+    if not key and not token:
+        raise NeedsKey(
+            "The teacher needs an API key, and the environment variable ANTHROPIC_API_KEY is not set.",
+            f'import os, getpass; os.environ["ANTHROPIC_API_KEY"] = getpass.getpass()\n  → {KEYLESS}',
+        )
+    return anthropic.AsyncAnthropic(api_key=key, base_url=base_url, max_retries=0)

@@ -1,0 +1,254 @@
+"""OpenAI's models, and every endpoint that speaks one of OpenAI's two protocols."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import NeedsKey, TeacherError
+from .fallback import Fallback
+from .providers import PROVIDERS, local, provider, shown
+from .teacher import Capabilities, Completion, Failure, Request, Rung, Usage
+from .wire import Wire
+
+KEYLESS = "Without any key: teacher=rb.examples.refund_rules (or any Python function of yours)"
+_OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.effort", "reasoning", "effort",
+             "prompt_cache_key", "max_completion_tokens", "store", "strict")  # fmt: skip
+_STOPS = {"stop": "stop", "length": "length", "content_filter": "filter", "max_output_tokens": "length"}
+
+
+class OpenAI:
+    """A model behind OpenAI's Responses or Chat Completions API.
+
+    Args:
+        model: the model's name at its provider.
+        base_url: another endpoint (vLLM, Ollama, OpenRouter, LM Studio …); OpenAI itself when None.
+        api: ``"responses"`` or ``"chat"``; the provider's better one when None.
+        api_key: the key; read from the provider's environment variable when None.
+        client: an ``openai.AsyncOpenAI`` or ``AsyncAzureOpenAI`` of yours; its authentication and base URL
+            are used, the connections are the teacher's own.
+
+    Raises:
+        NeedsKey: there is no key for an endpoint that wants one.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api: str | None = None,
+        api_key: str | None = None,
+        client: Any = None,
+    ) -> None:
+        url = base_url or os.environ.get("OPENAI_BASE_URL") or f"https://{PROVIDERS[0].host}/v1"
+        if client is not None:
+            url = str(client.base_url)
+        self.model = model
+        self.profile = PROVIDERS[0] if _azure(client) else provider(url)
+        self.api = api or self.profile.api
+        if self.api not in ("responses", "chat"):
+            raise TeacherError(f"There is no OpenAI protocol {api!r}.", 'api="responses" or api="chat"')
+        self.name = f"openai:{model}" + ("" if self.profile is PROVIDERS[0] else f"@{shown(url)}")
+        self.capabilities = Capabilities(
+            rungs=self.profile.rungs, batch=self.profile is PROVIDERS[0] or client is not None
+        )
+        self.fallback = Fallback(self.profile.rungs, _OPTIONAL)
+        self.wire = Wire(client if client is not None else _client(url, api_key, self.profile.variable))
+
+    def __repr__(self) -> str:
+        return f"OpenAI({self.model!r}, api={self.api!r})"
+
+    async def complete(self, request: Request) -> Completion:
+        """Asks once; a parameter or a way to hold the schema that the provider refuses is left out from then on."""
+        while True:
+            rung: Rung = self.fallback.rung if request.schema is not None else "text"
+            path, body = self.body(request, rung)
+            try:
+                answer = await self.wire.post(path, body, timeout=request.timeout)
+            except Failure as error:
+                if not self.fallback.learn(error, rung, _names(body)):
+                    raise
+            else:
+                return self.read(answer)
+
+    async def close(self) -> None:
+        await self.wire.close()
+
+    # -- the two protocols, also used by the batch mode ----------------------------------------------------
+    def body(self, request: Request, rung: Rung) -> tuple[str, dict[str, Any]]:
+        """Path and JSON body of a request."""
+        make = _responses_body if self.api == "responses" else _chat_body
+        path = "/responses" if self.api == "responses" else "/chat/completions"
+        return path, make(self, request, rung)
+
+    def read(self, answer: Any) -> Completion:
+        """The completion in a provider's JSON answer."""
+        if not isinstance(answer, Mapping):
+            raise Failure("server", "the provider's answer is not an object")
+        return read_responses(answer) if self.api == "responses" else read_chat(answer)
+
+
+def _chat_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
+    dropped = teacher.fallback.dropped
+    body: dict[str, Any] = {
+        "model": teacher.model,
+        "messages": [{"role": "system", "content": request.system}, *_turns(request)],
+    }
+    if rung == "schema":
+        shape: dict[str, Any] = {"name": "reasoning", "schema": request.schema}
+        if "strict" not in dropped:
+            shape["strict"] = True
+        body["response_format"] = {"type": "json_schema", "json_schema": shape}
+    elif rung == "json":
+        body["response_format"] = {"type": "json_object"}
+    if request.max_tokens:
+        name = teacher.profile.max_tokens
+        body["max_tokens" if name in dropped else name] = request.max_tokens
+    if request.temperature is not None and "temperature" not in dropped:
+        body["temperature"] = request.temperature
+    if request.effort and "reasoning_effort" not in dropped:
+        body["reasoning_effort"] = request.effort
+    if teacher.profile.cache_key and request.cache_key and "prompt_cache_key" not in dropped:
+        body["prompt_cache_key"] = request.cache_key
+    return body
+
+
+def _responses_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
+    dropped = teacher.fallback.dropped
+    body: dict[str, Any] = {
+        "model": teacher.model,
+        "instructions": request.system,
+        "input": _turns(request),
+    }
+    if "store" not in dropped:
+        body["store"] = False
+    if rung == "schema":
+        shape = {"type": "json_schema", "name": "reasoning", "schema": request.schema}
+        if "strict" not in dropped:
+            shape["strict"] = True
+        body["text"] = {"format": shape}
+    elif rung == "json":
+        body["text"] = {"format": {"type": "json_object"}}
+    reasoning = {}
+    if request.effort and not dropped & {"reasoning.effort", "effort"}:
+        reasoning["effort"] = request.effort
+    if request.thinking and "reasoning.summary" not in dropped:
+        reasoning["summary"] = "auto"
+    if reasoning and "reasoning" not in dropped:
+        body["reasoning"] = reasoning
+    if request.max_tokens:
+        body["max_output_tokens"] = request.max_tokens
+    if request.temperature is not None and "temperature" not in dropped:
+        body["temperature"] = request.temperature
+    if teacher.profile.cache_key and request.cache_key and "prompt_cache_key" not in dropped:
+        body["prompt_cache_key"] = request.cache_key
+    return body
+
+
+def read_chat(answer: Mapping[str, Any]) -> Completion:
+    """Reads a Chat Completions answer, with the thinking wherever its provider puts it."""
+    usage = answer.get("usage") or {}
+    details, out = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+    counted = Usage(
+        input=usage.get("prompt_tokens") or 0,
+        output=usage.get("completion_tokens") or 0,
+        cached=details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0,
+        reasoning=out.get("reasoning_tokens") or 0,
+        calls=1,
+    )
+    options = answer.get("choices")
+    if not options:
+        error = answer.get("error")  # some gateways answer 200 with an error inside
+        raise Failure("server", f"the answer holds no choice ({error or 'nothing'})", usage=counted)
+    message = options[0].get("message") or {}
+    text, thought = _content(message.get("content"))
+    reasoning = message.get("reasoning_content") or message.get("reasoning") or thought or ""
+    stop = _STOPS.get(options[0].get("finish_reason") or "stop", "stop")
+    if message.get("refusal"):
+        text, stop = str(message["refusal"]), "refusal"
+    return Completion(text, reasoning if isinstance(reasoning, str) else str(reasoning), counted, stop)
+
+
+def read_responses(answer: Mapping[str, Any]) -> Completion:
+    """Reads a Responses answer; reasoning summaries are its thinking."""
+    usage = answer.get("usage") or {}
+    counted = Usage(
+        input=usage.get("input_tokens") or 0,
+        output=usage.get("output_tokens") or 0,
+        cached=(usage.get("input_tokens_details") or {}).get("cached_tokens") or 0,
+        reasoning=(usage.get("output_tokens_details") or {}).get("reasoning_tokens") or 0,
+        calls=1,
+    )
+    if answer.get("status") == "failed" or ("output" not in answer and answer.get("error")):
+        error = answer.get("error") or {}
+        code = str(error.get("code") or "")
+        kind = "rate" if "rate_limit" in code else "server"
+        raise Failure(kind, str(error.get("message") or "the provider's answer failed"), usage=counted)
+    texts: list[str] = []
+    thoughts: list[str] = []
+    stop = "stop"
+    for item in answer.get("output") or []:
+        parts = item.get("content") or []
+        if item.get("type") == "reasoning":
+            thoughts += [str(part.get("text") or "") for part in (item.get("summary") or parts)]
+        elif item.get("type") == "message":
+            for part in parts:
+                if part.get("type") == "refusal":
+                    texts, stop = [str(part.get("refusal") or "")], "refusal"
+                    break
+                texts.append(str(part.get("text") or ""))
+    if answer.get("status") == "incomplete":
+        reason = str((answer.get("incomplete_details") or {}).get("reason") or "length")
+        stop = _STOPS.get(reason, "length")
+    return Completion("".join(texts), "\n\n".join(t for t in thoughts if t), counted, stop)
+
+
+def _turns(request: Request) -> list[dict[str, str]]:
+    return [
+        {"role": "user", "content": request.user},
+        *({"role": role, "content": text} for role, text in request.turns),
+    ]
+
+
+def _content(content: Any) -> tuple[str, str]:
+    """Text and thinking of a message's content, a text or a list of parts."""
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    texts, thoughts = [], []
+    for part in content:
+        if part.get("type") in ("thinking", "reasoning"):
+            inner = part.get("thinking") or part.get("text") or ""
+            thoughts.append(inner if isinstance(inner, str) else _content(inner)[0])
+        else:
+            texts.append(str(part.get("text") or ""))
+    return "".join(texts), "".join(thoughts)
+
+
+def _names(body: Mapping[str, Any]) -> set[str]:
+    """The optional parameters in a body, by the names that errors use."""
+    names = set(body)
+    if isinstance(body.get("reasoning"), Mapping):
+        names |= {f"reasoning.{part}" for part in body["reasoning"]} | set(body["reasoning"])
+    names.add("strict")
+    return names
+
+
+def _client(url: str, api_key: str | None, variable: str) -> Any:
+    import openai
+
+    key = api_key or os.environ.get(variable)
+    if not key and local(url):
+        key = "none"
+    if not key:
+        at = "" if provider(url) is PROVIDERS[0] else f" at {shown(url)}"
+        raise NeedsKey(
+            f"The teacher{at} needs an API key, and the environment variable {variable} is not set.",
+            f'import os, getpass; os.environ["{variable}"] = getpass.getpass()\n  → {KEYLESS}',
+        )
+    return openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0)
+
+
+def _azure(client: Any) -> bool:
+    return "Azure" in type(client).__name__

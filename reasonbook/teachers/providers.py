@@ -1,0 +1,73 @@
+"""Endpoints that speak OpenAI's protocol, as data: where their key stands and what they are spared."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from .teacher import LADDER, Rung
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One endpoint.
+
+    Attributes:
+        host: the end of its host name; empty for the entry that fits all others.
+        variable: environment variable of its key.
+        api: which of OpenAI's two protocols it is asked in.
+        rungs: ways it can be held to a schema, best first; what it refuses is learnt besides.
+        max_tokens: its name for the bound of an answer.
+        cache_key: whether it takes ``prompt_cache_key``.
+    """
+
+    host: str
+    variable: str
+    api: str = "chat"
+    rungs: tuple[Rung, ...] = LADDER
+    max_tokens: str = "max_tokens"
+    cache_key: bool = False
+
+
+PROVIDERS = (
+    Provider("api.openai.com", "OPENAI_API_KEY", "responses", ("schema", "json", "text"), "max_completion_tokens", True),
+    Provider("openrouter.ai", "OPENROUTER_API_KEY"),
+    Provider("api.deepseek.com", "DEEPSEEK_API_KEY", rungs=("json", "text")),
+    Provider("api.together.xyz", "TOGETHER_API_KEY"),
+    Provider("api.fireworks.ai", "FIREWORKS_API_KEY"),
+    Provider("api.groq.com", "GROQ_API_KEY"),
+    Provider("api.mistral.ai", "MISTRAL_API_KEY"),
+    Provider("api.x.ai", "XAI_API_KEY"),
+    Provider("api.cerebras.ai", "CEREBRAS_API_KEY"),
+    Provider("router.huggingface.co", "HF_TOKEN"),
+    Provider("generativelanguage.googleapis.com", "GEMINI_API_KEY"),
+)  # fmt: skip
+OTHER = Provider("", "OPENAI_API_KEY")
+
+
+def provider(url: str) -> Provider:
+    """The entry of an endpoint's URL."""
+    host = urlsplit(url).hostname or ""
+    for entry in PROVIDERS:
+        if host == entry.host or host.endswith("." + entry.host):
+            return entry
+    return OTHER
+
+
+def local(url: str) -> bool:
+    """Whether an endpoint stands on this machine or in its own network, where keys are not the custom."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith((".local", ".internal", ".localhost")) or "." not in host:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
+
+
+def shown(url: str) -> str:
+    """The URL without what could be secret in it, for a teacher's name."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.hostname or ''}{port}{parts.path.rstrip('/')}"

@@ -1,0 +1,169 @@
+"""A Python function as the teacher: rules, another library, a model of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import inspect
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import ReasonbookError, TeacherError
+from .teacher import Capabilities, Completion, Failure, Request, Usage
+from .wire import compact
+
+_THREADS = 16
+
+
+class PythonTeacher:
+    """Calls a function with the request's text, and with the response's too if it takes two arguments.
+
+    The function, sync or async, returns a dict of values by field name (or by safe key); for the methods
+    that keep a text, it may return the text. What it raises becomes the row's error.
+
+    Args:
+        function: the function; its source is part of the name, so that an edited one is asked anew.
+        name: another name for the cache; then only a change of this name asks anew.
+        free: whether its calls cost nothing.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, name: str | None = None, free: bool = True) -> None:
+        self.function = function
+        self.name = f"python:{name}" if name else _name(function)
+        self.takes_response, self.needs_response = _arguments(function)
+        self.is_async = _is_async(function)
+        self.capabilities = Capabilities(
+            rungs=("text",), free=free, parallel=None if self.is_async else _THREADS, samples_differ=False
+        )
+        self._threads = _Threads()
+
+    def __repr__(self) -> str:
+        return f"PythonTeacher({self.name!r})"
+
+    async def complete(self, request: Request) -> Completion:
+        arguments = (request.prompt, request.response) if self.takes_response else (request.prompt,)
+        try:
+            if self.is_async:
+                answer = await self.function(*arguments)
+            else:
+                answer = await self._threads.run(functools.partial(self.function, *arguments))
+        except asyncio.CancelledError:
+            raise
+        except Failure:
+            raise
+        except ReasonbookError as error:
+            raise Failure("request", error.problem) from error
+        except Exception as error:  # whatever a user's function raises belongs to the row
+            raise Failure("request", f"{type(error).__name__}: {error}") from error
+        usage = Usage(calls=1)
+        if isinstance(answer, str):
+            return Completion(answer, answer if request.thinking else "", usage)
+        if isinstance(answer, Mapping):
+            data = {str(key): _plain(value) for key, value in answer.items()}
+            return Completion(compact(data), "", usage, data=data)
+        raise Failure("request", f"the function returned {type(answer).__name__}, not a dict of field values")
+
+    async def close(self) -> None:
+        self._threads.close()
+
+
+class _Threads:
+    """Daemon threads for sync functions: one that never returns must not keep the process alive."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._idle = 0
+        self._count = 0
+        self._lock = threading.Lock()
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        with self._lock:
+            if self._idle == 0:
+                self._count += 1
+                threading.Thread(target=self._serve, name="reasonbook-teacher", daemon=True).start()
+            else:
+                self._idle -= 1
+        self._jobs.put((function, loop, future))
+        return await future
+
+    def close(self) -> None:
+        with self._lock:
+            for _ in range(self._count):
+                self._jobs.put(None)
+            self._count = self._idle = 0
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            function, loop, future = job
+            try:
+                done, value = True, function()
+            except BaseException as error:
+                done, value = False, error
+            del job, function
+            with self._lock:
+                self._idle += 1
+            try:
+                loop.call_soon_threadsafe(_settle, future, done, value)
+            except RuntimeError:  # the job was stopped and its loop is closed
+                return
+
+
+def _settle(future: asyncio.Future[Any], done: bool, value: Any) -> None:
+    if future.cancelled():
+        return
+    if done:
+        future.set_result(value)
+    else:
+        future.set_exception(value if isinstance(value, Exception) else RuntimeError(repr(value)))
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """A name that stays the same over processes and changes when the function's own text changes."""
+    extra = ""
+    if isinstance(function, functools.partial):
+        extra = repr((function.args, sorted(function.keywords.items())))
+        function = function.func
+    named = function if hasattr(function, "__qualname__") else type(function)
+    try:
+        source = inspect.getsource(named)
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        source = repr((code.co_code, code.co_names)) if code is not None else ""
+    digest = hashlib.sha256((source + extra).encode()).hexdigest()[:8]
+    return f"python:{named.__qualname__.replace('<locals>.', '')}#{digest}"
+
+
+def _arguments(function: Callable[..., Any]) -> tuple[bool, bool]:
+    """Whether it can take a response, and whether it must."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False, False
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in positional if p.default is p.empty]
+    if (not positional and not any(p.kind is p.VAR_POSITIONAL for p in parameters)) or len(required) > 2:
+        raise TeacherError(
+            f"A teacher function is called with the request's text, or with request and response; "
+            f"{getattr(function, '__name__', 'this one')} takes {len(required)} arguments.",
+            "def teacher(request: str) -> dict: ...   or   def teacher(request: str, response: str) -> dict: ...",
+        )
+    return len(positional) >= 2, len(required) >= 2
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    inner = function.func if isinstance(function, functools.partial) else function
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(getattr(inner, "__call__", None))  # noqa: B004
+
+
+def _plain(value: Any) -> Any:
+    """Plain Python values for numpy's."""
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(item) for item in value]
+    if type(value).__module__ == "numpy":
+        return value.tolist()
+    return value

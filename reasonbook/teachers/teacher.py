@@ -1,0 +1,210 @@
+"""Teacher: one async method that answers one request; what goes in, what comes out, how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+Rung = Literal["schema", "json", "text"]
+LADDER: tuple[Rung, ...] = ("schema", "json", "text")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Token counts of one call or of many; they add up with ``+``.
+
+    Attributes:
+        input: tokens read, the cached ones among them.
+        output: tokens written, the thinking ones among them.
+        cached: input tokens that the provider had cached.
+        reasoning: output tokens spent on thinking.
+        calls: how many calls these are.
+    """
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reasoning: int = 0
+    calls: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input,
+            self.output + other.output,
+            self.cached + other.cached,
+            self.reasoning + other.reasoning,
+            self.calls + other.calls,
+        )
+
+    def to_dict(self) -> dict[str, int]:
+        return {
+            "input": self.input,
+            "output": self.output,
+            "cached": self.cached,
+            "reasoning": self.reasoning,
+            "calls": self.calls,
+        }
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a teacher is asked.
+
+    Attributes:
+        system: the fixed instructions, the same text for every row of a job, so that providers cache it.
+        user: the row, fenced as data.
+        schema: strict JSON Schema of the answer; None when plain text is wanted.
+        turns: what followed, as (role, text): a refused answer and why it was refused.
+        prompt: the bare request text of the row, for a teacher that is a Python function.
+        response: the bare response text, where the method shows it.
+        max_tokens: upper bound of the answer, thinking included.
+        temperature: None leaves the provider's default.
+        effort: how hard to think, in the provider's own word; None leaves the default.
+        thinking: whether the teacher's own thinking is wanted back.
+        timeout: seconds.
+        cache_key: names the fixed part, for providers that route by it.
+    """
+
+    system: str
+    user: str
+    schema: Mapping[str, Any] | None = None
+    turns: tuple[tuple[str, str], ...] = ()
+    prompt: str = ""
+    response: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    effort: str | None = None
+    thinking: bool = False
+    timeout: float = 180.0
+    cache_key: str = ""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a teacher answered.
+
+    Attributes:
+        text: the answer.
+        reasoning: the teacher's own thinking, where it showed any.
+        usage: tokens.
+        stop_reason: ``stop``, ``length`` (cut), ``refusal`` or ``filter``.
+        data: the answer as an object, where it never was text (a Python function).
+    """
+
+    text: str
+    reasoning: str = ""
+    usage: Usage = Usage()
+    stop_reason: str = "stop"
+    data: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a teacher can do, as data.
+
+    Attributes:
+        rungs: ways to be held to a schema, best first; the teacher steps down when its provider refuses one.
+        batch: whether its provider has a batch API.
+        free: whether calls cost nothing.
+        parallel: how many calls make sense at once; None leaves it to the job.
+        samples_differ: whether asking twice can give two answers.
+    """
+
+    rungs: tuple[Rung, ...] = LADDER
+    batch: bool = False
+    free: bool = False
+    parallel: int | None = None
+    samples_differ: bool = True
+
+
+@runtime_checkable
+class Teacher(Protocol):
+    """Anything that answers requests.
+
+    Attributes:
+        name: stable, part of the key of every paid answer; never holds an API key.
+        capabilities: see `Capabilities`.
+
+    ``complete`` raises `Failure` and nothing else for what a provider or a network does.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    async def complete(self, request: Request) -> Completion: ...
+
+    async def close(self) -> None: ...
+
+
+FailureKind = Literal["rate", "server", "timeout", "auth", "quota", "request", "output"]
+
+
+class Failure(Exception):
+    """A call that gave no answer.
+
+    Args:
+        kind: ``rate`` (asked to slow down), ``server`` (5xx, reset), ``timeout``, ``auth`` and ``quota`` (the
+            whole job must stop), ``request`` (this request is refused as it stands), ``output`` (the
+            provider's own decoder gave up: a bad answer, not an outage).
+        message: in words, without any key.
+        retry_after: seconds that the provider asked for.
+        status: HTTP status, 0 where there was none.
+        usage: what it cost all the same.
+        text: raw text of the answer, where there was one.
+        words: everything the provider said of it, in lower case.
+    """
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        status: int = 0,
+        usage: Usage | None = None,
+        text: str = "",
+        words: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.kind: FailureKind = kind
+        self.message = message
+        self.retry_after = retry_after
+        self.status = status
+        self.usage = usage or Usage()
+        self.text = text
+        self.words = words or message.lower()
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the job as a whole must stop."""
+        return self.kind in ("auth", "quota")
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may well succeed a little later."""
+        return self.kind in ("rate", "server", "timeout")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a provider's headers say of its rate limits; None where they say nothing.
+
+    Attributes:
+        requests: allowed per minute.
+        requests_left: left in the present window.
+        requests_reset: seconds until the window is full again.
+        tokens: allowed per minute.
+        tokens_left: left in the present window.
+        tokens_reset: seconds until the window is full again.
+    """
+
+    requests: float | None = None
+    requests_left: float | None = None
+    requests_reset: float | None = None
+    tokens: float | None = None
+    tokens_left: float | None = None
+    tokens_reset: float | None = None
+
+
+LimitsListener = Callable[[Limits], None]

@@ -1,0 +1,196 @@
+"""Wire: requests that a provider's SDK has addressed and signed, carried by aiohttp.
+
+A typed SDK call costs about fourteen times the CPU of the bare HTTP exchange. So the SDK is asked once for a
+request to a path: it brings the base URL, the authentication, Azure's deployment in the URL, and its
+headers. That request never leaves; its address and headers are then used for every row. Every few minutes,
+and whenever the provider says 401, the SDK is asked anew, so that tokens which expire go on working.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from .failures import clean, failure, limits
+from .teacher import Failure, LimitsListener
+
+_RENEW = 240.0
+_NOT_OURS = {"host", "content-length", "connection", "accept-encoding", "x-stainless-read-timeout",
+             "x-stainless-timeout", "x-stainless-retry-count"}  # fmt: skip
+
+
+class Wire:
+    """Posts JSON to paths of one provider.
+
+    Args:
+        client: an ``openai.Async…`` or ``anthropic.Async…`` client, set up in any way the SDK allows.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.on_limits: LimitsListener | None = None
+        self._addressed: dict[tuple[str, str, str], tuple[str, dict[str, str], float]] = {}
+        self._sessions: dict[asyncio.AbstractEventLoop, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"Wire({str(self.client.base_url)!r})"
+
+    async def post(self, path: str, body: Mapping[str, Any], *, timeout: float) -> Any:
+        """Posts a JSON body and returns the parsed JSON answer.
+
+        Raises:
+            Failure: for every status that is not 2xx, for a network that fails and for an answer that is
+                not JSON.
+        """
+        return await self._json("POST", path, orjson.dumps(body), timeout, model=str(body.get("model", "")))
+
+    async def get(self, path: str, *, timeout: float = 60.0) -> Any:
+        """Gets a JSON answer."""
+        return await self._json("GET", path, None, timeout)
+
+    async def text(self, path: str, *, timeout: float = 600.0) -> str:
+        """Gets a file's text."""
+        status, headers, raw = await self._send("GET", path, None, timeout)
+        if status >= 300:
+            raise failure(status, headers, raw.decode("utf-8", "replace"), secret=self._secret)
+        return raw.decode("utf-8", "replace")
+
+    async def upload(self, path: str, name: str, content: bytes, fields: Mapping[str, str]) -> Any:
+        """Posts a file as a multipart form and returns the parsed JSON answer."""
+        import aiohttp
+
+        form = aiohttp.FormData()
+        for key, value in fields.items():
+            form.add_field(key, value)
+        form.add_field("file", content, filename=name, content_type="application/jsonl")
+        status, headers, raw = await self._send("POST", path, form, 600.0)
+        return self._parsed(status, headers, raw)
+
+    async def close(self) -> None:
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.close()
+
+    # -- inside ------------------------------------------------------------------------------------------
+    async def _json(
+        self, method: str, path: str, data: bytes | None, timeout: float, *, model: str = ""
+    ) -> Any:
+        status, headers, raw = await self._send(method, path, data, timeout, model=model)
+        if status == 401:  # a token may have run out: signed once more before it counts as refused
+            self._addressed.clear()
+            status, headers, raw = await self._send(method, path, data, timeout, model=model)
+        return self._parsed(status, headers, raw)
+
+    def _parsed(self, status: int, headers: Mapping[str, str], raw: bytes) -> Any:
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            text = raw.decode("utf-8", "replace")
+            if status >= 300:
+                raise failure(status, headers, text, secret=self._secret) from None
+            raise Failure("server", "the provider's answer is not JSON", status=status, text=text) from None
+        if status >= 300:
+            raise failure(status, headers, body, secret=self._secret)
+        return body
+
+    async def _send(
+        self, method: str, path: str, data: Any, timeout: float, *, model: str = ""
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        import aiohttp
+
+        session = self._session()
+        url, headers = await self._address(method, path, model)
+        if not isinstance(data, (bytes, type(None))):  # a form brings its own content type
+            headers = {k: v for k, v in headers.items() if k != "content-type"}
+        try:
+            async with session.request(
+                method,
+                url,
+                data=data,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 20.0)),
+            ) as answer:
+                raw = await answer.read()
+                if self.on_limits is not None:
+                    found = limits(answer.headers)
+                    if found is not None:
+                        self.on_limits(found)
+                return answer.status, answer.headers, raw
+        except asyncio.TimeoutError:
+            raise Failure("timeout", f"no answer within {timeout:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Failure("server", clean(_network(error), self._secret)) from None
+
+    async def _address(self, method: str, path: str, model: str) -> tuple[str, dict[str, str]]:
+        """URL and headers for a path, as the SDK writes them."""
+        key = (method, path, model)  # Azure puts the model into the URL
+        known = self._addressed.get(key)
+        if known is not None and time.monotonic() - known[2] < _RENEW:
+            return known[0], known[1]
+        url, headers = await _signed(self.client, method, path, model)
+        self._addressed[key] = (url, headers, time.monotonic())
+        return url, headers
+
+    def _session(self) -> Any:
+        import aiohttp
+
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None or session.closed:
+            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60)
+            session = self._sessions[loop] = aiohttp.ClientSession(
+                connector=connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return session
+
+    @property
+    def _secret(self) -> str:
+        key = getattr(self.client, "api_key", None)
+        return key if isinstance(key, str) and len(key) > 5 else ""
+
+
+async def _signed(client: Any, method: str, path: str, model: str) -> tuple[str, dict[str, str]]:
+    """Lets the SDK make a request and keeps it from leaving."""
+    http = _http_library(client)
+    seen: list[Any] = []
+
+    async def keep(request: Any) -> Any:
+        seen.append(request)
+        return http.Response(200, json={})
+
+    signer = client.copy(
+        http_client=http.AsyncClient(transport=http.MockTransport(keep)), max_retries=0, timeout=60.0
+    )
+    body = {"model": model} if model else {}
+    call = signer.post(path, cast_to=http.Response, body=body) if method == "POST" else signer.get(
+        path, cast_to=http.Response
+    )  # fmt: skip
+    await call
+    headers = {name.lower(): value for name, value in seen[0].headers.items()}
+    return str(seen[0].url), {name: value for name, value in headers.items() if name not in _NOT_OURS}
+
+
+def _http_library(client: Any) -> Any:
+    """The HTTP library of the SDK's own choice: httpx in the older ones, httpx2 in the newer."""
+    sdk = importlib.import_module(type(client).__module__.split(".")[0])
+    for base in sdk.DefaultAsyncHttpxClient.__mro__:
+        root = base.__module__.split(".")[0]
+        if root.startswith("httpx"):
+            return importlib.import_module(root)
+    raise RuntimeError("the SDK's HTTP library was not recognised")
+
+
+def _network(error: BaseException) -> str:
+    words = str(error) or type(error).__name__
+    return f"the provider cannot be reached ({words})"
+
+
+def compact(value: Any) -> str:
+    """JSON on one line, as it goes over the wire."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
