@@ -155,7 +155,7 @@ class Screen {
   }
 
   private commands() {
-    const act = (id: string, label: string, keys: string[], run: () => void, more: { hint?: boolean; typing?: boolean } = {}) => ({
+    const act = (id: string, label: string, keys: string[], run: () => void, more: { hint?: boolean; typing?: boolean; sheet?: boolean } = {}) => ({
       id, label, keys, hint: false, run, ...more,
     });
     const judge = (id: string, label: string, keys: string[], run: () => void) => act(id, label, keys, () => this.whenLoaded(run));
@@ -181,8 +181,8 @@ class Screen {
       act("scroll", "scroll the row", [" "], () => this.scroll(1)),
       act("search", "search", ["/"], () => this.search(), { hint: true }),
       act("save", "save an edit, send feedback", ["Ctrl+Enter"], () => this.save(), { typing: true }),
-      act("leave", "leave a field, then the widget", ["Escape"], () => this.escape(), { typing: true }),
-      act("keys", "keys", ["?"], () => this.showKeys()),
+      act("leave", "leave a field, then the widget", ["Escape"], () => this.escape(), { typing: true, sheet: true }),
+      act("keys", "keys", ["?"], () => this.showKeys(), { sheet: true }),
     ];
   }
 

@@ -6,6 +6,8 @@ import re
 
 from playwright.sync_api import Locator, expect
 
+from tests.browser.payloads import HOSTILE, PAYLOADS, nothing_ran
+
 SETUP = """
 %load_ext reasonbook
 import reasonbook as rb
@@ -171,3 +173,87 @@ def test_reload_and_restart_find_the_reader_where_they_were(open_anywhere):
     view = widget(nb)
     expect(title(view)).to_contain_text("Row 299")
     assert nb.kernel_value("df['verdict'].tolist()[:4]")[:3] == ["accepted"] * 3
+
+
+def test_hostile_text_stays_text(open_notebook):
+    nb = open_notebook(
+        [
+            SETUP
+            + f"""
+payloads = {PAYLOADS!r}
+hostile = {HOSTILE!r}
+import pandas as pd
+df = pd.DataFrame({{
+    "messages": [[
+        {{"role": "system", "content": p}}, {{"role": "user", "content": hostile}},
+        {{"role": "user", "content": p + hostile}}, {{"role": "assistant", "content": hostile + p}},
+    ] for p in payloads],
+    "reasoning": [{{p: hostile, hostile: [p, hostile], "n" + p: None}} for p in payloads],
+    "reasoning_status": ["ok", "error", "stale"] * 5,
+    "reasoning_error": [hostile] * len(payloads),
+}})
+def teacher(request):
+    return {{p: p + hostile for p in review[review.cursor].reasoning}}
+review = Review(Frame(df, df.reason.layout()), default_store(), teacher=teacher)
+""",
+            SHOW,
+        ]
+    )
+    nb.run_all()
+    view = widget(nb)
+    view.focus()
+    for _ in range(3):
+        nb.page.keyboard.press("e")
+        nb.page.keyboard.type(PAYLOADS[0])
+        nb.page.keyboard.press("Control+Enter")
+        nb.page.keyboard.press("d")
+        nb.page.keyboard.press("a")
+    nb.page.keyboard.press("f")
+    nb.page.keyboard.type(HOSTILE[:200])
+    nb.page.keyboard.press("Control+Enter")
+    expect(view.locator(".rb-repair-result .rb-field, .rb-repair-result .rb-error").first).to_be_visible()
+    nb.page.keyboard.press("Escape")
+    nb.page.keyboard.press("/")
+    nb.page.keyboard.type(PAYLOADS[1])
+    nb.page.keyboard.press("Enter")
+    expect(view.locator(".rb-side-head")).to_contain_text("row")
+    nb.page.wait_for_timeout(500)
+    assert nothing_ran(nb.page)
+    nb.wait_for_kernel("review.counts['accepted'] == 3")
+
+
+def test_keys_can_be_changed_and_dark_is_dark(open_notebook):
+    nb, view = open_review(open_notebook)
+    nb.page.keyboard.press("?")
+    view.get_by_role("button", name=re.compile("^Key for accept")).click()
+    nb.page.keyboard.press("y")
+    expect(view.get_by_role("button", name="Key for accept: y")).to_be_focused()
+    nb.page.keyboard.press("y")
+    nb.page.keyboard.press("Escape")
+    expect(view.locator(".rb-sheet")).to_have_count(0)
+    assert nb.kernel_value("review.counts['accepted']") == 0, "no key acts under the sheet"
+    expect(view.locator(".rb-accept kbd")).to_have_text("y")
+    view.focus()
+    nb.page.keyboard.press("a")
+    nb.page.keyboard.press("y")
+    nb.wait_for_kernel("review.counts['accepted'] == 1")
+    nb.theme("JupyterLab Dark")
+    expect(view).to_have_attribute("data-rb-theme", "dark")
+    nb.screenshot("review-dark", of=view)
+    nb.theme("JupyterLab Light")
+    nb.page.set_viewport_size({"width": 760, "height": 900})
+    expect(view.get_by_role("button", name="List")).to_be_visible()
+    nb.screenshot("review-narrow", of=view)
+    view.get_by_role("button", name="List").click()
+    view.locator(".rb-list-row").nth(3).click()
+    expect(title(view)).to_contain_text("Row 3")
+
+
+def test_saved_notebook_keeps_a_card_and_no_rows(open_notebook):
+    nb, _view = open_review(open_notebook)
+    saved = nb.save()
+    output = saved.cells[1].outputs[0]["data"]
+    assert "Review" in output["text/html"] and "rb-card" in output["text/html"]
+    text = nb.kernel_value("df['prompt'].iloc[0]")
+    assert text not in str(saved.cells[1].outputs)
+    assert "widgets" not in saved.metadata

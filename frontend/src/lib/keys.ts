@@ -13,6 +13,8 @@ export interface Command {
   hint?: boolean;
   /** Works while the person types text; only for combinations such as Ctrl+Enter. */
   typing?: boolean;
+  /** Works while a sheet lies over the widget. */
+  sheet?: boolean;
 }
 
 export type Overrides = Record<string, string[]>;
@@ -64,6 +66,7 @@ export class Keys {
         const command = this.byId.get(this.map.get(keyName(event)) ?? "");
         if (command === undefined) return;
         if (isTyping(event.target) && command.typing !== true) return;
+        if (command.sheet !== true && (event.target as Element).closest(".rb-sheet") !== null) return;
         if (event.target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
         event.preventDefault();
         command.run();
@@ -104,7 +107,10 @@ export class Keys {
   /** A sheet on which each command's key can be pressed anew. */
   sheet(close: () => void): HTMLElement {
     const list = h("div", { class: "rb-keys-list" });
-    const paint = () => fill(list, ...this.commands.map((command) => this.row(command, paint)));
+    const paint = (focus = -1) => {
+      fill(list, ...this.commands.map((command, at) => this.row(command, () => paint(at))));
+      list.querySelectorAll<HTMLElement>(".rb-key")[focus]?.focus();
+    };
     paint();
     return h(
       "div",
@@ -127,14 +133,21 @@ export class Keys {
     const button = h("button", { class: "rb-key", "aria-label": `Key for ${command.label}: ${shown}` }, shown);
     button.addEventListener("click", () => {
       button.textContent = "press…";
-      button.addEventListener("keydown", (event) => {
+      const asked = new AbortController();
+      const { signal } = asked;
+      const end = () => {
+        asked.abort();
+        paint();
+      };
+      const heard = (event: KeyboardEvent) => {
         if (["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
         event.preventDefault();
         event.stopPropagation();
         if (event.key !== "Escape" && event.key !== "Tab") this.change(command.id, [keyName(event)]);
-        paint();
-      });
-      button.addEventListener("blur", paint, { once: true });
+        end();
+      };
+      button.addEventListener("keydown", heard, { signal });
+      button.addEventListener("blur", () => button.isConnected && ((button.textContent = shown), asked.abort()), { signal });
     });
     return h("div", { class: "rb-keys-row" }, h("span", {}, command.label), button);
   }
