@@ -15,6 +15,7 @@ interface Bubble {
   said: HTMLElement;
   error: HTMLElement;
   foot: HTMLElement;
+  thinks: boolean;
 }
 
 class ChatBox {
@@ -151,7 +152,7 @@ class ChatBox {
       talk.labels.length > 1 ? h("div", { class: "rb-cb-who" }, label) : null,
       fold, said, error, h("div", { class: "rb-cb-note" }, foot, h("span", { class: "rb-grow" }), show), prompt,
     );
-    const bubble = { root, fold, summary, thinking, said, error, foot };
+    const bubble = { root, fold, summary, thinking, said, error, foot, thinks: talk.thinks[student] ?? true };
     this.fillBubble(bubble, answer);
     return bubble;
   }
@@ -166,14 +167,17 @@ class ChatBox {
     bubble.said.classList.toggle("rb-faint", answer.answer === "");
     bubble.root.dataset.state = answer.state;
     setText(bubble.error, answer.error.filter(Boolean).join(" → "));
-    setText(bubble.foot, footnote(answer));
+    setText(bubble.foot, footnote(answer, bubble.thinks));
   }
 
   private fetchPrompt(host: HTMLElement, turn: number, student: number): void {
     fill(host, h("span", { class: "rb-dim" }, "Fetching the prompt…"));
     this.stage.link
       .call<{ text: string; tokens: number }>("prompt", { turn, student })
-      .then(({ text, tokens }) => fill(host, h("span", { class: "rb-dim" }, `${tokens} tokens, as the student saw them`), h("pre", { tabindex: 0 }, text)))
+      .then(({ text, tokens }) => {
+        fill(host, h("span", { class: "rb-dim" }, `${tokens} tokens, as the student saw them`), h("pre", { tabindex: 0 }, text));
+        host.scrollIntoView({ block: "nearest" });
+      })
       .catch((error) => {
         fill(host, h("span", { class: "rb-error" }, "The prompt could not be fetched."));
         this.stage.fail(error);

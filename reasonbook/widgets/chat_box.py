@@ -40,6 +40,7 @@ class ChatBox(View):
         first = max(0, len(turns) - SHOWN)
         return {
             "labels": list(self.core.labels),
+            "thinks": [run.format.strategy != "final_only" for run in self.core.runs],
             "answering": self.core.answering,
             "first": first,
             "turns": [

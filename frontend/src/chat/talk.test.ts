@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type Answer, footnote, foldLabel, take, type Talk } from "./talk.ts";
 
 const blank = (): Answer => ({ thinking: "", answer: "", state: "waiting", health: "", tokens: 0, seconds: 0, error: ["", ""] });
-const talk = (): Talk => ({ labels: ["a", "b"], answering: true, first: 3, turns: [{ question: "q", answers: [blank(), blank()] }] });
+const talk = (): Talk => ({ labels: ["a", "b"], thinks: [true, true], answering: true, first: 3, turns: [{ question: "q", answers: [blank(), blank()] }] });
 const piece = (at: [number, number], more: [string, string]) => ({ turn: 3, student: 1, at, more, state: "writing" as const, tokens: 4, seconds: 2 });
 
 test("pieces add up, and the end sets everything", () => {
@@ -31,6 +31,7 @@ test("a piece that came twice changes nothing; one that is missing asks for the 
 test("the lines around an answer", () => {
   const answer = { ...blank(), tokens: 60, seconds: 2, health: "unfinished", state: "stopped" as const };
   assert.equal(footnote(answer), "60 tokens · 30 tokens/s · thinking not finished · stopped");
+  assert.equal(footnote({ ...blank(), tokens: 6, health: "missing" }, false), "6 tokens");
   assert.equal(foldLabel({ ...blank(), state: "writing" }), "Thinking…");
   assert.equal(foldLabel({ ...blank(), state: "done", answer: "x" }), "");
 });

@@ -17,6 +17,8 @@ export interface Turn {
 
 export interface Talk {
   labels: string[];
+  /** Whether each student was trained to think, so that missing thinking is worth a word. */
+  thinks: boolean[];
   answering: boolean;
   /** Number of the first turn that the page holds. */
   first: number;
@@ -52,9 +54,9 @@ const HEALTH: Record<string, string> = {
 };
 
 /** The line under an answer. */
-export function footnote(answer: Answer): string {
+export function footnote(answer: Answer, thinks = true): string {
   const speed = answer.seconds > 0 ? `${(answer.tokens / answer.seconds).toFixed(0)} tokens/s` : "";
-  const parts = [answer.tokens > 0 ? `${answer.tokens} tokens` : "", speed, HEALTH[answer.health] ?? ""];
+  const parts = [answer.tokens > 0 ? `${answer.tokens} tokens` : "", speed, thinks ? (HEALTH[answer.health] ?? "") : ""];
   if (answer.state === "stopped") parts.push("stopped");
   return parts.filter(Boolean).join(" · ");
 }

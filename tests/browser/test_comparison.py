@@ -1,0 +1,70 @@
+"""A comparison in a real notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.browser.payloads import HOSTILE, nothing_ran
+
+REPO = Path(__file__).parents[2]
+SETUP = f"""
+import sys; sys.path.insert(0, {str(REPO)!r})
+from tests.widgets.compared import Compared, Reply, Row
+from reasonbook.widgets import Comparison
+"""
+
+
+def test_rows_are_filtered_paged_and_unfolded_by_key(open_anywhere):
+    nb = open_anywhere([SETUP, "core = Compared(60); Comparison(core)"])
+    nb.run_all()
+    view = nb.output(1).locator(".rb-comparison")
+    view.locator(".rb-co-row").first.wait_for()
+    assert view.locator(".rb-co-table tbody tr").count() == 2
+    differ = nb.kernel_value("sum(len({r.correct for r in row.replies}) > 1 for row in core.rows)")
+    view.get_by_text(f"1–12 of {differ}").wait_for()
+
+    view.focus()
+    nb.page.keyboard.press("Enter")
+    assert view.locator(".rb-co-row").first.locator("details[open]").count() == 1
+    nb.page.keyboard.press("t")
+    assert view.locator("details[open]").count() == 12
+    nb.page.keyboard.press("n")
+    view.get_by_text(f"13–24 of {differ}").wait_for()
+    nb.page.keyboard.press("k")
+    view.get_by_text(f"1–12 of {differ}").wait_for()
+    assert "rb-co-current" in view.locator(".rb-co-row").last.get_attribute("class"), "up, onto the last one"
+
+    view.get_by_role("radio", name="thinking first alone right").click()
+    alone = nb.kernel_value("sum(b.correct and not a.correct for a, b in (row.replies for row in core.rows))")
+    view.get_by_text(f"1–12 of {alone}").wait_for()
+    view.get_by_role("radio", name="all, 60 rows").click()
+    view.focus()
+    nb.page.keyboard.press("/")
+    nb.page.keyboard.type("17 days ago")
+    view.get_by_text("1–1 of 1", exact=True).wait_for()
+    assert "17 days ago" in view.locator(".rb-co-prompt").inner_text()
+    nb.page.keyboard.type(" nowhere")
+    view.get_by_text("No row holds").wait_for()
+    assert nb.page.locator(".jp-Cell").count() == 2
+    nb.screenshot(f"comparison-{nb.server.kind}", of=view)
+
+
+def test_hostile_answers_stay_text(open_notebook):
+    hostile = f"""
+bad = {HOSTILE!r}
+core = Compared(3)
+core.rows.append(Row(9, bad, bad, (Reply(bad, bad, bad, "unfinished", False), Reply(bad, bad, bad, bad, True))))
+core.measure = bad
+object.__setattr__(core.scores[0], "label", bad)
+Comparison(core)
+"""
+    nb = open_notebook([SETUP, hostile])
+    nb.run_all()
+    view = nb.output(1).locator(".rb-comparison")
+    view.locator(".rb-co-row").first.wait_for()
+    view.get_by_role("radio", name="all, 4 rows").click()
+    view.locator(".rb-co-row").nth(3).wait_for()
+    view.focus()
+    nb.page.keyboard.press("t")
+    assert nothing_ran(nb.page)
+    assert "window.__ran='img'" in view.locator(".rb-co-row").nth(3).text_content()
