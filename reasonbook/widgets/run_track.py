@@ -57,13 +57,16 @@ class RunTrack:
         """Takes the curves of a run whose stream no longer holds its beginning."""
         first = next(iter(run.stream), None)
         if first is None or first.seq > 0:
-            for kind, columns in dict(getattr(run, "history", None) or {}).items():
+            history = getattr(run, "history", None)
+            for kind, columns in dict(history or {}).items():
                 if kind not in self.tables or not len(columns.get("step", ())):
                     continue
                 names = [name for name in columns if name in self.tables[kind].columns]
                 rows = zip(columns["step"], *(columns[name] for name in names), strict=True)
                 for step, *values in rows:
                     self._point(kind, {"step": step, **dict(zip(names, values, strict=True))})
+            for step, rows in getattr(history, "samples", ()):
+                self._samples(int(step), list(rows))
 
     def take(self, event: Event) -> None:
         data = event.data

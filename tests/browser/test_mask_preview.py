@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.browser.payloads import HOSTILE, nothing_ran
+from tests.browser.payloads import PAYLOADS, nothing_ran
 
 REPO = Path(__file__).parents[2]
 DATA = f"""
@@ -69,15 +69,22 @@ def test_rows_are_stepped_through_by_key_and_match_the_arrays(open_anywhere):
 
 
 def test_hostile_tokens_stay_text(open_notebook):
-    hostile = f"bad = {HOSTILE!r}\nMaskPreview(build([row(0, text=bad)], student, config=ChatConfig(markers='escape')))"
+    hostile = f"""
+bad = {PAYLOADS!r}
+data = build([row(i, text=text) for i, text in enumerate(bad)], student, config=ChatConfig(markers="escape"))
+MaskPreview(data)
+"""
     nb = open_notebook([DATA, hostile, "MaskPreview(chat.split('validation'))"])
     nb.run_all()
     view = nb.output(1).locator(".rb-mask-preview")
     view.locator(".rb-mp-token").first.wait_for()
-    view.focus()
-    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
-        nb.page.keyboard.press(key)
+    assert nb.kernel_value("len(data)") == len(PAYLOADS)
+    for number in range(len(PAYLOADS)):
+        view.get_by_text(f"Row {number}", exact=True).wait_for()
+        view.focus()
+        for key in ("ArrowDown", "ArrowDown", "ArrowRight", "j"):
+            nb.page.keyboard.press(key)
     view.locator(".rb-mp-chip").first.hover()
     assert nothing_ran(nb.page)
-    assert "window.__ran='img'" in view.locator(".rb-mp-text").text_content()
+    assert "window.__ran='latex'" in view.locator(".rb-mp-text").text_content()
     nb.output(2).get_by_text("There is no training row here").wait_for()
