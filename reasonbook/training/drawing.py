@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 WIDTH, HEIGHT = 640, 190
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 24
+LEFT, RIGHT, TOP, BOTTOM = 46, 20, 12, 24
 BUCKETS = 240  # smallest and largest loss of each are drawn, so that no spike is lost
 TRAIN, EVAL = "#4a90d9", "#d98a3d"  # readable on white and on black
 
@@ -38,7 +38,7 @@ def loss_svg(history: Mapping[str, Mapping[str, np.ndarray]]) -> str:
         ),
         f'<path d="{_path(across(x), up(band))}" stroke="{TRAIN}" stroke-opacity=".35" stroke-width="1"/>',
         f'<path d="{_path(across(steps[at]), up(smooth[at]))}" stroke="{TRAIN}" stroke-width="2"/>',
-        _text(LEFT + 8, TOP + 4, f"train {losses[-1]:.3g}", "start", TRAIN),
+        _text(WIDTH - 200, TOP + 4, f"train {losses[-1]:.3g}", "start", TRAIN),
     ]
     if len(evals):
         parts.append(
@@ -48,7 +48,7 @@ def loss_svg(history: Mapping[str, Mapping[str, np.ndarray]]) -> str:
             f'<circle cx="{across(step):.1f}" cy="{up(value):.1f}" r="2.5" fill="{EVAL}"/>'
             for step, value in zip(marks[-60:], evals[-60:], strict=True)
         ]
-        parts.append(_text(LEFT + 96, TOP + 4, f"eval {evals[-1]:.3g}", "start", EVAL))
+        parts.append(_text(WIDTH - 100, TOP + 4, f"eval {evals[-1]:.3g}", "start", EVAL))
     label = f"loss from step {steps[0]:.0f} to {steps[-1]:.0f}, last {losses[-1]:.3g}"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width:100%;height:auto" role="img" '
