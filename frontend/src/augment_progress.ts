@@ -100,7 +100,9 @@ class Screen {
     this.figure("done", p.done.toLocaleString("en"), `of ${p.total.toLocaleString("en")}`);
     this.figure("cached", p.cached.toLocaleString("en"), "");
     this.figure("failed", p.failed.toLocaleString("en"), "", p.failed > 0 ? "bad" : "");
-    this.figure("cost", money(p.cost), p.budget === null ? "" : `of ${money(p.budget)}`, p.budget !== null && p.cost >= 0.9 * p.budget ? "warn" : "");
+    const near = p.budget !== null && p.cost !== null && p.cost >= 0.9 * p.budget;
+    const side = p.budget !== null ? `of ${money(p.budget)}` : "";
+    this.figure("cost", p.cost === null ? "–" : money(p.cost), side, near ? "warn" : "");
     this.paintTime();
     this.paintMessage(state);
     this.paintCauses(state);

@@ -37,7 +37,7 @@ class Screen {
   private readonly empty = h("div", { class: "rb-empty rb-nothing" });
   private readonly toast = h("div", { class: "rb-toast", role: "status", "aria-live": "polite" });
   private readonly buttons = new Map<string, { button: HTMLButtonElement; key: HTMLElement }>();
-  private readonly auto = h("button", { class: "rb-button rb-quiet", title: "Go to the next row after a verdict", onclick: () => this.toggleAuto() }, "Auto-advance");
+  private readonly auto = h("button", { class: "rb-button rb-quiet", title: "Auto-advance: go to the next row after a verdict", "aria-label": "Auto-advance", onclick: () => this.toggleAuto() }, "Auto");
   private early: { at: number; run: () => void }[] = [];
   private toastEnds: ReturnType<typeof setTimeout> | undefined;
 

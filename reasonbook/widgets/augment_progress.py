@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
-from collections.abc import Mapping
+import time
+from collections import deque
 from typing import Any
 
+from ..augment import Augmentation
 from ..errors import ReasonbookError
 from ..events import Event
 from .base import View, verb
-from .wire import plain
 
 _NEWEST = 8  # rows that are shown as they come in
 _CAUSES = 12
 _EXAMPLES = 5
 _TEXT = 240  # characters of a request or a value
+_PAUSE = 1.0  # seconds between two looks at all failures while the job runs
 
 
 class AugmentProgress(View):
@@ -23,16 +24,20 @@ class AugmentProgress(View):
 
     _name = "augment_progress"
 
-    def __init__(self, job: Any) -> None:
+    core: Augmentation
+
+    def __init__(self, job: Augmentation) -> None:
         self._newest: deque[int] = deque(maxlen=_NEWEST)
         self._notes: deque[str] = deque(maxlen=20)
+        self._causes: list[dict[str, Any]] = []
+        self._counted = (-1, 0.0)  # failures that the causes were counted from, and when
         self._list = threading.Lock()
         for event in job.stream:  # what came before this view was opened
             self._remember(event)
         super().__init__(job)
 
     def snapshot(self) -> dict[str, Any]:
-        return {**self._state(), "newest": self._rows(), "errors": self._errors(), "notes": list(self._notes)}
+        return {**self._state(), "newest": self._rows(), "errors": self._errors(), "notes": self._noted()}
 
     def fold(self, event: Event) -> None:
         self._remember(event)
@@ -44,7 +49,7 @@ class AugmentProgress(View):
             news["newest"] = self._rows()
             news["errors"] = self._errors()
         if "note" in topics:
-            news["notes"] = list(self._notes)
+            news["notes"] = self._noted()
         return news
 
     # -- what the page may ask ---------------------------------------------------------------------------
@@ -61,8 +66,6 @@ class AugmentProgress(View):
     @verb(once=True)
     def start(self) -> None:
         """Goes on with the rows that are open."""
-        if self.core.running:
-            raise ReasonbookError("The augmentation is running already.", "job.stop()")
         self.core.start()
 
     # -- inside ------------------------------------------------------------------------------------------
@@ -73,6 +76,10 @@ class AugmentProgress(View):
             elif event.kind == "note":
                 self._notes.append(str(event.data.get("text", "")))
 
+    def _noted(self) -> list[str]:
+        with self._list:
+            return list(self._notes)
+
     def _state(self) -> dict[str, Any]:
         job = self.core
         return {
@@ -81,19 +88,20 @@ class AugmentProgress(View):
             "stopping": job.running and job.stopping,
             "seconds": job.seconds,
             "error": _sentence(job.error),
-            "progress": plain(job.progress),
-            "usage": plain(job.usage),
-            "teacher": str(getattr(getattr(job, "teacher", None), "name", "")),
-            "method": str(getattr(getattr(job, "config", None), "method", "")),
+            "progress": job.progress,
+            "teacher": job.teacher.name,
+            "method": job.config.method,
         }
 
     def _rows(self) -> list[dict[str, Any]]:
         with self._list:
             positions = list(dict.fromkeys(reversed(self._newest)))
-        return [self._row(position) for position in positions]
+        return [row for row in map(self._row, positions) if row is not None]
 
-    def _row(self, position: int) -> dict[str, Any]:
+    def _row(self, position: int) -> dict[str, Any] | None:
         outcome = self.core.outcome(position)
+        if outcome is None:
+            return None
         return {
             "position": position,
             "request": _clip(outcome.request),
@@ -103,22 +111,21 @@ class AugmentProgress(View):
 
     def _errors(self) -> list[dict[str, Any]]:
         """Causes with their counts, the most frequent first."""
-        causes: Counter[str] = Counter()
-        examples: dict[str, list[int]] = {}
-        for row in _records(self.core.errors):
-            cause = str(row.get("error") or row.get("reason") or "")
-            causes[cause] += int(row.get("count", 1))
-            examples.setdefault(cause, []).append(int(row.get("position", -1)))
-        return [
-            {"cause": cause, "count": count, "positions": examples[cause][:_EXAMPLES]}
-            for cause, count in causes.most_common(_CAUSES)
-        ]
-
-
-def _records(errors: Any) -> list[Mapping[str, Any]]:
-    if hasattr(errors, "to_dict"):
-        return errors.to_dict("records")
-    return list(errors)
+        failed, now = self.core.progress.failed, time.monotonic()
+        known, when = self._counted
+        if failed != known and (now - when > _PAUSE or not self.core.running):
+            self._counted = (failed, now)
+            table = self.core.errors
+            counts = table["error"].value_counts().head(_CAUSES)
+            self._causes = [
+                {
+                    "cause": cause,
+                    "count": int(count),
+                    "positions": table.loc[table["error"] == cause, "position"].head(_EXAMPLES).tolist(),
+                }
+                for cause, count in counts.items()
+            ]
+        return self._causes
 
 
 def _sentence(error: BaseException | None) -> dict[str, str] | None:

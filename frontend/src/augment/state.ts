@@ -8,7 +8,7 @@ export interface Progress {
   in_flight: number;
   rate: number | null;
   eta: number | null;
-  cost: number;
+  cost: number | null; // unknown where the price is
   budget: number | null;
 }
 

@@ -1,0 +1,129 @@
+import threading
+import time
+
+import pandas as pd
+import pytest
+
+from reasonbook.augment import Augmentation, AugmentConfig
+from reasonbook.frame import Frame
+from reasonbook.layout import Layout
+from reasonbook.schema import Schema
+from reasonbook.store import Store
+from reasonbook.widgets.augment_progress import AugmentProgress
+
+SCHEMA = Schema({"Intent": "What is wanted.", "Length": "How long it is."})
+
+
+class Gate:
+    """A teacher that answers as fast as the test lets it."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.failing = {"request 3", "request 4"}
+
+    def __call__(self, request):
+        self.open.wait(10)
+        if request in self.failing:
+            raise ValueError("I do not know this one.")
+        return {"Intent": f"wants {request}", "Length": "short"}
+
+
+@pytest.fixture
+def job(tmp_path):
+    df = pd.DataFrame({"prompt": [f"request {i}" for i in range(20)], "response": ["x"] * 20})
+    gate = Gate()
+    job = Augmentation(
+        Frame(df, Layout(prompt="prompt", response="response")),
+        SCHEMA,
+        gate,
+        AugmentConfig(max_retries=0),
+        store=Store(tmp_path),
+    )
+    job.gate, job.df = gate, df  # type: ignore[attr-defined]
+    yield job
+    gate.open.set()
+    job.stop()
+
+
+def test_page_follows_from_start_to_end(page, job):
+    probe = page(AugmentProgress(job))
+    before = probe.call("snapshot")
+    assert (before["status"], before["running"], before["newest"]) == ("CREATED", False, [])
+    job.start()
+    job.gate.open.set()
+    job.wait()
+    last = probe.wait_for(lambda m: m.get("push", {}).get("status") == "PARTIAL")["push"]
+    assert last["progress"]["done"] == 18
+    assert last["progress"]["failed"] == 2
+    [cause] = last["errors"]
+    assert cause["count"] == 2 and cause["positions"] == [3, 4] and "do not know" in cause["cause"]
+    snapshot = probe.call("snapshot")
+    assert snapshot["newest"][0]["reasoning"] or snapshot["newest"][0]["error"]
+    assert len(probe.pushes) < 20
+
+
+def test_a_view_opened_late_shows_the_same(page, job):
+    job.start()
+    job.gate.open.set()
+    job.wait()
+    early = page(AugmentProgress(job)).call("snapshot")
+    assert len(early["newest"]) == 8
+    assert early["errors"][0]["count"] == 2
+
+
+def test_newest_rows_show_before_the_frame_has_them(page, job):
+    probe = page(AugmentProgress(job))
+    job.start()
+    job.gate.open.set()
+    probe.wait_for(lambda m: m.get("push", {}).get("status") == "PARTIAL")
+    newest = probe.call("snapshot")["newest"]
+    assert any(
+        ("Intent", f"wants request {row['position']}") in map(tuple, row["reasoning"]) for row in newest
+    )
+    assert "reasoning" not in job.df, "nobody waited, so nothing was delivered yet"
+
+
+def test_stop_and_go_on(page, job):
+    probe = page(AugmentProgress(job))
+    job.start()
+    probe.call("stop")
+    probe.wait_for(lambda m: m.get("push", {}).get("status") == "CANCELLED")
+    job.gate.open.set()
+    job.wait()
+    probe.call("start")
+    job.wait()
+    assert str(job.status) == "PARTIAL"
+
+
+def test_retry_asks_for_the_failed_rows_alone(page, job):
+    probe = page(AugmentProgress(job))
+    job.start()
+    job.gate.open.set()
+    job.wait()
+    job.gate.failing = set()
+    probe.call("retry")
+    job.wait()
+    assert str(job.status) == "COMPLETED"
+    assert job.df["reasoning_status"].eq("ok").all()
+    with pytest.raises(Exception, match="no row with an error"):
+        probe.call("retry")
+
+
+def test_a_failed_job_says_what_to_do(page, tmp_path):
+    def broken(request):
+        raise ValueError("always")
+
+    df = pd.DataFrame({"prompt": ["a", "b"], "response": ["x", "y"]})
+    job = Augmentation(
+        Frame(df, Layout(prompt="prompt", response="response")),
+        SCHEMA,
+        broken,
+        AugmentConfig(max_retries=0),
+        store=Store(tmp_path),
+    )
+    probe = page(AugmentProgress(job))
+    job.start()
+    while job.running:
+        time.sleep(0.02)
+    error = probe.call("snapshot")["error"]
+    assert "always" in error["problem"] and error["fix"]
