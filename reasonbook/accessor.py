@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,7 @@ class ReasonAccessor:
 
     def __init__(self, df: pd.DataFrame) -> None:
         self._df = df
-        self._layout: Layout | None = None
-        self._last: dict[str, Any] = {}
+        self._kept = _kept_for(df)
 
     def __dir__(self) -> list[str]:
         return list(_VERBS)
@@ -58,11 +58,9 @@ class ReasonAccessor:
         if columns:
             for unknown in set(columns) - set(_PARTS):
                 raise LayoutError(f"A layout has no part {unknown!r}.", choices(unknown, _PARTS))
-            self._layout = Layout(**columns).check(self._df)
-        if self._layout is not None and not self._layout.guessed:
-            return self._layout.check(self._df)
-        self._layout = detect(self._df)
-        return self._layout
+            self._kept["layout"] = Layout(**columns).check(self._df)
+        named = self._kept.get("layout")
+        return named.check(self._df) if named is not None else detect(self._df)
 
     def estimate(self, schema: Any, *, teacher: Any, method: str = "extract", **config: Any) -> Estimate:
         """Tokens, money and minutes that `augment` would take; nothing is sent."""
@@ -97,7 +95,7 @@ class ReasonAccessor:
 
         options = AugmentConfig(method=method, budget=budget, limit=limit, **config)
         schema = _schema(schema)
-        self._last = {"schema": schema, "teacher": teacher}
+        self._kept |= {"schema": schema, "teacher": teacher}
         return Augmentation(self._frame(), schema, teacher, options, store=default_store()).start()
 
     def review(self) -> Review:
@@ -106,7 +104,8 @@ class ReasonAccessor:
         from .training.losses import row_losses
 
         frame, store = self._frame(), default_store()
-        return Review(frame, store, losses=row_losses(store, frame.keys), **self._last)
+        last = {name: self._kept.get(name) for name in ("schema", "teacher")}
+        return Review(frame, store, losses=row_losses(store, frame.keys), **last)
 
     def split(
         self,
@@ -209,6 +208,18 @@ class ReasonAccessor:
 
     def _repr_html_(self) -> str:
         return self.layout()._repr_html_()
+
+
+_kept: dict[int, tuple[weakref.ref[pd.DataFrame], dict[str, Any]]] = {}
+
+
+def _kept_for(df: pd.DataFrame) -> dict[str, Any]:
+    """What was said about this very frame, as long as it lives: pandas makes a new accessor at each use."""
+    number = id(df)
+    found = _kept.get(number)
+    if found is None or found[0]() is not df:
+        found = _kept[number] = (weakref.ref(df, lambda _: _kept.pop(number, None)), {})
+    return found[1]
 
 
 def _schema(source: Any) -> Schema:

@@ -200,14 +200,12 @@ class Frame:
         return at
 
     def _ensure(self, name: str) -> None:
-        if name in self.df.columns:
-            return
-        if name in _DTYPES:
-            empty = pd.Series(pd.array([None] * len(self.df), dtype=_DTYPES[name]), index=self.df.index)
-        else:
-            empty = pd.Series(np.full(len(self.df), None, dtype=object), index=self.df.index, dtype=object)
-        with _quiet():
-            self.df.insert(len(self.df.columns), name, empty.array)
+        """Makes a column that is not there yet; the three of the reasoning come together, in their order."""
+        for new in COLUMNS[:3] if name in COLUMNS[:3] else (name,):
+            if new not in self.df.columns:
+                dtype = _DTYPES.get(new, "object")
+                with _quiet():
+                    self.df.insert(len(self.df.columns), new, pd.array([None] * len(self.df), dtype=dtype))
 
 
 def _with_response(cell: Any, text: str) -> Any:

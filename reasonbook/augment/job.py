@@ -66,6 +66,7 @@ class Augmentation(Job):
         super().__init__(stream=Stream(keep=2000))
         self.frame = frame
         self.config = config or AugmentConfig()
+        _refuse(self.config)
         self.schema = schema.snapshot()
         self.teacher: Teacher = resolve(teacher)
         self.store = store or default_store()
@@ -188,7 +189,7 @@ class Augmentation(Job):
         for position, why in plan.unusable.items():
             delivery.add(position, None, "invalid", why)
             self._note(position, RowError(why))
-        cached, works = self._from_store(plan)
+        works = self._from_store(plan)
         for work in works:
             for position in work.positions:
                 delivery.add(position, None, "pending", None)
@@ -214,7 +215,7 @@ class Augmentation(Job):
         running.result()
         return self._end(engine)
 
-    def _from_store(self, plan: Plan) -> tuple[int, list[Work]]:
+    def _from_store(self, plan: Plan) -> list[Work]:
         """Settles what the store can answer; the rest, and what still has to be chosen from, is to be asked."""
         choosing = self.config.samples > 1 or self.config.check is not None
         works = list(chain(plan.cached, plan.open)) if choosing else plan.open
@@ -223,7 +224,7 @@ class Augmentation(Job):
                 assert work.found is not None
                 self._settled(work, readable(work.found[0], METHODS[self.config.method], self._keys.names)[0])
                 self._cached += len(work.positions)
-        return self._cached, works
+        return works
 
     def _settled(self, work: Work, result: dict[str, Any] | RowError) -> None:
         row = (
@@ -336,3 +337,11 @@ class Augmentation(Job):
             body=body,
             next_verb="job.wait()   ·   job.stop()" if self.running else verb,
         )
+
+
+def _refuse(config: AugmentConfig) -> None:
+    """Says no to what is not there yet."""
+    if config.mode != "live":
+        raise ReasonbookError("Batch mode is not implemented yet.", 'mode="live"')
+    if config.pack > 1:
+        raise ReasonbookError("Packing is not implemented yet.", "pack=1")

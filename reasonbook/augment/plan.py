@@ -47,18 +47,20 @@ class Snapshot:
     """The rows as they were when the job began: later edits of the frame do not reach a running job."""
 
     def __init__(self, df: pd.DataFrame, layout: Layout) -> None:
-        names = list(layout.columns.values())
-        self.df = df.loc[:, [any(_same(name, wanted) for wanted in names) for name in df.columns]].copy()
         self.layout = layout
+        self._roles = tuple(layout.columns)
+        self._cells = [df[name].tolist() for name in layout.columns.values()]
 
     def __len__(self) -> int:
-        return len(self.df)
+        return len(self._cells[0])
 
     def rows(self, positions: Sequence[int]) -> Iterator[Conversation]:
-        yield from self.layout.read(self.df, positions)
+        for position in positions:
+            yield self.row(position)
 
     def row(self, position: int) -> Conversation:
-        return next(self.rows([position]))
+        cells = [column[position] for column in self._cells]
+        return self.layout.conversation(dict(zip(self._roles, cells, strict=True)))
 
 
 class Keys:
@@ -180,10 +182,6 @@ def look_up(works: Any, keys: Keys, samples: int, store: Store, plan: Plan) -> N
                 len(work.found.get(sample, ())) == len(keys.names) for sample in range(samples)
             )
             (plan.cached if whole else plan.open).append(work)
-
-
-def _same(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and a == b
 
 
 def in_order(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

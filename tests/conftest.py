@@ -1,0 +1,20 @@
+"""What every test may use: a home of its own, and the tiny student, made once."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A store of its own for each test, never the one beside the notebook."""
+    folder = tmp_path / ".reasonbook"
+    monkeypatch.setenv("REASONBOOK_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_student(tmp_path_factory) -> str:
+    """The folder of the tiny student: random weights, a tokenizer trained on the spot."""
+    pytest.importorskip("transformers")
+    from reasonbook.examples import tiny_student
+
+    return str(tiny_student(tmp_path_factory.mktemp("student") / "tiny"))
