@@ -236,7 +236,7 @@ class TrainingCurves {
     if (this.runs.some((run) => run.tables.step.length + run.tables.eval.length > 0)) return "";
     const info = this.runs[0]?.info;
     if (info === undefined) return "No run yet.";
-    if (info.status === "FAILED") return info.error || "The run failed before its first step.";
+    if (info.status === "FAILED") return [info.error || "The run failed before its first step.", info.fix].filter(Boolean).join("\n→ ");
     if (info.status === "RUNNING") return info.note || "Waiting for the first step…";
     return info.status === "CREATED" ? "This run has not started." : "This run ended before its first step.";
   }

@@ -92,7 +92,14 @@ class TrainingCurves(View):
     @verb()
     def log(self, run: str) -> dict[str, Any]:
         """Alarms and notes, newest first."""
-        return {"entries": list(reversed(self._track(run).lines))}
+        track = self._track(run)
+        info = track.info()
+        entries = list(reversed(track.lines))
+        if info["error"]:
+            text = " → ".join(filter(None, (info["error"], info["fix"])))
+            at = getattr(track.run, "ended_at", None) or 0.0
+            entries.insert(0, {"alarm": True, "kind": "error", "text": text, "step": track.step, "at": at})
+        return {"entries": entries}
 
     @verb()
     def step_rows(self, run: str, step: float) -> dict[str, Any]:

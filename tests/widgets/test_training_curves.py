@@ -154,8 +154,11 @@ def test_an_error_with_a_remedy_shows_both(page):
     run.one_step = lambda step: (_ for _ in ()).throw(TrainingError("Out of memory.", "batch_size=4"))
     run.start()
     run._done.wait(5)
-    [(info, _)] = snapshot(page(TrainingCurves(run)))
+    opened = page(TrainingCurves(run))
+    [(info, _)] = snapshot(opened)
     assert (info["error"], info["fix"]) == ("Out of memory.", "batch_size=4")
+    newest = opened.call("log", run=run.id)["entries"][0]
+    assert newest["alarm"] and newest["text"] == "Out of memory. → batch_size=4"
 
 
 def test_a_resumed_run_replaces_its_abandoned_tail(page):

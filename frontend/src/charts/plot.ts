@@ -46,6 +46,7 @@ export class Plot {
   private view: View = { from: 0, to: 1, columns: 1 };
   private yLimits: [number, number] = [0, 1];
   private drawnKey = "";
+  private empty = true; // then the axes carry no numbers, which would be made up
 
   constructor(
     private readonly host: HTMLElement,
@@ -75,6 +76,7 @@ export class Plot {
     const chart = this.chart as uPlot;
     const width = this.host.clientWidth;
     if (width > 0 && chart.width !== width) chart.setSize({ width, height: this.options.height });
+    this.empty = lines.every((line) => line.every((value) => value === null));
     this.yLimits = this.options.fixed ?? limitsOf(lines, this.options.log, this.options.span ?? 0);
     chart.setData([slots(view), ...lines] as uPlot.AlignedData, true);
   }
@@ -115,13 +117,13 @@ export class Plot {
           y: { distr: options.log ? 3 : 1, range: () => this.yLimits },
         },
         axes: [
-          { ...axis, size: 24, gap: 4, grid: { show: false }, values: (_, marks) => marks.map(wholeStep) },
+          { ...axis, size: 24, gap: 4, grid: { show: false }, values: (_, marks) => marks.map((mark) => (this.empty ? "" : wholeStep(mark))) },
           {
             ...axis,
             size: AXIS_WIDTH,
             gap: 4,
             space: 28,
-            values: (_, marks) => marks.map((mark) => (mark === null ? "" : options.format(mark))),
+            values: (_, marks) => marks.map((mark) => (mark === null || this.empty ? "" : options.format(mark))),
             ...(options.log ? { splits: () => logMarks(...this.yLimits), filter: (_: uPlot, marks: number[]) => marks } : {}),
           },
         ],

@@ -21,10 +21,10 @@ export class Log {
   ) {}
 
   update(run: RunInfo | null): void {
-    const key = run === null ? "" : `${run.id}:${run.alarms}:${run.notes}`;
+    const key = run === null ? "" : `${run.id}:${run.alarms}:${run.notes}:${run.error}`;
     if (key === this.shown && key !== "") return;
     this.shown = key;
-    if (run === null || run.alarms + run.notes === 0) {
+    if (run === null || (run.alarms + run.notes === 0 && run.error === "")) {
       fill(this.root, h("div", { class: "rb-tc-none" }, "No alarms and no notes."));
       return;
     }
