@@ -185,7 +185,10 @@ class Frame:
         return [found.get(key) for key in keys]
 
     def _still_at(self, keys: Sequence[str], hints: Sequence[int]) -> bool:
-        if len(self.keys) != len(self.df) or any(self.keys[h] != k for k, h in zip(keys, hints, strict=True)):
+        count = len(self.keys)
+        if count != len(self.df):
+            return False
+        if any(h >= count or self.keys[h] != k for k, h in zip(keys, hints, strict=True)):
             return False
         now = self.layout.read(self.df, hints)
         return all(self._contents[h].startswith(c.key) for h, c in zip(hints, now, strict=True))

@@ -1,0 +1,298 @@
+"""A provider on loopback: both OpenAI protocols, Anthropic's, and both batch APIs, with faults on request.
+
+In a test, on a thread of its own, so that what it saw can be looked at:
+
+    with Provider(script=lambda row, attempt: "rate" if attempt == 1 else None) as provider: ...
+
+For a benchmark, in a process of its own: ``python -m tests.servers.provider '{"latency": 0.2}'`` prints the
+port; ``GET /_seen`` returns the counts and ``POST /_seen`` sets options and clears the counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from . import dialects
+from .batches import Batches
+from .dialects import Asked, Said
+from .faults import Allowance, Chances, Script
+
+KEY = "sk-canary-0123456789abcdef"
+
+
+class Provider:
+    """The server and what it saw.
+
+    Args:
+        latency: seconds before an answer.
+        script: what goes wrong, by row and attempt.
+        rate: requests a second that it allows, with a burst of one second's worth.
+        headers: whether rate limits are told in headers.
+        thinking: whether answers come with thinking.
+        thinking_in: the key that carries it in Chat Completions.
+        refuses: parameters that it answers 400 to, such as ``json_schema``.
+        schema: what its model fills when no schema came with the request.
+        answer: what its model writes, instead.
+        key: the API key that it takes; any when empty.
+
+    Attributes:
+        requests: how many calls came in.
+        statuses: how often each status went out.
+        paid: row → how many of its calls were answered with 200 and so are paid for.
+        bodies: the newest request bodies, newest last.
+    """
+
+    def __init__(
+        self,
+        *,
+        latency: float = 0.0,
+        script: Script | None = None,
+        rate: float | None = None,
+        burst: float | None = None,
+        headers: bool = False,
+        thinking: bool = False,
+        thinking_in: str = "reasoning_content",
+        refuses: tuple[str, ...] = (),
+        schema: Mapping[str, Any] | None = None,
+        answer: Callable[[Asked], str] | None = None,
+        key: str = "",
+        retry_after: float = 1.0,
+        port: int = 0,
+    ) -> None:
+        self.latency, self.script, self.headers, self.key = latency, script, headers, key
+        self.thinking, self.thinking_in, self.refuses = thinking, thinking_in, refuses
+        self.schema, self.answer, self.retry_after, self.port = schema, answer, retry_after, port
+        self.allowance = Allowance(rate, burst or rate) if rate else None
+        self.batches = Batches(self)
+        self._ready = threading.Event()
+        self._runner: Any = None
+        self.clear()
+
+    def clear(self) -> None:
+        self.requests = self.in_flight = self.most_in_flight = 0
+        self.statuses: Counter[int] = Counter()
+        self.paid: Counter[str] = Counter()
+        self.attempts: Counter[str] = Counter()
+        self.bodies: list[dict[str, Any]] = []
+        self.sent_headers: list[Mapping[str, str]] = []
+        self.first_at = self.last_at = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def root(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def seen(self) -> dict[str, Any]:
+        return {
+            "requests": self.requests, "paid": sum(self.paid.values()), "rows": len(self.paid),
+            "repeats": sum(count - 1 for count in self.paid.values()), "most_in_flight": self.most_in_flight,
+            "in_flight": self.in_flight, "statuses": {str(k): v for k, v in self.statuses.items()},
+            "seconds": self.last_at - self.first_at,
+        }  # fmt: skip
+
+    # -- the calls ---------------------------------------------------------------------------------------
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 28)
+        for path, dialect in (("/v1/chat/completions", "chat"), ("/v1/responses", "responses"),
+                              ("/v1/messages", "messages")):  # fmt: skip
+            app.router.add_post(path, self._handler(dialect))
+        self.batches.add_routes(app)
+        app.router.add_get("/_seen", self._told)
+        app.router.add_post("/_seen", self._set)
+        return app
+
+    def _handler(self, dialect: str) -> Callable[[web.Request], Any]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            body = orjson.loads(await request.read())
+            self.requests += 1
+            self.last_at = time.time()
+            self.first_at = self.first_at or self.last_at
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            try:
+                return await self._handle(dialect, request, body)
+            finally:
+                self.in_flight -= 1
+                self.last_at = time.time()
+
+        return handle
+
+    async def _handle(self, dialect: str, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if len(self.bodies) < 500:
+            self.bodies.append(body)
+            self.sent_headers.append(dict(request.headers))
+        if self.key and self.key not in (
+            request.headers.get("authorization", "") + request.headers.get("x-api-key", "")
+        ):
+            return self._error(
+                dialect, 401, "invalid_api_key", f"Incorrect API key provided: {self.key[:12]}***"
+            )
+        told = json.dumps(
+            {k: v for k, v in body.items() if k not in ("messages", "input", "system", "instructions")}
+        )
+        for name in self.refuses:
+            if f'"{name}"' in told:
+                return self._error(
+                    dialect,
+                    400,
+                    "invalid_request_error",
+                    f"Unsupported parameter: '{name}' is not supported with this model.",
+                )
+        if self.allowance is not None and (wait := self.allowance.take()) > 0:
+            return self._error(dialect, 429, "rate_limit_error", "Too many requests.",
+                               {"retry-after-ms": str(int(wait * 1000) + 1)})  # fmt: skip
+        asked = dialects.read(dialect, body)
+        self.attempts[asked.row] += 1
+        fault = self.script(asked.row, self.attempts[asked.row]) if self.script else None
+        if fault == "hang":
+            await asyncio.sleep(3600)
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        refused = self._faulted(dialect, fault, request)
+        if refused is not None:
+            return refused
+        for row in asked.rows:
+            self.paid[row] += 1
+        return self._answered(dialect, self.said(asked, fault), fault)
+
+    def _faulted(self, dialect: str, fault: str | None, request: web.Request) -> web.StreamResponse | None:
+        if fault == "rate":
+            return self._error(
+                dialect, 429, "rate_limit_error", "Slow down.", {"retry-after": f"{self.retry_after:g}"}
+            )
+        if fault == "server":
+            return self._error(dialect, 500, "server_error", "Internal error.")
+        if fault == "overloaded":
+            return self._error(
+                dialect, 529 if dialect == "messages" else 503, "overloaded_error", "Overloaded."
+            )
+        if fault == "auth":
+            return self._error(dialect, 401, "invalid_api_key", f"Incorrect API key provided: {KEY}.")
+        if fault == "quota":
+            return self._error(dialect, 429, "insufficient_quota", "You exceeded your current quota.")
+        if fault == "request":
+            return self._error(dialect, 400, "invalid_request_error", "This request is too long.")
+        if fault == "html":
+            self.statuses[502] += 1
+            return web.Response(status=502, text="<html>Bad gateway</html>", content_type="text/html")
+        if fault == "reset" and request.transport is not None:
+            self.statuses[0] += 1
+            request.transport.abort()
+            return web.Response(status=500)
+        return None
+
+    def said(self, asked: Asked, fault: str | None = None) -> Said:
+        """What the model says to a request."""
+        text = self.answer(asked) if self.answer else dialects.answer(asked, self.schema)
+        thinking = f"Thinking about {asked.row}." if self.thinking else ""
+        if fault == "malformed":
+            return Said(text[: len(text) // 2], thinking)
+        if fault == "cut":
+            return Said(text[:-5], thinking, "length")
+        if fault == "refuse":
+            return Said("I cannot help with that.", "", "refusal")
+        if fault == "wrong":
+            return Said('{"unasked": 1}', thinking)
+        if fault == "fenced":
+            return Said(f"Here it is:\n```json\n{text}\n```\nDone.", thinking)
+        if fault == "in_reasoning":
+            return Said("", f"So the answer is {text}")
+        return Said(text, thinking, cached=64 if self.requests > 1 else 0)
+
+    def _answered(self, dialect: str, said: Said, fault: str | None) -> web.Response:
+        self.statuses[200] += 1
+        headers = {"retry-after": "0"} if fault == "odd" else {}
+        if self.headers:
+            headers |= _limit_headers(dialect)
+        body = dialects.write(dialect, said, self.thinking_in)
+        return web.Response(body=orjson.dumps(body), content_type="application/json", headers=headers)
+
+    def _error(
+        self, dialect: str, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> web.Response:
+        self.statuses[status] += 1
+        body = orjson.dumps(dialects.error(dialect, status, code, message))
+        return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+    # -- control -----------------------------------------------------------------------------------------
+    async def _told(self, request: web.Request) -> web.Response:
+        return web.json_response(self.seen() | {"paid_rows": dict(self.paid)})
+
+    async def _set(self, request: web.Request) -> web.Response:
+        self.set(**await request.json())
+        return web.json_response({})
+
+    def set(
+        self,
+        *,
+        chances: Mapping[str, Any] | None = None,
+        rate: float | None = None,
+        burst: float | None = None,
+        **options: Any,
+    ) -> None:
+        """Sets options and clears the counts."""
+        self.clear()
+        self.script = Chances(**chances) if chances else None
+        self.allowance = Allowance(rate, burst or rate) if rate else None
+        for name, value in options.items():
+            setattr(self, name, value)
+
+    async def _serve(self) -> None:
+        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=2048)
+        await site.start()
+        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+
+    def __enter__(self) -> Provider:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._runner.cleanup())
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+
+def _limit_headers(dialect: str) -> dict[str, str]:
+    if dialect == "messages":
+        return {
+            "anthropic-ratelimit-requests-limit": "6000",
+            "anthropic-ratelimit-requests-remaining": "5900",
+        }
+    return {"x-ratelimit-limit-requests": "6000", "x-ratelimit-remaining-requests": "5900",
+            "x-ratelimit-reset-requests": "1s"}  # fmt: skip
+
+
+async def _forever(provider: Provider) -> None:
+    await provider._serve()
+    print(provider.port, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    given = Provider()
+    given.set(**json.loads(sys.argv[1] if len(sys.argv) > 1 else "{}"))
+    asyncio.run(_forever(given))
