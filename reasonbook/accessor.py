@@ -18,7 +18,8 @@ from .store import default_store
 
 if TYPE_CHECKING:
     from .augment import Augmentation, Estimate
-    from .chat import ChatDataset
+    from .augment.config import MethodName
+    from .chat import ChatDataset, Strategy
     from .review import Review
     from .training import Run
 
@@ -62,7 +63,7 @@ class ReasonAccessor:
         named = self._kept.get("layout")
         return named.check(self._df) if named is not None else detect(self._df)
 
-    def estimate(self, schema: Any, *, teacher: Any, method: str = "extract", **config: Any) -> Estimate:
+    def estimate(self, schema: Any, *, teacher: Any, method: MethodName = "extract", **config: Any) -> Estimate:
         """Tokens, money and minutes that `augment` would take; nothing is sent."""
         from .augment import AugmentConfig, estimate
 
@@ -74,7 +75,7 @@ class ReasonAccessor:
         schema: Any,
         *,
         teacher: Any,
-        method: str = "extract",
+        method: MethodName = "extract",
         budget: float | None = None,
         limit: int | None = None,
         **config: Any,
@@ -147,7 +148,7 @@ class ReasonAccessor:
         self,
         student: Any,
         *,
-        strategy: str = "final_and_reasoning",
+        strategy: Strategy = "final_and_reasoning",
         max_length: int | None = None,
         **config: Any,
     ) -> ChatDataset:
@@ -176,7 +177,7 @@ class ReasonAccessor:
         self,
         student: Any,
         *,
-        strategy: str = "final_and_reasoning",
+        strategy: Strategy = "final_and_reasoning",
         max_length: int | None = None,
         **config: Any,
     ) -> Run:

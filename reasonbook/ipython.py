@@ -51,7 +51,7 @@ def load_ipython_extension(ip: InteractiveShell) -> None:
 
         formatter.for_type_by_name(module, name, show)
         _registered[(module, name)] = show
-    ip.register_magic_function(_reason, magic_kind="line", magic_name="reason")
+    ip.register_magic_function(_reason, magic_kind="line", magic_name="reason")  # pyright: ignore[reportCallIssue]
 
 
 def unload_ipython_extension(ip: InteractiveShell) -> None:
