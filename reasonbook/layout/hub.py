@@ -1,0 +1,109 @@
+"""What data sets on the Hub call their columns and turns: data, each entry with where it is seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class HubLayout:
+    """Columns of one known layout; it is recognised when all that it names are there.
+
+    Attributes:
+        name: what people call it.
+        source: where it is seen.
+        prompt: the request.
+        response: the answer, or a list of answers.
+        reasoning: columns of which the first that is there holds the reasoning.
+        system: a system prompt, where there is one.
+        repaired: a corrected answer that replaces ``response``, where there is one.
+        verified: columns of flags, one per answer of a list, of which the first that is there counts.
+        needs: further columns that must be there, so that a common pair of names is not mistaken.
+    """
+
+    name: str
+    source: str
+    prompt: str
+    response: str
+    reasoning: tuple[str, ...] = ()
+    system: str = ""
+    repaired: str = ""
+    verified: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+HUB: tuple[HubLayout, ...] = (
+    HubLayout(
+        "OpenThoughts, metadata subset", "open-thoughts/OpenThoughts-114k",
+        "problem", "deepseek_solution", ("deepseek_reasoning",), needs=("deepseek_reasoning",),
+    ),
+    HubLayout(
+        "s1K-1.1, DeepSeek", "simplescaling/s1K-1.1",
+        "question", "deepseek_attempt", ("deepseek_thinking_trajectory",),
+    ),
+    HubLayout(
+        "s1K-1.1, Gemini", "simplescaling/s1K-1.1",
+        "question", "gemini_attempt", ("gemini_thinking_trajectory",),
+    ),
+    HubLayout(
+        "s1K", "simplescaling/s1K",
+        "question", "attempt", ("thinking_trajectories", "thinking_trajectory"),
+    ),
+    HubLayout(
+        "OpenR1-Math", "open-r1/OpenR1-Math-220k", "problem", "generations",
+        verified=("correctness_math_verify", "correctness_llama", "is_reasoning_complete"),
+    ),
+    HubLayout("OpenMathReasoning", "nvidia/OpenMathReasoning", "problem", "generated_solution"),
+    HubLayout(
+        "Multilingual-Thinking", "HuggingFaceH4/Multilingual-Thinking",
+        "user", "final", ("analysis",), system="developer", needs=("analysis",),
+    ),
+    HubLayout(
+        "Kiln task runs", "Kiln's TaskRun files", "input", "output", ("intermediate_outputs",),
+        repaired="repaired_output", needs=("intermediate_outputs",),
+    ),
+    HubLayout(
+        "Kiln task runs, flattened", "Kiln's TaskRun files through pandas.json_normalize",
+        "input", "output.output",
+        ("intermediate_outputs.reasoning", "intermediate_outputs.chain_of_thought"),
+        repaired="repaired_output.output",
+    ),
+)  # fmt: skip
+
+# Pairs in the order of preference; the first that a frame has complete is its guess.
+PAIRS: tuple[tuple[str, str], ...] = (
+    ("prompt", "response"),
+    ("prompt", "completion"),
+    ("request", "response"),
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("question", "answer"),
+    ("question", "response"),
+    ("query", "response"),
+    ("query", "answer"),
+    ("input", "output"),
+    ("user", "assistant"),
+    ("problem", "solution"),
+    ("question", "solution"),
+    ("problem", "answer"),
+)
+REQUESTS = ("prompt", "request", "question", "problem", "instruction", "query", "input", "user")
+LISTS = ("messages", "conversations", "conversation", "dialog", "chat", "contents")
+SYSTEMS = ("system", "system_prompt", "systeminstruction")
+ANY_REASONING = ("reasoning_content", "thinking", "reasoning", "chain_of_thought", "cot", "rationale")
+SUFFIX = "__reasoning_content"  # Data Designer: the reasoning of a column stands beside it
+ROLES = {
+    "human": "user", "user": "user", "prompter": "user", "gpt": "assistant", "chatgpt": "assistant",
+    "assistant": "assistant", "model": "assistant", "bot": "assistant", "system": "system",
+    "developer": "developer", "tool": "tool", "function": "tool", "observation": "tool",
+}  # fmt: skip
+# Thinking written into the text of an answer.
+INLINE = (
+    ("<think>", "</think>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<thinking>", "</thinking>"),
+    ("<reasoning>", "</reasoning>"),
+    ("◁think▷", "◁/think▷"),
+    ("[THINK]", "[/THINK]"),
+)
+SOLUTION = ("<|begin_of_solution|>", "<|end_of_solution|>")
