@@ -102,7 +102,7 @@ export class Plot {
     const { options } = this;
     const axis = {
       stroke: () => options.colours().muted,
-      grid: { stroke: () => options.colours().line, width: 1 },
+      grid: { stroke: () => (this.empty ? "transparent" : options.colours().line), width: 1 },
       ticks: { show: false },
       font: "11px system-ui, sans-serif",
     };
