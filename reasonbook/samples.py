@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,14 +112,26 @@ class Samples:
         """The row's messages, with an edited response in place."""
         with self._lock:
             if position not in self._conversations:
-                if len(self._conversations) >= _KEPT:
-                    self._conversations.clear()
-                [found] = self.frame.layout.read(self.frame.df, [position])
-                response = self.decision(position).response
-                if response is not None and response != found.response:
-                    found = found.with_response(response)
-                self._conversations[position] = found
+                self._read([position])
             return self._conversations[position]
+
+    def _read(self, positions: Sequence[int]) -> None:
+        """Reads rows from the frame at once: one by one costs pandas half a millisecond each."""
+        if len(self._conversations) + len(positions) > _KEPT:
+            self._conversations.clear()
+        for position, found in zip(positions, self.frame.layout.read(self.frame.df, positions), strict=True):
+            response = self.decision(position).response
+            if response is not None and response != found.response:
+                found = found.with_response(response)
+            self._conversations[position] = found
+
+    def samples(self, positions: Sequence[int]) -> list[Sample]:
+        """Several rows, read together; at most a thousand."""
+        with self._lock:
+            unread = [position for position in positions if position not in self._conversations]
+            if unread:
+                self._read(unread)
+            return [self.sample(position) for position in positions]
 
     def sample(self, position: int) -> Sample:
         conversation = self.conversation(position)

@@ -74,13 +74,14 @@ class SampleReview(View):
         """A stretch of the list, by place in the list."""
         start = max(0, int(start))
         positions = self._positions[start : start + min(int(count), 200)]
-        return {"list": self._list, "start": start, "rows": [self._summary(int(p)) for p in positions]}
+        return {"list": self._list, "start": start, "rows": self._summaries(positions)}
 
     @verb()
     def samples(self, places: list[int]) -> list[dict[str, Any]]:
         """The full text of some rows, by place in the list."""
         known = [int(place) for place in places[:_AHEAD] if 0 <= int(place) < len(self._positions)]
-        return [{"place": place, **self._sample(int(self._positions[place]))} for place in known]
+        samples = self.core.samples(self._positions[known].tolist() if known else [])
+        return [{"place": place, **_full(sample)} for place, sample in zip(known, samples, strict=True)]
 
     @verb(background=True)
     def choose(self, query: dict[str, Any], position: int | None = None) -> dict[str, Any]:
@@ -137,13 +138,13 @@ class SampleReview(View):
         """Changes fields of the reasoning, the response, or both."""
         row = self._row(position, key)
         self.core.edit(row, reasoning, response)
-        return {**self._after(row), "sample": self._sample(row)}
+        return {**self._after(row), "sample": _full(self.core[row])}
 
     @verb(once=True)
     def confirm(self, position: int, key: str) -> dict[str, Any]:
         row = self._row(position, key)
         self.core.confirm(row)
-        return {**self._after(row), "sample": self._sample(row)}
+        return {**self._after(row), "sample": _full(self.core[row])}
 
     @verb(once=True)
     def undo(self) -> dict[str, Any]:
@@ -204,7 +205,7 @@ class SampleReview(View):
         if self._repair is None or self._repair.row != row:
             raise ReviewError("There is no proposal for this row.", "ask the teacher again")
         self._repair.accept()
-        return {**self._after(row), "sample": self._sample(row)}
+        return {**self._after(row), "sample": _full(self.core[row])}
 
     # -- news --------------------------------------------------------------------------------------------
     def fold(self, event: Event) -> None:
@@ -221,7 +222,7 @@ class SampleReview(View):
         with self._news:
             changed, self._changed = self._changed, set()
             whole, self._whole = self._whole or len(changed) > _NAMED, False
-        rows = [] if whole else [self._summary(position) for position in sorted(changed)]
+        rows = [] if whole else self._summaries(sorted(changed))
         return {**self._state(), "rows": rows, "whole": whole, "query": asdict(self._query)}
 
     # -- inside ------------------------------------------------------------------------------------------
@@ -247,42 +248,47 @@ class SampleReview(View):
         }
 
     def _after(self, row: int) -> dict[str, Any]:
-        return {**self._state(), "row": self._summary(row)}
+        return {**self._state(), "row": _summary(self.core[row])}
 
     def _place(self, position: int) -> int | None:
         found = np.flatnonzero(self._positions == position)
         return int(found[0]) if len(found) else None
 
-    def _summary(self, position: int) -> dict[str, Any]:
-        sample = self.core[position]
-        asked = [m.get("content") for m in sample.conversation.prompt if m.get("role") != "system"]
-        return {
-            "position": position,
-            "request": _snippet(asked[-1] if asked else ""),
-            "response": _snippet(sample.response),
-            "verdict": sample.decision.verdict,
-            "rating": sample.decision.rating,
-            "status": sample.status,
-            "edited": sample.decision.reasoning is not None or sample.decision.response is not None,
-            "flags": sample.finding.flags,
-        }
+    def _summaries(self, positions: Sequence[int] | np.ndarray) -> list[dict[str, Any]]:
+        return [_summary(sample) for sample in self.core.samples([int(p) for p in positions])]
 
-    def _sample(self, position: int) -> dict[str, Any]:
-        sample: Sample = self.core[position]
-        return {
-            **self._summary(position),
-            "key": sample.key,
-            "messages": [
-                {"role": str(message.get("role")), "text": _text(message.get("content"))}
-                for message in sample.conversation.prompt
-            ],
-            "reasoning": _pairs(sample.reasoning),
-            "teacher": _pairs(sample.teacher_reasoning),
-            "full_response": _text(sample.response),
-            "data_response": _text(sample.data_response),
-            "error": sample.error,
-            "problem": sample.conversation.problem,
-        }
+
+def _summary(sample: Sample) -> dict[str, Any]:
+    """A row as the list shows it."""
+    asked = [m.get("content") for m in sample.conversation.prompt if m.get("role") != "system"]
+    return {
+        "position": sample.position,
+        "request": _snippet(asked[-1] if asked else ""),
+        "response": _snippet(sample.response),
+        "verdict": sample.decision.verdict,
+        "rating": sample.decision.rating,
+        "status": sample.status,
+        "edited": sample.decision.reasoning is not None or sample.decision.response is not None,
+        "flags": sample.finding.flags,
+    }
+
+
+def _full(sample: Sample) -> dict[str, Any]:
+    """A row as it is judged: all of its text."""
+    return {
+        **_summary(sample),
+        "key": sample.key,
+        "messages": [
+            {"role": str(message.get("role")), "text": _text(message.get("content"))}
+            for message in sample.conversation.prompt
+        ],
+        "reasoning": _pairs(sample.reasoning),
+        "teacher": _pairs(sample.teacher_reasoning),
+        "full_response": _text(sample.response),
+        "data_response": _text(sample.data_response),
+        "error": sample.error,
+        "problem": sample.conversation.problem,
+    }
 
 
 def _subject(review: Review) -> str:
