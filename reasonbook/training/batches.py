@@ -1,0 +1,127 @@
+"""Batches: the chat dataset's own arrays, in an order that depends on the seed and the epoch alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Arrays that a model learns from.
+
+    Attributes:
+        input_ids: one int32 array per example.
+        labels: same shapes; -100 where a token carries no loss.
+        rows: each example's row, for per-row figures.
+    """
+
+    input_ids: Sequence[np.ndarray]
+    labels: Sequence[np.ndarray]
+    rows: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"index": index, "input_ids": self.input_ids[index], "labels": self.labels[index]}
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens per example."""
+        return np.array([len(ids) for ids in self.input_ids], dtype=np.int64)
+
+    @classmethod
+    def of(cls, chat: Any) -> Examples:
+        """The examples of a `ChatDataset`, as they are."""
+        items = [chat[i] for i in range(len(chat))]
+        return cls([e.input_ids for e in items], [e.labels for e in items], [e.position for e in items])
+
+
+class LengthOrder:
+    """A sampler that shuffles, then puts rows of similar length into the same batch.
+
+    Padding costs as much as text, so batches are cut from pools of fifty batches sorted by length; the order
+    of the batches is shuffled again, so that no epoch runs from short to long.
+
+    Args:
+        lengths: tokens per example.
+        batch_size: rows per optimizer step.
+        seed: with the epoch, all that the order depends on.
+    """
+
+    POOL = 50
+
+    def __init__(self, lengths: Sequence[int] | np.ndarray, batch_size: int, *, seed: int = 0) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.order(self.epoch).tolist())
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Positions of all examples in the order of one epoch."""
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(len(self.lengths))
+        pool = self.batch_size * self.POOL
+        batches: list[np.ndarray] = []
+        for start in range(0, len(order), pool):
+            part = order[start : start + pool]
+            part = part[np.argsort(-self.lengths[part], kind="stable")]
+            batches.extend(part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size))
+        short = [b for b in batches if len(b) < self.batch_size]  # at most one: it must come last
+        whole = [b for b in batches if len(b) == self.batch_size]
+        rng.shuffle(whole)
+        return np.concatenate([*whole, *short]) if batches else order
+
+
+class Collator:
+    """Pads on the right: ``pad_id`` for tokens, -100 for labels, 0 for the attention mask."""
+
+    def __init__(self, pad_id: int) -> None:
+        self.pad_id = pad_id
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        import torch
+
+        width = max(len(e["input_ids"]) for e in examples)
+        shape = (len(examples), width)
+        ids = np.full(shape, self.pad_id, dtype=np.int64)
+        labels = np.full(shape, IGNORED, dtype=np.int64)
+        mask = np.zeros(shape, dtype=np.int64)
+        for i, example in enumerate(examples):
+            n = len(example["input_ids"])
+            ids[i, :n] = example["input_ids"]
+            labels[i, :n] = example["labels"]
+            mask[i, :n] = 1
+        return {
+            "input_ids": torch.from_numpy(ids),
+            "attention_mask": torch.from_numpy(mask),
+            "labels": torch.from_numpy(labels),
+            "index": torch.tensor([e["index"] for e in examples]),
+        }
+
+
+def cut(batch: dict[str, Any], size: int) -> Iterator[dict[str, Any]]:
+    """Micro-batches of at most ``size`` rows, the longest first, each no wider than its longest row."""
+    lengths = batch["attention_mask"].sum(1)
+    order = lengths.argsort(descending=True, stable=True)
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        width = int(lengths[rows[0]])
+        yield {
+            name: values[rows][:, :width] if values.dim() == 2 else values[rows] for name, values in batch.items()
+        }
