@@ -236,6 +236,7 @@ def _training_rows(frame: Frame) -> list[Any]:
     statuses, verdicts = frame.column("reasoning_status"), frame.column("verdict")
     reasonings, splits = frame.column("reasoning"), frame.column("split")
     augmented = "reasoning_status" in frame.df.columns
+    unmask = frame.column(frame.layout.unmask) if frame.layout.unmask is not None else None
     rows = []
     for i, conversation in enumerate(frame.layout.read(frame.df)):
         if verdicts[i] == "rejected" or (augmented and statuses[i] != "ok"):
@@ -248,6 +249,7 @@ def _training_rows(frame: Frame) -> list[Any]:
                 split=splits[i],
                 conversation=conversation,
                 reasoning=reasoning,
+                unmask=bool(unmask and unmask[i]),
             )
         )
     return rows

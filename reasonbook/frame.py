@@ -170,6 +170,8 @@ class Frame:
         [position] = self._places([key], [hint])
         if position is None:
             return False
+        if layout.repaired is not None and not missing(self.df.iat[position, self._at(layout.repaired)]):
+            name = layout.repaired
         cell = self.df.iat[position, self._at(name)]
         self.write(name, {position: _with_response(cell, text)})
         [conversation] = layout.read(self.df, [position])
@@ -213,7 +215,9 @@ class Frame:
 
 def _with_response(cell: Any, text: str) -> Any:
     """The cell with its last assistant turn replaced; reasoning that belonged to the old text goes."""
-    if isinstance(cell, str) or missing(cell):
+    if isinstance(cell, Mapping):
+        return {**cell, "output": text}
+    if isinstance(cell, str) or missing(cell) or all(isinstance(item, str) for item in cell):
         return text
     turns = [dict(turn) for turn in cell]
     last = {k: v for k, v in turns[-1].items() if k not in REASONING_KEYS}
