@@ -97,7 +97,6 @@ def _arguments(task: Task) -> Any:
 
 def _trainer_class() -> type:
     import torch
-    from torch.nn import functional as F
     from transformers import Trainer
 
     class ArrayTrainer(Trainer):
@@ -191,7 +190,9 @@ def _trainer_class() -> type:
                 score = self.task.observe(self.model, self.state.global_step)
             self.model.train()
             self.watch.evaluated(self, loss, score)
-            return {} if loss is None else {"eval_loss": loss}
+            metrics = {} if loss is None else {"eval_loss": loss}
+            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+            return metrics
 
         def _eval_loss(self) -> float | None:
             data = self.task.validation
@@ -249,7 +250,6 @@ def target_losses(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
     Logits are made only for the columns where some row has a target: with a large vocabulary they are what
     fills the memory. Rows are padded on the right, where a causal model never looks, so no mask is needed.
     """
-    import torch
     from torch.nn import functional as F
 
     targets = batch["labels"][:, 1:]
