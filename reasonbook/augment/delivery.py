@@ -12,15 +12,16 @@ from ..frame import Frame
 from ..job import Mailbox
 
 _LEAST = 0.06  # seconds between two deliveries: below 20 a second
-_SHARE = 20  # a delivery that takes long makes the next one wait this many times as long
+_SHARE = 20  # a delivery that takes long makes the next one wait this many times as long,
+_LONGEST = 0.75  # but no more than these seconds, as long as it takes less than a third of them itself
 
 
 class Delivery:
     """Collects rows from the worker and posts them to the owner.
 
     A delivery costs a copy of three columns, whatever its size, so the pause between two grows with what
-    the last one took: the owner's thread is busy for at most about five per cent of the time, and the work over all
-    rows stays in proportion to their number.
+    the last one took: the owner's thread is busy for about five per cent of the time, with frames of millions
+    of rows for a quarter, and the work over all rows stays in proportion to their number.
 
     Attributes:
         lost: how many finished rows had no place in the frame any more.
@@ -65,7 +66,8 @@ class Delivery:
             self.trouble = error
         except Exception as error:  # a frame that cannot be written must not end the kernel's loop
             self.trouble = ReasonbookError(f"The frame cannot be written: {error}.", "df = df.copy()")
-        self._next = time.monotonic() + max(_LEAST, _SHARE * (time.perf_counter() - started))
+        took = time.perf_counter() - started
+        self._next = time.monotonic() + max(_LEAST, min(_SHARE * took, _LONGEST), 3 * took)
 
     def _write(self, rows: list, with_reasoning: bool) -> None:
         if not rows:

@@ -100,7 +100,7 @@ def test_a_missing_key_is_named(provider, schema):
 def test_a_key_that_stands_twice_is_not_taken(provider, schema):
     key = next(k for k in schema.keys.values() if k.startswith("stimmung"))
     provider.answer = lambda asked: (
-        '{"customer_intent": "a", "customer_intent": "b", "%s": "c", "urgency": "low", "score": 3}' % key
+        f'{{"customer_intent": "a", "customer_intent": "b", "{key}": "c", "urgency": "low", "score": 3}}'
     )
     df = frame(1)
     with pytest.raises(rb.ReasonbookError, match="twice"):
@@ -186,4 +186,6 @@ def test_answers_of_a_range_of_faults_are_all_right(provider, schema):
     job = df.reason.augment(schema, teacher=provider.chat, timeout=1.5, concurrency=32).wait()
     assert job.status is Status.COMPLETED
     check(df)
-    assert provider.requests <= 1.1 * (300 + sum(1 for a in provider.attempts.values() if a > 1) + provider.statuses[429])
+    assert provider.requests <= 1.1 * (
+        300 + sum(1 for a in provider.attempts.values() if a > 1) + provider.statuses[429]
+    )

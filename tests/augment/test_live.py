@@ -203,7 +203,12 @@ def test_any_index_and_dtype(provider, schema, frame_of):
 def test_bad_rows_are_named_and_the_others_go_on(provider, schema):
     df = frame(6)
     df["prompt"] = df["prompt"].astype(object)
-    df.loc[1, "prompt"], df.loc[2, "prompt"], df.loc[3, "prompt"], df.loc[4, "prompt"] = None, float("nan"), "  ", 7
+    df.loc[1, "prompt"], df.loc[2, "prompt"], df.loc[3, "prompt"], df.loc[4, "prompt"] = (
+        None,
+        float("nan"),
+        "  ",
+        7,
+    )
     job = df.reason.augment(schema, teacher=provider.chat).wait()
     assert job.status is Status.PARTIAL and provider.requests == 2
     assert df["reasoning_status"].tolist() == ["ok", "invalid", "invalid", "invalid", "invalid", "ok"]
@@ -290,7 +295,9 @@ def test_an_augmentation_takes_an_sdk_client(provider, schema):
 def test_azure_puts_the_deployment_into_the_address(provider, schema):
     import openai
 
-    client = openai.AsyncAzureOpenAI(api_key=KEY, azure_endpoint="http://127.0.0.1:9", api_version="2025-01-01")
+    client = openai.AsyncAzureOpenAI(
+        api_key=KEY, azure_endpoint="http://127.0.0.1:9", api_version="2025-01-01"
+    )
     from reasonbook.teachers.wire import _signed
 
     url, headers = asyncio.run(_signed(client, "POST", "/chat/completions", "my-deployment"))

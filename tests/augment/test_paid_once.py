@@ -54,7 +54,7 @@ def test_other_orders_and_frames_share_answers(provider, schema):
     df.reason.augment(schema, teacher=provider.chat).wait()
     other = df[["prompt", "response"]].iloc[::-1].reset_index(drop=True)
     other.reason.augment(rb.Schema(list(reversed(fields()))), teacher=provider.chat).wait()
-    assert provider.requests == 6 and list(other["reasoning"][0])[0] == "Score"
+    assert provider.requests == 6 and next(iter(other["reasoning"][0])) == "Score"
 
 
 def test_other_teachers_methods_and_parameters_do_not(provider, schema):
