@@ -319,7 +319,8 @@ class Engine:
         """A call that gave no answer: waits and repeats, gives the row up, or ends the job."""
         self.pacer.failed(error)
         self._pay(error.usage, state)
-        state.last = RowError(error.message, error.text, state.paid)
+        text = error.text or (state.last.text if state.last is not None else "")
+        state.last = RowError(error.message, text, state.paid)
         asked_to_wait = error.retry_after or 0.0
         if error.fatal or asked_to_wait > _LONGEST_WAIT:
             self._stop_job(fatal(self.teacher.name, error))

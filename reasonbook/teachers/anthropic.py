@@ -71,7 +71,7 @@ class Anthropic:
         body: dict[str, Any] = {
             "model": self.model,
             "max_tokens": bound,
-            "system": [system],
+            **({"system": [system]} if request.system.strip() else {}),
             "messages": [
                 {"role": "user", "content": request.user},
                 *({"role": role, "content": text} for role, text in request.turns),
@@ -130,7 +130,9 @@ def _enforceable(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names(body: Mapping[str, Any]) -> set[str]:
-    names = set(body) | set(body.get("output_config", ())) | {"cache_control"}
+    names = set(body) | set(body.get("output_config", ()))
+    if any("cache_control" in part for part in body.get("system", ())):
+        names.add("cache_control")
     thinking = body.get("thinking", {})
     return names | set(thinking) | {str(thinking.get("type", ""))}
 

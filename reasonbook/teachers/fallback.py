@@ -46,7 +46,7 @@ class Fallback:
                 self.dropped.add(name)
                 return True
         if tried != "text" and any(word in error.words for word in STRUCTURE):
-            if self.rungs[0] == tried and len(self.rungs) > 1:
-                self.rungs = self.rungs[1:]
-            return self.rungs[0] != tried
+            if self.rung == tried and len(self.rungs) > 1:
+                self.rungs = tuple(self.rungs[1:])
+            return self.rung != tried
         return False

@@ -94,8 +94,10 @@ def _chat_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
     dropped = teacher.fallback.dropped
     body: dict[str, Any] = {
         "model": teacher.model,
-        "messages": [{"role": "system", "content": request.system}, *_turns(request)],
+        "messages": _turns(request),
     }
+    if request.system.strip():
+        body["messages"].insert(0, {"role": "system", "content": request.system})
     if rung == "schema":
         shape: dict[str, Any] = {"name": "reasoning", "schema": request.schema}
         if "strict" not in dropped:
@@ -120,8 +122,11 @@ def _responses_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, 
     body: dict[str, Any] = {
         "model": teacher.model,
         "instructions": request.system,
-        "input": _turns(request),
+        # Named as messages, which OpenAI does not ask for and llama.cpp does.
+        "input": [{"type": "message", **turn} for turn in _turns(request)],
     }
+    if not request.system.strip():
+        del body["instructions"]
     if "store" not in dropped:
         body["store"] = False
     if rung == "schema":
@@ -227,12 +232,12 @@ def _content(content: Any) -> tuple[str, str]:
 
 
 def _names(body: Mapping[str, Any]) -> set[str]:
-    """The optional parameters in a body, by the names that errors use."""
+    """The optional parameters that really stand in a body, by the names that errors use."""
     names = set(body)
     if isinstance(body.get("reasoning"), Mapping):
         names |= {f"reasoning.{part}" for part in body["reasoning"]} | set(body["reasoning"])
-    names.add("strict")
-    return names
+    shape = (body.get("response_format") or {}).get("json_schema") or (body.get("text") or {}).get("format")
+    return names | {"strict"} if shape and "strict" in shape else names
 
 
 def _client(url: str, api_key: str | None, variable: str) -> Any:

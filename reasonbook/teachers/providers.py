@@ -31,7 +31,7 @@ class Provider:
 
 
 PROVIDERS = (
-    Provider("api.openai.com", "OPENAI_API_KEY", "responses", ("schema", "json", "text"), "max_completion_tokens", True),
+    Provider("api.openai.com", "OPENAI_API_KEY", "responses", LADDER, "max_completion_tokens", True),
     Provider("openrouter.ai", "OPENROUTER_API_KEY"),
     Provider("api.deepseek.com", "DEEPSEEK_API_KEY", rungs=("json", "text")),
     Provider("api.together.xyz", "TOGETHER_API_KEY"),
