@@ -16,7 +16,7 @@ VIEWS: dict[tuple[str, str], str] = {
     ("reasonbook.review", "Review"): "SampleReview",
     ("reasonbook.chat.preview", "Preview"): "MaskPreview",
     ("reasonbook.training.run", "Run"): "TrainingCurves",
-    ("reasonbook.training.compare", "Comparison"): "Comparison",
+    ("reasonbook.training.comparison", "Comparison"): "Comparison",
     ("reasonbook.training.chat", "ChatSession"): "ChatBox",
 }
 _KEYS = """Review keys, while the review has focus

@@ -1,0 +1,95 @@
+"""Run card: one JSON file that says what was trained, on what, how, and what came out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+from ..errors import TrainingError
+from .device import version_of
+
+NAME = "card.json"
+VERSION = 1
+PACKAGES = (
+    "reasonbook", "torch", "transformers", "peft", "accelerate", "tokenizers", "bitsandbytes", "unsloth",
+    "unsloth_zoo", "trl", "datasets", "numpy", "pandas",
+)  # fmt: skip
+
+
+def begin(*, run: str, name: str, plan: Any, config: Any, form: Any, data: Any, device: str) -> dict[str, Any]:
+    """The card of a run before its first step."""
+    return {
+        "card": VERSION,
+        "run": run,
+        "name": name,
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "student": plan.student,
+        "strategy": form.strategy,
+        "config": config.as_dict(),
+        "plan": plan.as_dict(),
+        "format": form.to_dict(),
+        "data": {
+            "fingerprint": data.fingerprint,
+            "train_examples": len(data.train),
+            "validation_examples": len(data.validation or ()),
+            "tasks": {s: len(data.of(s)) for s in ("train", "validation", "test")},
+        },
+        "seed": plan.seed,
+        "packages": {name: v for name in PACKAGES if (v := version_of(name))},
+        "python": platform.python_version(),
+        "device": device,
+        "status": "RUNNING",
+        "curves": {},
+        "results": {},
+    }
+
+
+def write(folder: Path, card: dict[str, Any]) -> Path:
+    """Writes the card so that a reader sees the old one or the new one, never half of one."""
+    path = folder / NAME
+    scratch = folder / f".{NAME}.{os.getpid()}"
+    scratch.write_text(json.dumps(_plain(card), ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(scratch, path)
+    return path
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """A card from its file, or from the folder that holds it.
+
+    Raises:
+        TrainingError: there is none, or it is not one of ours.
+    """
+    path = Path(path).expanduser()
+    file = path / NAME if path.is_dir() else path
+    try:
+        card = json.loads(file.read_text(encoding="utf-8"))
+        if card["card"] > VERSION:
+            raise TrainingError(
+                f"{str(file)!r} was written by a newer reasonbook (card {card['card']}).",
+                "pip install -U reasonbook",
+            )
+        return card
+    except OSError as error:
+        raise TrainingError(
+            f"There is no run card at {str(file)!r}.", "rb.Run.load(run.id)   or the path of a saved run"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{str(file)!r} is not a run card.", "run.card_path names a run's own") from error
+
+
+def _plain(value: Any) -> Any:
+    """JSON-ready; numbers that JSON has no word for become null."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

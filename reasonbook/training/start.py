@@ -1,0 +1,107 @@
+"""train: from a chat dataset to a live run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import TrainingError, choices
+from ..store import Store, default_store
+from . import device, plan, student
+from .batches import Examples
+from .config import TrainConfig
+from .data import RunData
+from .plan import Plan
+from .run import Run, new_id, short_name
+
+if TYPE_CHECKING:
+    from ..chat import ChatDataset
+
+
+def train(
+    chat: ChatDataset,
+    *,
+    epochs: float | None = None,
+    max_steps: int | None = None,
+    learning_rate: float | None = None,
+    config: TrainConfig | None = None,
+    **options: Any,
+) -> Run:
+    """Fine-tunes the student of a chat dataset in the background; returns the live run at once.
+
+    Args:
+        chat: what `df.reason.to_chat(student)` made.
+        epochs: passes over the training rows.
+        max_steps: optimizer steps; wins over ``epochs``.
+        learning_rate: the schedule's peak.
+        config: everything else.
+        **options: single parts of `TrainConfig`, and ``name`` (label of the run), ``score`` (how samples are
+            graded, as in `compare`), ``store``.
+
+    Raises:
+        FormatError: the chat dataset must not be trained; its report says why.
+        TrainingError: nothing to learn from, no such student, or another run is training.
+
+    Example:
+        >>> run = rb.train(df.reason.to_chat("Qwen/Qwen3-4B"), epochs=2)   # doctest: +SKIP
+    """
+    name, score = options.pop("name", None), options.pop("score", None)
+    store: Store = options.pop("store", None) or default_store()
+    card = options.pop("card", {})
+    given = {"epochs": epochs, "max_steps": max_steps, "learning_rate": learning_rate, **options}
+    settings = _settings(config, {k: v for k, v in given.items() if v is not None})
+    decided = make_plan(chat, settings)
+    run_id = new_id()
+    run = Run(
+        id=run_id,
+        name=name or short_name(chat.student, chat.strategy),
+        plan=decided,
+        config=settings,
+        form=chat.format,
+        data=RunData.from_chat(chat),
+        folder=store.folder / "runs" / run_id,
+        store=store,
+        score=score,
+    )
+    run._extra = card
+    return run.start()
+
+
+def make_plan(chat: ChatDataset, config: TrainConfig | None = None) -> Plan:
+    """Every setting that `train` would use, with reasons; nothing is loaded or trained.
+
+    Raises:
+        FormatError: the chat dataset must not be trained.
+        TrainingError: as in `train`.
+    """
+    settings = config or TrainConfig()
+    learning = chat.split("train")
+    if not len(learning):
+        raise TrainingError(
+            f"The train split has no rows to learn from; there are {chat.splits or 'none at all'}.",
+            "df.reason.split(test=0.1) makes splits; chat.report says why rows were left out",
+        )
+    chat.check()
+    if not chat.stop_ids:
+        raise TrainingError(
+            f"The tokenizer of {chat.student!r} has no stop token, so the student could never end an answer.",
+            'tokenizer.eos_token = "</s>"   # the token that ends a turn, then to_chat(tokenizer) again',
+        )
+    train_rows = Examples.of(learning)
+    return plan.make(
+        train_rows,
+        settings,
+        student=student.look_up(chat.student, trust_remote_code=settings.trust_remote_code),
+        machine=device.look(),
+        validation_rows=len(chat.split("validation")),
+        processes=int(os.environ.get("WORLD_SIZE", "1")),
+    )
+
+
+def _settings(config: TrainConfig | None, given: dict[str, Any]) -> TrainConfig:
+    known = [f.name for f in fields(TrainConfig)]
+    for name in given:
+        if name not in known:
+            raise TrainingError(f"train() has no parameter {name!r}.", choices(name, known))
+    return replace(config or TrainConfig(), **given)

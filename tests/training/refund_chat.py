@@ -1,0 +1,25 @@
+"""Chat data of the refund example, made without a frame: few rows, so that a test trains for seconds."""
+
+from __future__ import annotations
+
+from reasonbook.chat import ChatDataset, ChatRow, build
+from reasonbook.conversation import Conversation
+from reasonbook.examples import refund_rules, refunds
+
+
+def refund_chat(
+    student, n: int = 60, *, strategy: str = "final_and_reasoning", held_out: int = 12, seed: int = 0, **config
+) -> ChatDataset:
+    """``n`` rows; the last ``held_out`` of them are half validation, half test."""
+    frame = refunds(n, seed=seed)
+    rows = []
+    for i, (prompt, response) in enumerate(zip(frame["prompt"], frame["response"], strict=True)):
+        late = i - (n - held_out)
+        split = "train" if late < 0 else "validation" if late < held_out // 2 else "test"
+        talk = Conversation(({"role": "user", "content": prompt}, {"role": "assistant", "content": response}))
+        rows.append(ChatRow(i, talk.key, split, talk, refund_rules(prompt)))
+    if config:
+        from reasonbook.chat import ChatConfig
+
+        return build(rows, student, strategy=strategy, config=ChatConfig(**config))
+    return build(rows, student, strategy=strategy)
