@@ -3,6 +3,7 @@ import "./chat_box.css";
 import { type Answer, foldLabel, footnote, type News, take, type Talk } from "./chat/talk.ts";
 import { fill, h, setText } from "./lib/dom.ts";
 import { Keys } from "./lib/keys.ts";
+import { keySheetCommand } from "./lib/keysheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 
@@ -43,6 +44,7 @@ class ChatBox {
       { id: "fold", label: "thinking", keys: ["Alt+t", "t"], run: () => this.setOpen(!this.open) },
       { id: "again", label: "again", keys: ["r"], run: () => this.again() },
       { id: "field", label: "write", keys: ["/"], run: () => this.field.focus() },
+      keySheetCommand(stage.root, () => this.keys),
     ]);
     const { root, signal } = stage;
     root.append(

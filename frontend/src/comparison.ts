@@ -4,6 +4,7 @@ import { type Row, rowCard } from "./comparison/rows.ts";
 import { type Score, scoreTable } from "./comparison/scores.ts";
 import { fill, h, setText } from "./lib/dom.ts";
 import { Keys } from "./lib/keys.ts";
+import { keySheetCommand } from "./lib/keysheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 
@@ -192,7 +193,7 @@ class Comparison {
       const next = usable[(now + by + usable.length) % usable.length];
       if (next !== undefined) this.choose(next.id);
     };
-    return new Keys("comparison", [
+    const keys: Keys = new Keys("comparison", [
       { id: "next", label: "next", keys: ["j", "ArrowDown"], run: () => this.select(this.current + 1, true) },
       { id: "previous", label: "previous", keys: ["k", "ArrowUp"], run: () => this.select(this.current - 1, true) },
       { id: "one", label: "thinking of the row", keys: ["Enter"], run: () => this.foldOne() },
@@ -203,7 +204,9 @@ class Comparison {
       { id: "leave", label: "leave search", keys: ["Escape"], hint: false, typing: true, run: () => this.list.focus() },
       { id: "pageOn", label: "next page", keys: ["n", "PageDown"], hint: false, run: () => this.turn(1) },
       { id: "pageBack", label: "previous page", keys: ["p", "PageUp"], hint: false, run: () => this.turn(-1) },
+      keySheetCommand(this.stage.root, () => keys),
     ]);
+    return keys;
   }
 }
 

@@ -3,6 +3,7 @@ import "./mask_preview.css";
 import { fill, h, setText } from "./lib/dom.ts";
 import { percent } from "./lib/format.ts";
 import { Keys } from "./lib/keys.ts";
+import { keySheetCommand } from "./lib/keysheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 import {
@@ -334,7 +335,7 @@ class MaskPreview {
   }
 
   private keys(): Keys {
-    return new Keys("mask_preview", [
+    const keys: Keys = new Keys("mask_preview", [
       { id: "next", label: "next row", keys: ["j", "PageDown"], run: () => this.step(1) },
       { id: "previous", label: "previous", keys: ["k", "PageUp"], run: () => this.step(-1) },
       { id: "right", label: "token", keys: ["ArrowRight"], run: () => this.move(this.at + 1, true) },
@@ -345,7 +346,9 @@ class MaskPreview {
       { id: "odd", label: "unusual only", keys: ["u"], run: () => void this.toggleOdd() },
       { id: "blanks", label: "blanks", keys: ["w"], run: () => this.toggle(this.blanks, "rb-mp-plain", true) },
       { id: "edges", label: "token edges", keys: ["e"], run: () => this.toggle(this.edges, "rb-mp-edged", false) },
+      keySheetCommand(this.stage.root, () => keys),
     ]);
+    return keys;
   }
 
   private jump(by: number): void {

@@ -11,6 +11,7 @@ import { StepRows } from "./curves/steprows.ts";
 import { fill, h, setText } from "./lib/dom.ts";
 import { compact, duration, percent } from "./lib/format.ts";
 import { Keys } from "./lib/keys.ts";
+import { keySheetCommand } from "./lib/keysheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { colour } from "./lib/theme.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
@@ -447,7 +448,7 @@ class TrainingCurves {
   }
 
   private keys(): Keys {
-    return new Keys("training_curves", [
+    const keys: Keys = new Keys("training_curves", [
       { id: "left", label: "earlier", keys: ["ArrowLeft"], run: () => this.walk(-1) },
       { id: "right", label: "later", keys: ["ArrowRight"], run: () => this.walk(1) },
       { id: "rows", label: "rows of the step", keys: ["Enter"], run: () => this.at !== null && this.pick(this.at) },
@@ -458,7 +459,9 @@ class TrainingCurves {
       { id: "smoother", label: "smoother", keys: ["]"], run: () => this.smoothAs(this.smoothing + 0.05) },
       { id: "rougher", label: "rougher", hint: false, keys: ["["], run: () => this.smoothAs(this.smoothing - 0.05) },
       { id: "pause", label: "pause, resume", keys: ["p"], run: () => (this.act("pause"), this.act("resume")) },
+      keySheetCommand(this.stage.root, () => keys),
     ]);
+    return keys;
   }
 
   /** Moves the crosshair by logged points; by about a hundredth of the view where they are dense. */
