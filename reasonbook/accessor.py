@@ -171,7 +171,7 @@ class ReasonAccessor:
             notes.append("Splits were made: 10 % test, 10 % validation, seed 0 (column `split`).")
             self.split()
         options = ChatConfig(**config) if max_length is None else ChatConfig(max_length=max_length, **config)
-        return build(_training_rows(frame), student, strategy=strategy, config=options, notes=notes)
+        return build(training_rows(frame), student, strategy=strategy, config=options, notes=notes)
 
     def train(
         self,
@@ -229,7 +229,7 @@ def _schema(source: Any) -> Schema:
     return source if isinstance(source, Schema) else Schema(source)
 
 
-def _training_rows(frame: Frame) -> list[Any]:
+def training_rows(frame: Frame) -> list[Any]:
     """The rows that may take part: reasoning ok where there is a status, and not rejected."""
     from .chat import ChatRow
 

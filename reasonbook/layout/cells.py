@@ -105,9 +105,12 @@ def assistant(words: str) -> dict[str, Any]:
         start, end = words.find(opening), words.find(closing)
         if end >= 0 and words.count(closing) == 1 and start < end and not words[: max(start, 0)].strip():
             thought = words[start + len(opening) if start >= 0 else 0 : end].strip()
-            answer = words[end + len(closing) :].strip()
-            for marker in SOLUTION:
-                answer = answer.replace(marker, "").strip()
+            answer = words[end + len(closing) :]
+            # Two line breaks belong to the tag, as most write it; what follows them is the answer, untouched.
+            answer = answer[2:] if answer.startswith("\n\n") else answer.lstrip()
+            if answer.startswith(SOLUTION[0]):
+                answer = answer.removeprefix(SOLUTION[0]).rstrip().removesuffix(SOLUTION[1])
+                answer = answer.removeprefix("\n\n").removesuffix("\n\n")
             message = {"role": "assistant", "content": answer}
             return {**message, "reasoning_content": thought} if thought else message
     return {"role": "assistant", "content": words}

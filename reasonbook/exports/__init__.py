@@ -1,0 +1,164 @@
+"""Exports: rows with their reasoning in the layouts that trainers and data sets on the Hub use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..chat.config import STRATEGIES, ChatRow, check_strategy
+from ..errors import FormatError, choices
+from . import kiln
+from . import layouts as out
+from .files import save
+from .rows import Refused, Row, row_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ExportLayout:
+    """One layout out.
+
+    Attributes:
+        name: what `export` takes.
+        write: a row as a flat record.
+        strategies: which strategies it can express.
+        source: who reads it.
+    """
+
+    name: str
+    write: Callable[[Row], dict[str, Any]]
+    source: str
+    strategies: tuple[str, ...] = STRATEGIES
+
+
+def export(
+    source: pd.DataFrame | Iterable[ChatRow],
+    path: str | Path | None = None,
+    *,
+    layout: str = "messages",
+    strategy: str = "final_and_reasoning",
+    split: str | None = None,
+) -> Any:
+    """Writes the rows that train, with their reasoning, in a layout that others read.
+
+    Args:
+        source: a frame, or chat rows.
+        path: a file ending in ``.jsonl``, ``.json``, ``.csv`` or ``.parquet``; without it the records come
+            back as a DataFrame.
+        layout: see `reasonbook.exports.LAYOUTS`; e.g. ``messages``, ``openai``, ``sharegpt``, ``kiln_chat``.
+        strategy: as in `df.reason.to_chat`.
+        split: only the rows of this split.
+
+    Returns:
+        The path, or a DataFrame.
+
+    Raises:
+        FormatError: a row cannot be expressed in the layout, with its place; the file is not written.
+
+    Example:
+        >>> rb.export(df, "train.jsonl", layout="instructlab", split="train")   # doctest: +SKIP
+    """
+    chosen = _layout(layout, check_strategy(strategy))
+    rows = (row for row in _rows(source) if split is None or row.split == split)
+    made = list(records(rows, layout=chosen, strategy=strategy))
+    if not made:
+        raise FormatError(
+            "There is no row to export: reasoning must be ok, not rejected"
+            + (f", and in the split {split!r}." if split else "."),
+            'df["reasoning_status"].value_counts()   ·   df["split"].value_counts()',
+        )
+    if path is not None:
+        return save(made, Path(path))
+    import pandas as pd
+
+    return pd.DataFrame(made)
+
+
+def records(
+    rows: Iterable[ChatRow], *, layout: str | ExportLayout = "messages", strategy: str = "final_and_reasoning"
+) -> Iterator[dict[str, Any]]:
+    """The records of rows, one by one; see `export`."""
+    chosen = layout if isinstance(layout, ExportLayout) else _layout(layout, strategy)
+    for row in rows:
+        try:
+            yield chosen.write(row_of(row, strategy))
+        except Refused as why:
+            raise FormatError(
+                f"Row {row.position} does not fit the layout {chosen.name!r}: {why}.",
+                'rb.export(df[df["reasoning_status"] == "ok"], …)   or   rb.export(df, …, layout="messages")',
+            ) from None
+
+
+def _layout(name: str, strategy: str) -> ExportLayout:
+    if name not in LAYOUTS:
+        raise FormatError(f"layout={name!r} is not known.", choices(name, LAYOUTS))
+    chosen = LAYOUTS[name]
+    if strategy not in chosen.strategies:
+        raise FormatError(
+            f"The layout {name!r} cannot express strategy={strategy!r}.", choices(strategy, chosen.strategies)
+        )
+    return chosen
+
+
+def _rows(source: Any) -> Iterable[ChatRow]:
+    if hasattr(source, "iloc") and hasattr(source, "columns"):
+        from ..accessor import training_rows
+        from ..frame import Frame
+
+        return training_rows(Frame(source, source.reason.layout()))
+    return source
+
+
+_NO_R1 = ("final_only", "two_message_cot")
+LAYOUTS: dict[str, ExportLayout] = {
+    entry.name: entry
+    for entry in (
+        ExportLayout(
+            "messages", out.messages, "Qwen3, GLM, Axolotl, vLLM, TRL: messages with reasoning_content"
+        ),
+        ExportLayout("instructlab", out.instructlab, "InstructLab: the same with the unmask flag"),
+        ExportLayout("harmony", out.harmony, "gpt-oss, LFM2.5: messages with thinking"),
+        ExportLayout("openrouter", out.openrouter, "OpenRouter, ThinkPack: messages with reasoning"),
+        ExportLayout("openai", out.openai, "OpenAI's chat files: thinking inside the content"),
+        ExportLayout("sharegpt", out.sharegpt, "ShareGPT: from and value"),
+        ExportLayout("openthoughts", out.openthoughts, "open-thoughts/OpenThoughts-114k, default subset"),
+        ExportLayout("prompt_completion", out.prompt_completion, "TRL: prompt and completion as messages"),
+        ExportLayout("prompt_response", out.text_pair("prompt", "response"), "two columns of text"),
+        ExportLayout("alpaca", out.text_pair("instruction", "output"), "Alpaca: instruction and output"),
+        ExportLayout("openmath", out.text_pair("problem", "generated_solution"), "nvidia/OpenMathReasoning"),
+        ExportLayout(
+            "openthoughts_metadata",
+            out.split_pair("problem", "deepseek_solution", "deepseek_reasoning"),
+            "open-thoughts/OpenThoughts-114k, metadata subset",
+        ),
+        ExportLayout(
+            "s1k", out.split_pair("question", "attempt", "thinking_trajectories", True), "simplescaling/s1K"
+        ),
+        ExportLayout(
+            "s1k_1_1",
+            out.split_pair("question", "deepseek_attempt", "deepseek_thinking_trajectory"),
+            "simplescaling/s1K-1.1",
+        ),
+        ExportLayout("openr1", out.openr1, "open-r1/OpenR1-Math-220k"),
+        ExportLayout(
+            "data_designer",
+            out.split_pair("question", "answer", "answer__reasoning_content"),
+            "Data Designer: a column's reasoning beside it",
+        ),
+        ExportLayout("kiln", kiln.run, "Kiln's task runs", ("final_only", "final_and_reasoning")),
+        ExportLayout("kiln_csv", kiln.csv, "Kiln's CSV import", ("final_only", "final_and_reasoning")),
+        ExportLayout("kiln_chat", kiln.chat, "Kiln: OpenAI chat"),
+        ExportLayout("kiln_chat_json_schema", kiln.schema, "Kiln: OpenAI chat with a JSON answer"),
+        ExportLayout("kiln_chat_toolcall", kiln.toolcall, "Kiln: OpenAI chat with a tool call", _NO_R1),
+        ExportLayout("kiln_huggingface", kiln.huggingface, "Kiln: Hugging Face chat template"),
+        ExportLayout(
+            "kiln_huggingface_toolcall", kiln.huggingface_toolcall, "Kiln: the same with a tool call", _NO_R1
+        ),
+        ExportLayout("kiln_gemini", kiln.gemini, "Kiln: Vertex Gemini", _NO_R1),
+        ExportLayout("everything", out.everything, "messages, split, row key and fields; for Parquet"),
+    )
+}

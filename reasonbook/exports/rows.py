@@ -1,0 +1,127 @@
+"""A row on its way out: as it is learnt under a strategy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..chat.config import ChatConfig, ChatRow
+from ..chat.styles import thought
+from ..chat.turns import second_request
+from ..conversation import REASONING_KEYS, Message, missing
+from ..layout import INLINE as LAYOUT_TAGS
+
+INLINE = "<think>\n{thinking}\n</think>\n\n{answer}"  # Kiln's R1 form, character for character
+
+_TAGS = tuple(tag for tags in LAYOUT_TAGS for tag in tags)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row on its way out.
+
+    Attributes:
+        messages: as they are learnt; assistant turns may hold ``reasoning_content``.
+        fields: the reasoning as it was reviewed, where it has fields.
+        source: the row of the frame.
+        strategy: what is learnt of it.
+    """
+
+    messages: list[dict[str, Any]]
+    fields: Mapping[str, Any] | None
+    source: ChatRow
+    strategy: str = "final_and_reasoning"
+
+
+class Refused(Exception):
+    """A row does not fit the layout; the text says why."""
+
+
+def row_of(row: ChatRow, strategy: str) -> Row:
+    """The row under a strategy.
+
+    Raises:
+        Refused: it has no response, or no reasoning where the strategy needs it.
+    """
+    if row.conversation.problem:
+        raise Refused(row.conversation.problem)
+    if not row.conversation.has_response:
+        raise Refused("there is no response")
+    messages = [_clean(message) for message in row.conversation.messages]
+    own = thought(row.reasoning).text or (row.conversation.reasoning or "").strip()
+    fields = row.reasoning if isinstance(row.reasoning, Mapping) and own else None
+    if strategy == "final_only":
+        messages = [without_reasoning(message) for message in messages]
+        return Row(messages, None, row, strategy)
+    messages[-1] = _with_reasoning(messages[-1], own)
+    if strategy == "two_message_cot":
+        if not own:
+            raise Refused("there is no reasoning, which the two-message form needs")
+        instructions = ChatConfig().thinking_instructions
+        asked = second_request([without_reasoning(m) for m in messages[:-1]], instructions, own)
+        messages = [*[dict(m) for m in asked], without_reasoning(messages[-1])]
+    return Row(messages, fields, row, strategy)
+
+
+def _clean(message: Message) -> dict[str, Any]:
+    made = {k: v for k, v in message.items() if v is not None and not (isinstance(v, float) and missing(v))}
+    text = next((made[k] for k in REASONING_KEYS if not missing(made.get(k))), None)
+    made = {k: v for k, v in made.items() if k not in REASONING_KEYS}
+    made.setdefault("content", "")
+    return {**made, "reasoning_content": text} if text is not None else made
+
+
+def without_reasoning(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message without its reasoning."""
+    return {k: v for k, v in message.items() if k != "reasoning_content"}
+
+
+def _with_reasoning(message: Mapping[str, Any], text: str) -> dict[str, Any]:
+    made = without_reasoning(message)
+    return {**made, "reasoning_content": text} if text else made
+
+
+def inlined(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message with its thinking in the text.
+
+    Raises:
+        Refused: its texts hold tags that a reader would take for the thinking's own.
+    """
+    made = without_reasoning(message)
+    if message["role"] != "assistant":
+        return made
+    text = message.get("reasoning_content") or ""
+    for tag in _TAGS:
+        if tag in text or tag in made["content"]:
+            raise Refused(f"its reasoning or answer holds {tag!r}")
+    if not text:
+        return made
+    return {**made, "content": INLINE.format(thinking=text.strip(), answer=made["content"])}
+
+
+def pair(row: Row) -> tuple[str, str, str, str]:
+    """System prompt, request, answer and reasoning of a conversation with one request.
+
+    Raises:
+        Refused: there is more in it.
+    """
+    *before, last = row.messages
+    system = before.pop(0)["content"] if before and before[0]["role"] == "system" else ""
+    if len(before) != 1 or before[0]["role"] != "user" or last.get("tool_calls"):
+        raise Refused("it has more than one request and one answer")
+    return system, before[0]["content"], last["content"], last.get("reasoning_content", "")
+
+
+def with_text_calls(message: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of tool calls as JSON text, as OpenAI's API has them."""
+    if not message.get("tool_calls"):
+        return message
+    calls = []
+    for call in message["tool_calls"]:
+        given = dict(call.get("function") or {})
+        if not isinstance(given.get("arguments"), str):
+            given["arguments"] = json.dumps(given.get("arguments"), ensure_ascii=False)
+        calls.append({**call, "function": given})
+    return {**message, "tool_calls": calls}
