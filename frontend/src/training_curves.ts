@@ -2,7 +2,7 @@
 import "./training_curves.css";
 import { niceEnd } from "./charts/grid.ts";
 import type { Colours } from "./charts/plot.ts";
-import { brief, bytes } from "./charts/ticks.ts";
+import { brief, byteMarks, bytes } from "./charts/ticks.ts";
 import { Log } from "./curves/log.ts";
 import { Panel, type PanelSpec, type Picture } from "./curves/panel.ts";
 import { RunCurves, type RunPart, type TablePart } from "./curves/runs.ts";
@@ -30,7 +30,7 @@ const PANELS: PanelSpec[] = [
     curves: [{ table: "step", column: "grad_norm", smooth: true }],
   },
   { title: "Tokens / s", height: 96, format: compact, curves: [{ table: "step", column: "tokens_per_second", smooth: true }] },
-  { title: "Memory", height: 96, format: bytes, span: 0.2, curves: [{ table: "step", column: "memory", smooth: false }] },
+  { title: "Memory", height: 96, format: bytes, span: 0.2, marks: byteMarks, curves: [{ table: "step", column: "memory", smooth: false }] },
   {
     title: "Thinking valid", height: 96, format: percent, fixed: [0, 1],
     curves: [{ table: "health", column: "valid", smooth: false, seldom: true }],

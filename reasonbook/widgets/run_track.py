@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -66,7 +66,7 @@ class RunTrack:
                 for step, *values in rows:
                     self._point(kind, {"step": step, **dict(zip(names, values, strict=True))})
             for step, rows in getattr(history, "samples", ()):
-                self._samples(int(step), list(rows))
+                self._samples(int(step), {"rows": rows})
 
     def take(self, event: Event) -> None:
         data = event.data
@@ -74,7 +74,7 @@ class RunTrack:
             if event.kind in ("step", "eval"):
                 self._point(event.kind, data)
             elif event.kind == "samples":
-                self._samples(int(data.get("step", self.step)), list(data.get("rows", ())))
+                self._samples(int(data.get("step", self.step)), data)
             elif event.kind in ("alarm", "note"):
                 self._line(event)
             elif event.kind == "eta":
@@ -90,15 +90,20 @@ class RunTrack:
         if data.get("epoch") is not None:
             self.epoch = float(data["epoch"])
 
-    def _samples(self, step: int, rows: list[Mapping[str, Any]]) -> None:
+    def _samples(self, step: int, data: Mapping[str, Any]) -> None:
+        """Keeps what was written; the shares are over all that were asked, of which some are shown."""
         while self.samples and self.samples[-1][0] >= step:
             self.samples.pop()
+        rows = list(data.get("rows", ()))
         self.samples.append((step, rows))
-        states = [str(row.get("health", "")) for row in rows]
+        counts = data.get("health") or Counter(str(row.get("health", "")) for row in rows)
+        total = sum(counts.values())
+        shares: dict[str, float] = {}
+        if total and getattr(self.run, "strategy", "") != "final_only":
+            shares = {name: counts.get(name, 0) / total for name in HEALTH}
         right = [bool(row["correct"]) for row in rows if row.get("correct") is not None]
-        shares = {name: states.count(name) / len(rows) for name in HEALTH} if rows and any(states) else {}
-        if right:
-            shares["correct"] = sum(right) / len(right)
+        if data.get("score") is not None or right:
+            shares["correct"] = number(data.get("score")) if "score" in data else sum(right) / len(right)
         if shares:
             self.tables["health"].append(step, shares)
 

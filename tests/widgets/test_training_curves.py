@@ -219,3 +219,23 @@ def test_taking_a_point_costs_the_same_in_a_long_run():
         return float(np.median(times))
 
     assert cost(40_000) < 3 * cost(500) + 5e-5
+
+
+def test_shares_are_over_all_that_were_asked_where_the_run_says_so(page):
+    run = PacedRun(steps=5, rate=0)
+    rows = [{"prompt": "p", "text": "t", "thinking": "", "answer": "a", "health": "valid", "correct": True}]
+    run.stream.emit("samples", step=3, rows=rows, health={"valid": 3, "unfinished": 1}, score=0.25)
+    [(_, curves)] = snapshot(page(TrainingCurves(run)))
+    x, columns = curves["health"]
+    assert x.tolist() == [3]
+    assert (columns["valid"][0], columns["unfinished"][0], columns["correct"][0]) == (0.75, 0.25, 0.25)
+
+
+def test_a_run_without_thinking_has_no_thinking_to_judge(page):
+    run = PacedRun(steps=5, rate=0)
+    run.strategy = "final_only"
+    run.stream.emit(
+        "samples", step=3, rows=[{"prompt": "p", "answer": "a", "health": "missing", "correct": True}]
+    )
+    [(_, curves)] = snapshot(page(TrainingCurves(run)))
+    assert np.isnan(curves["health"][1]["valid"][0]) and curves["health"][1]["correct"][0] == 1

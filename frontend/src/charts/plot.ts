@@ -30,6 +30,8 @@ export interface PlotOptions {
   colours: () => Colours;
   /** Fixed limits of y, such as [0, 1] for shares. */
   fixed?: [number, number];
+  /** Marks of the y axis, where the usual ones are not round in its unit. */
+  marks?: (low: number, high: number) => number[];
   /** Smallest height of the y axis as a share of its values. */
   span?: number;
   onHover: (x: number | null) => void;
@@ -124,6 +126,7 @@ export class Plot {
             gap: 4,
             space: 28,
             values: (_, marks) => marks.map((mark) => (mark === null || this.empty ? "" : options.format(mark))),
+            ...(options.marks && !options.log ? { splits: () => options.marks?.(...this.yLimits) ?? [] } : {}),
             ...(options.log ? { splits: () => logMarks(...this.yLimits), filter: (_: uPlot, marks: number[]) => marks } : {}),
           },
         ],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { brief, bytes, logMarks } from "./ticks.ts";
+import { brief, byteMarks, bytes, logMarks } from "./ticks.ts";
 
 test("brief keeps three figures in every size", () => {
   assert.deepEqual(
@@ -15,6 +15,12 @@ test("bytes read as a system monitor's", () => {
   assert.equal(bytes(512), "512 B");
   assert.equal(bytes(1.5 * 2 ** 30), "1.5 GiB");
   assert.equal(bytes(100 * 2 ** 20), "100 MiB");
+});
+
+test("byte marks are round where people read them", () => {
+  assert.deepEqual(byteMarks(700 * 2 ** 20, 960 * 2 ** 20).map(bytes), ["700 MiB", "800 MiB", "900 MiB"]);
+  assert.deepEqual(byteMarks(1.2 * 2 ** 30, 1.55 * 2 ** 30).map(bytes), ["1.2 GiB", "1.4 GiB"]);
+  assert.deepEqual(byteMarks(5, 5), []);
 });
 
 test("log marks lie inside, rise, and stay few", () => {

@@ -42,6 +42,18 @@ export function bytes(value: number): string {
   return `${Math.round(value)} B`;
 }
 
+/** Marks of an axis of bytes: round in MiB or GiB, which are not round in bytes. */
+export function byteMarks(low: number, high: number, most = 3): number[] {
+  if (!(high > low)) return [];
+  const unit = high >= 2 ** 30 ? 2 ** 30 : high >= 2 ** 20 ? 2 ** 20 : high >= 2 ** 10 ? 2 ** 10 : 1;
+  const raw = (high - low) / unit / most;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = ([1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= raw) as number) * unit;
+  const marks: number[] = [];
+  for (let at = Math.ceil(low / step); at * step <= high; at++) marks.push(at * step);
+  return marks;
+}
+
 function strip(text: string): string {
   return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
 }

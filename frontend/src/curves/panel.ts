@@ -21,6 +21,7 @@ export interface PanelSpec {
   format: (value: number) => string;
   fixed?: [number, number];
   logarithmic?: boolean;
+  marks?: (low: number, high: number) => number[];
   /** Smallest height of the y axis, as a share of its values, so that a steady curve looks steady. */
   span?: number;
 }
@@ -138,6 +139,7 @@ export class Panel {
       label: `${this.spec.title} over steps`,
       format: this.spec.format,
       ...(this.spec.fixed ? { fixed: this.spec.fixed } : {}),
+      ...(this.spec.marks ? { marks: this.spec.marks } : {}),
       ...(this.spec.span ? { span: this.spec.span } : {}),
       ...this.hooks,
     });

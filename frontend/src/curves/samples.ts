@@ -103,7 +103,7 @@ export class Samples {
         "div",
         { class: "rb-tc-answer" },
         h("span", { class: `rb-tc-verdict ${right}` }, verdict),
-        h("span", { class: "rb-tc-text" }, row.answer || row.text || "(nothing written)"),
+        h("span", { class: "rb-tc-text" }, row.answer || (row.thinking ? "(no answer)" : row.text) || "(nothing written)"),
         row.correct === false && row.expected ? h("span", { class: "rb-tc-dim" }, `expected ${row.expected}`) : null,
         h("span", { class: `rb-tc-health rb-tc-${row.health}` }, HEALTH[row.health] ?? row.health),
       ),
