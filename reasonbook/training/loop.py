@@ -16,6 +16,7 @@ from .batches import Collator, LengthOrder, cut
 from .control import Control
 from .watch import Watch
 
+LOOKED_AT = 256  # rows an epoch, about, where each one costs a forward pass of its own
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -50,7 +51,7 @@ def fit(model: Any, task: Task, emit: Emit, control: Control, *, own_loss: bool 
         trainer.train(resume_from_checkpoint=str(task.resume_from) if task.resume_from else None)
     finally:
         callback.release()
-        emit("row_loss", **watch.take_row_losses())
+        watch.tell_row_losses()
     ended = "early" if watch.early else "stopped" if control.stopping() else "done"
     if ended != "stopped" and watch.best_step not in (None, trainer.state.global_step):
         trainer.load_best()
@@ -148,10 +149,10 @@ def _trainer_class() -> type:
             return total
 
         def _loss(self, model: Any, piece: Any, items: Any) -> Any:
-            index = piece.pop("index")
+            index = piece["index"]
             scale = self.accelerator.num_processes
             if not self.own_loss:
-                return model(**piece, num_items_in_batch=items).loss * scale
+                return model(**_inputs(piece), num_items_in_batch=items).loss * scale
             each, counts = target_losses(model, piece)
             self.watch.rows(index, each.detach(), counts)
             return each.sum() / items * scale
@@ -199,6 +200,7 @@ def _trainer_class() -> type:
             if data is None or not len(data):
                 return None
             self.model.eval()
+            losses = target_losses if self.own_loss else model_losses
             collate, total, count = Collator(self.task.pad_id), 0.0, 0
             order = data.lengths.argsort()[::-1][: self.task.plan.eval_rows]
             start = 0
@@ -207,10 +209,9 @@ def _trainer_class() -> type:
                     return None
                 chosen = order[start : start + self.micro]
                 batch = self._prepare_inputs(collate([data[int(i)] for i in chosen]))
-                batch.pop("index")
                 try:
                     with torch.no_grad(), self.compute_loss_context_manager():
-                        each, counts = target_losses(self.model, batch)
+                        each, counts = losses(self.model, batch)
                 except (RuntimeError, MemoryError) as error:
                     if not out_of_memory(error):
                         raise
@@ -219,6 +220,19 @@ def _trainer_class() -> type:
                 total, count = total + float(each.sum()), count + int(counts.sum())
                 start += len(chosen)
             return total / max(1, count)
+
+        def look_at_rows(self) -> None:
+            """Losses of rows, one by one, for a backend whose own loss does not tell them apart."""
+            data = self.task.train
+            some = range(0, len(data), max(1, len(data) // LOOKED_AT))
+            self.model.eval()
+            with self.switch.working(), torch.no_grad(), self.compute_loss_context_manager():
+                for i in some:
+                    if self.switch.stopping():
+                        break
+                    batch = self._prepare_inputs(Collator(self.task.pad_id)([data[i]]))
+                    self.watch.rows(batch["index"], *model_losses(self.model, batch))
+            self.model.train()
 
         # -- checkpoints ---------------------------------------------------------------------------------
         def _save_checkpoint(self, model: Any, trial: Any) -> None:
@@ -260,6 +274,16 @@ def target_losses(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
         logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100, reduction="none"
     ).view(targets.shape)
     return each.sum(1), (targets != -100).sum(1)
+
+
+def model_losses(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
+    """The model's own loss, summed over the batch's target tokens, and their number; one value each."""
+    count = (batch["labels"][:, 1:] != -100).sum().reshape(1)
+    return (model(**_inputs(batch)).loss * count).reshape(1), count
+
+
+def _inputs(batch: dict[str, Any]) -> dict[str, Any]:
+    return {name: values for name, values in batch.items() if name != "index"}
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -320,6 +344,8 @@ def _callback(trainer: Any, watch: Watch, control: Control) -> Any:
                 ctrl.should_training_stop = ctrl.should_save = True
 
         def on_epoch_end(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+            if not trainer.own_loss:
+                trainer.look_at_rows()
             watch.epoch_ends()
 
         def release(self) -> None:

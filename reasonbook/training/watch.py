@@ -152,7 +152,13 @@ class Watch:
 
     def epoch_ends(self) -> None:
         self._epoch += 1
-        self.emit("row_loss", **self.take_row_losses())
+        self.tell_row_losses()
+
+    def tell_row_losses(self) -> None:
+        """Emits what was seen since the last time; nothing when that is nothing."""
+        seen = self.take_row_losses()
+        if seen["rows"]:
+            self.emit("row_loss", **seen)
 
     # -- evaluation --------------------------------------------------------------------------------------
     def wants_evaluation(self, step: int) -> bool:

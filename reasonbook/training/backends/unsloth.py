@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import TrainingError
+from ...store import home
 from ..control import Control
 from . import Emit, Outcome, Task
 
@@ -84,6 +85,7 @@ class UnslothBackend:
     def _fast() -> Any:
         """FastLanguageModel; no statistics are sent, and what it compiles stays out of the notebook's folder."""
         os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
+        os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(home() / "unsloth_compiled_cache"))
         from unsloth import FastLanguageModel
 
         return FastLanguageModel

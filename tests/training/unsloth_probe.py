@@ -1,0 +1,78 @@
+"""Runs in a process of its own, as unsloth rewrites parts of transformers until the process ends.
+
+    python -m tests.training.unsloth_probe STUDENT FOLDER TUNING
+
+Prints one JSON line; everything else on stdout would be a banner that reached the cell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def main(student: str, folder: str, tuning: str) -> dict:
+    from reasonbook.training.quiet import muted
+
+    from .arrays import Fit
+
+    with muted(Path(folder) / "output.log"):
+        fit = Fit(Path(folder), Path(student), tuning=tuning, backend="unsloth", max_steps=20, learning_rate=5e-3)
+        seen: set[str] = set()
+
+        from reasonbook.training import backends
+
+        backend = backends.get("unsloth")
+        model = backend.load(fit.plan)
+        from transformers import Trainer
+
+        original = Trainer._prepare_inputs
+
+        def look(self, inputs):
+            for ids, labels, mask in zip(
+                inputs["input_ids"], inputs["labels"], inputs["attention_mask"], strict=True
+            ):
+                n = int(mask.sum())
+                seen.add(digest(ids[:n].numpy(), labels[:n].numpy()))
+            return original(self, inputs)
+
+        Trainer._prepare_inputs = look
+        _, outcome = fit.run(model=model)
+        given = {digest(i, t) for i, t in zip(fit.train.input_ids, fit.train.labels, strict=True)}
+        given |= {digest(i, t) for i, t in zip(fit.validation.input_ids, fit.validation.labels, strict=True)}
+        model.save_pretrained(Path(folder) / "model")
+        from reasonbook.training.checkpoints import latest
+
+        again = backend.load(fit.plan, weights=Path(folder) / "model")
+        import torch
+
+        ids = torch.tensor([[5, 6, 7, 8]])
+        with torch.no_grad():
+            a, b = model.eval()(input_ids=ids).logits, again.eval()(input_ids=ids).logits
+        kinds = sorted({type(p).__name__ for p in model.parameters()})
+        steps = fit.of("step")
+        return {
+            "steps": outcome.step,
+            "first": steps[0]["loss"],
+            "last": steps[-1]["loss"],
+            "evals": [e["eval_loss"] for e in fit.of("eval")],
+            "foreign_rows": len(seen - given),
+            "rows_seen": len(seen & given),
+            "kinds": kinds,
+            "checkpoint": str(latest(Path(folder))),
+            "reload_gap": float((a.float() - b.float()).abs().max()),
+            "trainable": sum(p.requires_grad for p in model.parameters()),
+            "row_losses": len(fit.of("row_loss")),
+        }
+
+
+def digest(ids: np.ndarray, labels: np.ndarray) -> str:
+    return hashlib.sha256(ids.astype(np.int32).tobytes() + labels.astype(np.int32).tobytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))
