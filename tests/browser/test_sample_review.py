@@ -169,10 +169,15 @@ def test_reload_and_restart_find_the_reader_where_they_were(open_anywhere):
     expect(view.locator(".rb-progress-words")).to_contain_text("3 of 300 decided")
 
     nb.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    expect(view.locator(".rb-badge")).to_contain_text("Kernel gone", timeout=10_000)
+    view.focus()
+    nb.page.keyboard.press("r")
+    expect(view.locator(".rb-badge")).to_contain_text("1 edit kept")
     nb.run_all()
     view = widget(nb)
     expect(title(view)).to_contain_text("Row 299")
-    assert nb.kernel_value("df['verdict'].tolist()[:4]")[:3] == ["accepted"] * 3
+    nb.wait_for_kernel("review[299].decision.verdict == 'rejected'")
+    assert nb.kernel_value("df['verdict'].tolist()[:3]") == ["accepted"] * 3
 
 
 def test_hostile_text_stays_text(open_notebook):

@@ -168,3 +168,19 @@ test("pushes reach listeners with their buffers, from base64 where a host drops 
   assert.deepEqual(seen, [[{ a: 1 }, 7], [{ a: 2 }, 9]]);
   end();
 });
+
+test("what a view leaves behind when it closes is sent by the one that is still open", () => {
+  const store = new Store();
+  const left = open(store);
+  void left.link.call("accept", { key: "a" }, { once: true, durable: true });
+  const comm = new Comm();
+  const ending = new AbortController();
+  const right = new Link(comm, ending.signal, store);
+  left.end();
+  mock.timers.enable({ apis: ["setInterval", "Date"], now: 1_000_000 });
+  const third = new Link(comm, ending.signal, store);
+  assert.deepEqual(comm.sent.map((call) => call.args), [{ key: "a" }]);
+  assert.equal(right.state.queued + third.state.queued, 1);
+  ending.abort();
+  mock.timers.reset();
+});

@@ -94,6 +94,7 @@ export class Link {
   private readonly pushListeners = new Set<(push: any, buffers: DataView[]) => void>();
   private readonly storageKey: string;
   private number = 0;
+  private ticks = 0;
   private lost = false;
   private last: LinkState = { phase: "ready", queued: 0 };
 
@@ -210,6 +211,7 @@ export class Link {
   private tick(): void {
     const oldest = this.oldest();
     if (oldest !== undefined && Date.now() - oldest.sent > AGAIN) this.send(oldest);
+    if (++this.ticks % 10 === 0 && !this.lost) this.adopt(); // a view that was closed since has left its own
     this.report();
   }
 
@@ -259,7 +261,8 @@ export class Link {
   /** Sends again what an earlier page, or one whose kernel is gone, could not get confirmed. */
   private adopt(): void {
     if (this.storageKey === "") return;
-    const orphans = this.kept().filter((call) => !liveClients.has(call.id.split(".")[0] ?? ""));
+    const orphaned = ({ id }: Kept) => !liveClients.has(id.split(".")[0] ?? "") && !this.pending.has(id);
+    const orphans = this.kept().filter(orphaned);
     for (const { id, op, args } of orphans) {
       const options = { once: true, durable: true };
       const ignore = () => {};

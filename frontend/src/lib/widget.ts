@@ -31,7 +31,6 @@ export function defineWidget(name: string, label: string, mount: (stage: Stage) 
   return {
     render({ model, el, signal: host }: RenderProps) {
       const ending = new AbortController();
-      host?.addEventListener("abort", () => ending.abort());
       const { signal } = ending;
       const root = h("div", {
         class: `rb rb-${name}`,
@@ -48,7 +47,15 @@ export function defineWidget(name: string, label: string, mount: (stage: Stage) 
       const { badge, fail } = linkBadge(link);
       el.append(root);
       mount({ root, link, model, signal, badge, fail, onTheme: (listener) => themed.add(listener) });
-      return () => ending.abort();
+      // Hosts hold on to the element of a view that is gone, and with it to all that stands in it.
+      const end = () => {
+        host?.removeEventListener("abort", end);
+        ending.abort();
+        root.remove();
+        root.replaceChildren();
+      };
+      host?.addEventListener("abort", end, { once: true });
+      return end;
     },
   };
 }

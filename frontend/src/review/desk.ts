@@ -9,7 +9,7 @@ type Caller = Pick<Link, "call">;
 
 const BEHIND = 2;
 const AHEAD = 10; // rows fetched in full beyond the current one: the reader goes on while the kernel is busy
-const PAGE = 60; // rows of the list fetched at once
+const PAGE = 40; // rows of the list fetched at once
 const KEPT = 6000;
 
 export class Desk {
