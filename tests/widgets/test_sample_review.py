@@ -232,3 +232,18 @@ def test_keys_can_be_set_from_python(opened):
     view = SampleReview(review, keys={"accept": "y", "reject": ["n", "x"]})
     assert view.keymap == {"accept": ["y"], "reject": ["n", "x"]}
     view.close()
+
+
+def test_flags_show_once_the_checks_have_run(page, store):
+    df = frame(30)
+    df.at[4, "reasoning"] = {"Intent": "as stated in the response, yes", "1": 0, "Steps": []}
+    review = Review(Frame(df, detect(df)), store)
+    probe = page(SampleReview(review))
+    assert probe.call("window", start=4, count=1)["rows"][0]["flags"] == []
+    probe.call("check")
+    assert probe.wait_for(lambda m: "push" in m)["push"]["whole"]
+    assert "leaked" in probe.call("window", start=4, count=1)["rows"][0]["flags"]
+    assert probe.call("choose", query={"flag": "leaked"})["count"] == 1
+    told = len(probe.pushes)
+    probe.call("check")
+    assert len(probe.pushes) <= told + 1, "nothing new, nothing said but the new list"

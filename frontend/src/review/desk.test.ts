@@ -82,6 +82,7 @@ test("a refused act is taken back and said", async () => {
   other.asked[0]?.refuse("The frame has changed.");
   await settled();
   assert.equal(failures.length, 1);
+  assert.deepEqual(desk.state.counts, counts);
   assert.equal(desk.current, undefined, "the row is asked for again");
 });
 

@@ -11,6 +11,7 @@ const BEHIND = 2;
 const AHEAD = 10; // rows fetched in full beyond the current one: the reader goes on while the kernel is busy
 const PAGE = 40; // rows of the list fetched at once
 const KEPT = 6000;
+const CHECKED = 5000; // rows up to which the checks run by themselves
 
 export class Desk {
   state!: State;
@@ -20,9 +21,13 @@ export class Desk {
   at = 0; // place in the list
   choosing = false;
   autoAdvance = true;
+  private readonly outdated = new Set<number>(); // positions whose full text is to be fetched again
+  private view = { first: 0, count: PAGE }; // the rows of the list that stand in view
+  private told!: State; // what Python said last, without what this page has shown ahead of it
   private readonly rows = new Map<number, Summary>(); // by place
   private readonly full = new Map<number, Full>(); // by row position
   private readonly unconfirmed = new Map<number, number>(); // acts under way, by row position
+  private checking: ReturnType<typeof setTimeout> | undefined;
   private looking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -52,6 +57,7 @@ export class Desk {
 
   /** Fetches the rows of the list that stand in view and are not here yet. */
   need(first: number, count: number): void {
+    this.view = { first, count };
     let missing = -1;
     for (let place = first; place < first + count && missing < 0; place++) if (!this.rows.has(place)) missing = place;
     if (missing < 0) return;
@@ -167,15 +173,27 @@ export class Desk {
       return;
     }
     if (push.whole) {
-      this.rows.clear();
-      this.full.clear();
       this.takeState(push);
-      this.changed("list");
-      this.fetch();
+      this.renew();
       return;
     }
     for (const row of push.rows) this.takeRow(row, true);
     this.takeState(push);
+  }
+
+  /** Many rows have changed: what is shown stays until its new form is here. */
+  private renew(): void {
+    for (const position of this.full.keys()) this.outdated.add(position);
+    const { first, count } = this.view;
+    this.ask<Window>("window", { start: first, count: Math.max(PAGE, count) }, "window", (window) => {
+      if (window.list !== this.state.list) return;
+      const current = this.rows.get(this.at);
+      this.rows.clear();
+      if (current !== undefined) this.rows.set(this.at, current);
+      this.keepWindow(window);
+      this.changed("rows");
+      this.fetch();
+    });
   }
 
   private act(op: string, args: object, patch: Partial<Full>, durable = true): boolean {
@@ -197,13 +215,15 @@ export class Desk {
           if (answer.sample !== undefined) this.full.set(position, answer.sample);
           this.takeRow(answer.row, false);
         }
-        if (this.unconfirmed.size === 0) this.takeState(answer);
+        this.takeState(answer);
+        if (op === "edit" || op === "take_repair") this.checkSoon();
         if (this.current?.position === position) this.changed("row");
       })
       .catch((error: unknown) => {
         this.confirmed(position);
         this.full.delete(position);
         this.rows.delete(this.placeOf(position) ?? -1);
+        this.takeState(this.told);
         this.failed(error);
         this.changed("rows");
         this.fetch();
@@ -227,6 +247,13 @@ export class Desk {
     return left <= 0;
   }
 
+  /** Small frames are checked without being asked, so that flags show; large ones when one filters or sorts by them. */
+  private checkSoon(): void {
+    clearTimeout(this.checking);
+    if (this.state.counts.rows > CHECKED) return;
+    this.checking = setTimeout(() => this.ask("check", {}, "check"), 800);
+  }
+
   private advance(): void {
     if (this.autoAdvance) this.step(1);
   }
@@ -234,7 +261,8 @@ export class Desk {
   // -- take in ---------------------------------------------------------------------------------------------
   private take(opened: Omit<Opened, "options" | "teacher" | "samples">): void {
     this.rows.clear();
-    this.state = opened;
+    this.state = this.told = opened;
+    this.checkSoon();
     this.query = opened.query;
     this.at = opened.at;
     this.keepWindow(opened.window);
@@ -247,8 +275,9 @@ export class Desk {
 
   private takeState(state: State): void {
     const { list, count, counts, can_undo, can_redo } = state;
+    this.told = { list, count, counts, can_undo, can_redo };
     if (this.unconfirmed.size > 0) return; // what this page did since is not in it yet
-    this.state = { list, count, counts, can_undo, can_redo };
+    this.state = this.told;
     this.changed("state");
   }
 
@@ -284,7 +313,7 @@ export class Desk {
     if (this.state.count === 0) return;
     const lacks = (place: number) => {
       const row = this.rows.get(place);
-      return place >= 0 && place < this.state.count && (row === undefined || !this.full.has(row.position));
+      return place >= 0 && place < this.state.count && (row === undefined || !this.full.has(row.position) || this.outdated.has(row.position));
     };
     const near = Array.from({ length: AHEAD + BEHIND }, (_, i) => (i < AHEAD ? this.at + i : this.at + AHEAD - 1 - i));
     const ahead = near.filter(lacks);
@@ -296,6 +325,7 @@ export class Desk {
       for (const { place, ...full } of samples) {
         if (this.unconfirmed.has(full.position)) continue;
         this.full.set(full.position, full);
+        this.outdated.delete(full.position);
         this.rows.set(place, pickSummary(full) as Summary);
         this.changed("rows", place);
         if (place === this.at) this.changed("row");
