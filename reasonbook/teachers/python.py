@@ -38,7 +38,7 @@ class PythonTeacher:
         self.capabilities = Capabilities(
             rungs=("text",), free=free, parallel=None if self.is_async else _THREADS, samples_differ=False
         )
-        self._threads = _Threads()
+        self._threads = Threads()
 
     def __repr__(self) -> str:
         return f"PythonTeacher({self.name!r})"
@@ -70,7 +70,7 @@ class PythonTeacher:
         self._threads.close()
 
 
-class _Threads:
+class Threads:
     """Daemon threads for sync functions: one that never returns must not keep the process alive."""
 
     def __init__(self) -> None:
