@@ -107,7 +107,7 @@ class Screen {
       h("span", { class: "rb-stars", role: "group", "aria-label": "Rating" }, ...this.stars),
       h("span", { class: "rb-steps" }, previous, this.place, next),
     );
-    this.aside.append(h("div", { class: "rb-side-head" }, this.listed, this.filters.clear, h("span", { class: "rb-grow" }), this.filters.order, bulk, refresh), this.list.element);
+    this.aside.append(h("div", { class: "rb-side-head" }, this.listed, h("span", { class: "rb-grow" }), this.filters.order, bulk, refresh), this.list.element);
     this.main.append(this.head, this.detail.element, this.repair.element, this.empty);
     const acts = h(
       "div",

@@ -23,7 +23,7 @@ def reviewed(n):
     return df
 
 df = reviewed(300)
-review = Review(Frame(df, df.reason.layout()), default_store())
+review = df.reason.review()
 """
 SHOW = "review"
 
@@ -104,7 +104,7 @@ def test_filters_search_and_bulk(open_notebook):
     view.get_by_role("menuitem", name="Accept all").click()
     view.locator(".rb-toast").get_by_role("button", name="Accept").click()
     nb.wait_for_kernel("review.counts['accepted'] == 2 and review.counts['rejected'] == 0")
-    view.get_by_role("button", name="Clear", exact=True).click()
+    view.get_by_role("button", name="Clear filters").click()
     expect(view.locator(".rb-side-head")).to_contain_text("300 rows")
     view.focus()
     nb.page.keyboard.press("/")

@@ -92,7 +92,7 @@ export class Desk {
 
   async choose(parts: Partial<Query>): Promise<void> {
     const query = { ...this.query, ...parts };
-    const position = this.rows.get(this.at)?.position ?? null;
+    const position = query.sort === this.query.sort ? (this.rows.get(this.at)?.position ?? null) : null;
     await this.relist("choose", { query, position });
   }
 

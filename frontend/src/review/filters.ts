@@ -13,10 +13,10 @@ const VERDICTS: [verdict: string | null, label: string][] = [
 ];
 const SORTS: Record<string, string> = {
   position: "in order",
-  suspicion: "suspicious first",
-  rating: "best rated first",
-  length: "longest first",
-  loss: "highest loss first",
+  suspicion: "suspicious",
+  rating: "best rated",
+  length: "longest",
+  loss: "highest loss",
 };
 const STATUSES: Record<string, string> = { none: "no status" };
 
@@ -25,8 +25,8 @@ export class Filters {
   readonly search: HTMLInputElement;
   private readonly verdicts: HTMLButtonElement[];
   private readonly selects: Record<"status" | "flag" | "rating" | "sort", HTMLSelectElement>;
-  readonly clear: HTMLButtonElement; // this and the order stand beside the number of rows
-  readonly order: HTMLSelectElement;
+  readonly order: HTMLSelectElement; // stands beside the number of rows
+  private readonly clear: HTMLButtonElement;
   private typing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -70,7 +70,7 @@ export class Filters {
       sort: select("sort", "Order"),
     };
     this.order = this.selects.sort;
-    this.clear = h("button", { class: "rb-button rb-quiet", onclick: () => this.reset() }, "Clear");
+    this.clear = h("button", { class: "rb-button rb-quiet", title: "Clear filters", "aria-label": "Clear filters", onclick: () => this.reset() }, "✕");
     this.element = h(
       "div",
       { class: "rb-bar rb-filters", role: "search" },
@@ -79,6 +79,7 @@ export class Filters {
       this.selects.status,
       this.selects.flag,
       this.selects.rating,
+      this.clear,
     );
   }
 
@@ -102,7 +103,7 @@ export class Filters {
     set("flag", "any flags", options.flag.map((f) => [f, f === "any" ? "flagged" : f]));
     set("rating", "any rating", [1, 2, 3, 4, 5].map((n) => [String(n), n === 5 ? "★ 5" : `★ ${n} and up`]));
     set("sort", "", options.sort.map((s) => [s, SORTS[s] ?? s]));
-    this.clear.hidden = !differs(query);
+    this.clear.style.visibility = differs({ ...query, sort: NO_QUERY.sort }) ? "visible" : "hidden";
     this.counts();
   }
 
