@@ -61,10 +61,12 @@ class Comparison:
 
     Args:
         evaluations: one per run, over the same rows in the same order.
+        notes: what is worth knowing about the rows.
     """
 
-    def __init__(self, evaluations: Sequence[Evaluation]) -> None:
+    def __init__(self, evaluations: Sequence[Evaluation], *, notes: Sequence[str] = ()) -> None:
         self.evaluations = tuple(evaluations)
+        self.notes = tuple(notes)
         self.split = evaluations[0].split
         self.measure = evaluations[0].measure
 
@@ -159,10 +161,11 @@ class Comparison:
         lines = [self._cells(s) for s in self.scores]
         header = self._header()
         widths = [max(len(str(r[i])) for r in [header, *lines]) for i in range(len(header))]
-        return "\n".join(
+        shown = [
             "  ".join(str(cell).ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
             for row in [header, *lines]
-        )
+        ]
+        return "\n".join([*shown, *self.notes])
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{s.label} {s.share:.1%}" for s in self.scores)
@@ -176,7 +179,7 @@ class Comparison:
         ]
         head, *others = self.scores
         facts: dict[str, Any] = {"rows": head.rows, "measure": self.measure}
-        notes = [_verdict(head, other) for other in others]
+        notes = [*(_verdict(head, other) for other in others), *self.notes]
         return card(
             f"Comparison on the {self.split} split",
             facts,
@@ -246,7 +249,12 @@ def compare(
     if base:
         evaluations.append(evaluate(runs[0], split=split, score=score, limit=limit, base=True))
     evaluations += [evaluate(run, split=split, score=score, limit=limit) for run in runs]
-    return Comparison(_aligned(_distinct(evaluations), common))
+    notes, most = [], max(map(len, held))
+    if len(common) < most:
+        notes.append(f"{len(common)} of {most} {split} rows were held out by every run; only these count.")
+    if split == "train":
+        notes.append("These rows were trained on: the figures say what was memorised.")
+    return Comparison(_aligned(_distinct(evaluations), common), notes=notes)
 
 
 def _identity(task: Any) -> tuple[str, int]:

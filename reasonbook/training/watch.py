@@ -193,7 +193,9 @@ class Watch:
 
     # -- checkpoints and pauses --------------------------------------------------------------------------
     def wants_checkpoint(self, step: int) -> bool:
-        if self.control.pausing and not self._pause_saved:
+        if not self.control.pausing:
+            self._pause_saved = False
+        elif not self._pause_saved:
             self._pause_saved = True
             return True
         return (
@@ -219,8 +221,8 @@ class Watch:
         self.emit("alarm", alarm="checkpoint", text=text, step=self._step)
 
     def pause_here(self) -> None:
-        """Blocks between two steps while the run is paused."""
-        if not self.control.pausing:
+        """Blocks between two steps while the run is paused, once its checkpoint is written."""
+        if not (self.control.pausing and self._pause_saved):
             return
         self.emit("status", status="PAUSED")
         self.control.wait_while_paused()

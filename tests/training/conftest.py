@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.training.refund_chat import refund_chat
 
 
@@ -10,6 +11,17 @@ from tests.training.refund_chat import refund_chat
 def one_thread(monkeypatch):
     """Tests share the cores with each other."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def nothing_trains_on():
+    """A test that fails in mid-training must not fail the next one."""
+    yield
+    from reasonbook.training import run
+
+    left = run._training() if run._training is not None else None
+    if left is not None and left.running:
+        left.stop()._done.wait(60)
 
 
 @pytest.fixture

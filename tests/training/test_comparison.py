@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.training.refund_chat import refund_chat
 
 import reasonbook as rb
 from reasonbook.errors import TrainingError
 from reasonbook.training import train
+from tests.training.refund_chat import refund_chat
 
 pytestmark = pytest.mark.train
 
@@ -53,17 +53,23 @@ def test_the_student_before_training_is_a_line(pair):
     assert len(found.scores) == 3 and "before" in found.scores[0].label
 
 
-def test_rows_that_were_trained_on_are_refused(pair, tiny_student):
+def test_rows_that_were_trained_on_are_refused(tiny_student):
+    """A test row with the request of a training row proves nothing, whatever its key says."""
+    chat = refund_chat(tiny_student, 40, repeat=True)
+    run = train(chat, max_steps=1, batch_size=8, samples=0).wait()
+    with pytest.raises(TrainingError, match="1 of 7 rows to be judged were in the training"):
+        rb.compare([run])
+
+
+def test_only_rows_that_all_runs_held_out_count(pair, tiny_student):
     plain, _ = pair
-    leaked = train(
-        refund_chat(tiny_student, 60, held_out=0), max_steps=1, batch_size=8, samples=0
-    ).wait()  # the same rows, all of them in training
+    other = train(refund_chat(tiny_student, 60, held_out=6), max_steps=1, batch_size=8, samples=0).wait()
+    found = rb.compare([plain, other])
+    assert len(found.rows) == 3 and found.scores[0].rows == 3
+    assert "3 of 6" in found._repr_html_() and "3 of 6" in str(found)
+    none = train(refund_chat(tiny_student, 60, held_out=0), max_steps=1, batch_size=8, samples=0).wait()
     with pytest.raises(TrainingError, match="share no rows"):
-        rb.compare([plain, leaked])
-    shifted = train(refund_chat(tiny_student, 60, held_out=24), max_steps=1, batch_size=8, samples=0).wait()
-    rb.compare([shifted])
-    with pytest.raises(TrainingError, match="in the training of"):
-        rb.compare([shifted, plain], split="validation")
+        rb.compare([plain, none])
 
 
 def test_hostile_text_is_escaped(pair):

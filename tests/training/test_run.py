@@ -7,7 +7,6 @@ import os
 
 import numpy as np
 import pytest
-from tests.training.refund_chat import refund_chat
 
 import reasonbook as rb
 from reasonbook.errors import TrainingError
@@ -15,6 +14,7 @@ from reasonbook.job import Status
 from reasonbook.store import Store
 from reasonbook.training import Run, train
 from reasonbook.training.losses import row_losses
+from tests.training.refund_chat import refund_chat
 
 pytestmark = pytest.mark.train
 
