@@ -103,14 +103,14 @@ class Comparison {
   private paintFilters(): void {
     fill(
       this.filters,
-      ...(this.shot?.filters ?? []).map(({ id, label, count, run }) => {
+      ...this.usable().map(({ id, label, count, run }) => {
         const chosen = String(id === this.filter);
         const name = run === null ? label : `${this.shot?.scores[run]?.label} ${label}`;
         const button = h(
           "button",
           {
             class: "rb-button rb-quiet rb-co-filter", role: "radio", "aria-checked": chosen, "aria-pressed": chosen,
-            "aria-label": `${name}, ${count} rows`, title: name, disabled: count === 0 && id !== "all",
+            "aria-label": `${name}, ${count} rows`, title: name,
           },
           run === null ? null : h("i", { class: "rb-co-dot", style: `--run:var(--rb-run-${run % 6})` }),
           label, h("span", { class: "rb-faint" }, String(count)),
@@ -119,6 +119,10 @@ class Comparison {
         return button;
       }),
     );
+  }
+
+  private usable(): Filter[] {
+    return (this.shot?.filters ?? []).filter((filter) => filter.count > 0 || filter.id === "all");
   }
 
   private choose(id: string): void {
@@ -188,7 +192,7 @@ class Comparison {
 
   private keys(): Keys {
     const cycle = (by: number) => {
-      const usable = (this.shot?.filters ?? []).filter((filter) => filter.count > 0 || filter.id === "all");
+      const usable = this.usable();
       const now = usable.findIndex((filter) => filter.id === this.filter);
       const next = usable[(now + by + usable.length) % usable.length];
       if (next !== undefined) this.choose(next.id);

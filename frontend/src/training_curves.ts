@@ -5,7 +5,7 @@ import type { Colours } from "./charts/plot.ts";
 import { brief, byteMarks, bytes } from "./charts/ticks.ts";
 import { Log } from "./curves/log.ts";
 import { Panel, type PanelSpec, type Picture } from "./curves/panel.ts";
-import { RunCurves, type RunPart, type TablePart } from "./curves/runs.ts";
+import { RunCurves, type RunPart, type TablePart, valueAt } from "./curves/runs.ts";
 import { Samples } from "./curves/samples.ts";
 import { StepRows } from "./curves/steprows.ts";
 import { fill, h, setText } from "./lib/dom.ts";
@@ -32,7 +32,7 @@ const PANELS: PanelSpec[] = [
   { title: "Tokens / s", height: 96, format: compact, curves: [{ table: "step", column: "tokens_per_second", smooth: true }] },
   { title: "Memory", height: 96, format: bytes, span: 0.2, marks: byteMarks, curves: [{ table: "step", column: "memory", smooth: false }] },
   {
-    title: "Thinking valid", height: 96, format: percent, fixed: [0, 1],
+    title: "Thinking valid", height: 96, format: percent, fixed: [0, 1], note: unwell,
     curves: [{ table: "health", column: "valid", smooth: false, seldom: true }],
   },
   {
@@ -40,6 +40,13 @@ const PANELS: PanelSpec[] = [
     curves: [{ table: "health", column: "correct", smooth: false, seldom: true }],
   },
 ];
+
+/** The commonest way in which thinking failed at an evaluation. */
+function unwell(run: RunCurves, x: number): string {
+  const shares = ["empty", "unfinished", "missing"].map((name) => ({ name, share: valueAt(run.tables.health, name, x)?.value ?? 0 }));
+  const worst = shares.reduce((a, b) => (b.share > a.share ? b : a));
+  return worst.share > 0 ? `${percent(worst.share)} ${worst.name}` : "";
+}
 
 const SMALL_AT_ONCE = 2; // small panels in one frame while points stream in; the others follow in the next ones
 const STATUS: Record<string, string> = {

@@ -36,7 +36,7 @@ export function verdict(low: number | null, high: number | null): string {
 }
 
 export function scoreTable(scores: Score[], measure: string): HTMLElement {
-  const heads = ["run", measure, "95 % interval", "against the first", "thinking", "tokens"];
+  const heads = ["run", measure, "against the first", "thinking", "tokens"];
   return h(
     "table",
     { class: "rb-co-table" },
@@ -51,8 +51,11 @@ function line(score: Score, index: number): HTMLElement {
     "tr",
     { style: `--run:var(--rb-run-${index % 6})` },
     h("th", { scope: "row" }, h("i", { class: "rb-co-dot", "aria-hidden": "true" }), score.label),
-    h("td", { class: "rb-co-share" }, h("b", {}, percent(score.share)), whiskers(score, interval)),
-    h("td", { class: "rb-dim" }, interval),
+    h(
+      "td",
+      { class: "rb-co-share" },
+      h("b", {}, percent(score.share)), whiskers(score, interval), h("span", { class: "rb-dim rb-co-range" }, `95 %: ${interval}`),
+    ),
     h("td", {}, ...difference(score)),
     h("td", {}, health(score)),
     h("td", { class: "rb-co-number" }, score.tokens === null ? "–" : score.tokens.toFixed(score.tokens < 100 ? 1 : 0)),

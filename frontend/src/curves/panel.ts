@@ -21,6 +21,8 @@ export interface PanelSpec {
   format: (value: number) => string;
   fixed?: [number, number];
   logarithmic?: boolean;
+  /** What else the readout says about a run at a step. */
+  note?: (run: RunCurves, x: number) => string;
   marks?: (low: number, high: number) => number[];
   /** Smallest height of the y axis, as a share of its values, so that a steady curve looks steady. */
   span?: number;
@@ -106,6 +108,7 @@ export class Panel {
             h("i", { class: mark, "aria-hidden": "true" }),
             curve.label ? h("span", { class: "rb-tc-dim" }, curve.label) : null,
             h("b", {}, text),
+            h("span", { class: "rb-tc-dim" }, this.spec.note?.(run, picture.at ?? run.lastStep) ?? ""),
           ),
         );
       }
