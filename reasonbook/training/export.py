@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..card import card
 from ..errors import TrainingError, choices
-from . import runcard
+from . import checkpoints, runcard
 from .quiet import muted
 
 if TYPE_CHECKING:
@@ -56,7 +57,19 @@ def save(run: Run, path: str | Path, *, format: str = "adapter", **options: Any)
     """
     if format not in FORMATS:
         raise TrainingError(f"A run cannot be saved as {format!r}.", choices(format, FORMATS))
-    return FORMATS[format](run, Path(path).expanduser(), **options)
+    if run.running:
+        raise TrainingError(f"{run.name} is still training.", "run.wait()   or   run.stop()   and then save")
+    module, _, function = FORMATS[format].partition(":")
+    write = getattr(importlib.import_module(f".{module}", __package__), function)
+    try:
+        return write(run, path if format == "hub" else Path(path).expanduser(), **options)
+    except Exception as error:
+        if not checkpoints.disk_full(error):
+            raise
+        raise TrainingError(
+            f"The disk is full: {str(path)!r} could not be written.",
+            "free some space, then run.save(…) again; the trained weights are safe in run.folder",
+        ) from error
 
 
 def adapter(run: Run, path: Path) -> Saved:
@@ -92,4 +105,11 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-FORMATS = {"adapter": adapter}
+# format → module:function(run, path, **options) -> Saved; a module is imported only when it is asked for
+FORMATS = {
+    "adapter": "export:adapter",
+    "merged": "merged:merged",
+    "gguf": "gguf_file:gguf",
+    "ollama": "ollama:ollama",
+    "hub": "hub:hub",
+}

@@ -150,7 +150,7 @@ def make(
     longest = int(lengths.max())
     why["longest"] = "tokens of the longest row; nothing is cut"
     targets = max(int((labels != -100).sum()) for labels in train.labels)
-    batch = _batch(config, len(train), student, tuning, why)
+    batch = _batch(config, len(train), why)
     steps = _steps(config, len(train), batch, student, tuning, why)
     order = LengthOrder(lengths, batch, seed=config.seed).order(0)
     widths = [lengths[order[i : i + batch]] for i in range(0, len(order), batch)]
@@ -174,10 +174,7 @@ def make(
     why["checkpoint_seconds"] = "at most this much work is lost when the kernel dies"
     attention = "eager" if machine.device == "cpu" and precision == "bf16" else "sdpa"
     why["attention"] = "measured fastest for this device and precision"
-    threads = config.threads or (machine.cores if machine.device == "cpu" else min(4, machine.cores))
-    wished = os.environ.get("OMP_NUM_THREADS", "")
-    if not config.threads and wished.isdigit():
-        threads, why["threads"] = max(1, min(threads, int(wished))), "OMP_NUM_THREADS says so"
+    threads = _threads(config, machine, why)
     warmup = min(steps // 2, max(1, round(steps * config.warmup)))
     return Plan(
         student=student.name, kind=student.kind, parameters=student.parameters, rows=len(train),
@@ -193,6 +190,23 @@ def make(
         checkpoint_seconds=config.checkpoint_seconds, trust_remote_code=config.trust_remote_code,
         processes=processes, memory=memory, padding=round(padding, 4), reasons=why,
     )  # fmt: skip
+
+
+def _threads(config: TrainConfig, machine: Machine, why: dict[str, str]) -> int:
+    if config.threads:
+        why["threads"] = "asked for"
+        return config.threads
+    wished = os.environ.get("OMP_NUM_THREADS", "")
+    if wished.isdigit() and int(wished) > 0:
+        why["threads"] = "OMP_NUM_THREADS says so"
+        return min(machine.cores, int(wished))
+    if machine.device != "cpu":
+        return min(4, machine.cores)
+    if machine.cores > 1 and hasattr(os, "getloadavg") and os.getloadavg()[0] > machine.cores:
+        why["threads"] = "the machine is busy: threads that wait for each other would lose time"
+        return max(1, machine.cores // 2)
+    why["threads"] = "every core"
+    return machine.cores
 
 
 def _tuning(config: TrainConfig, student: Student, machine: Machine, why: dict[str, str]) -> str:
@@ -236,13 +250,13 @@ def _precision(config: TrainConfig, machine: Machine, why: dict[str, str]) -> st
     return "fp32"
 
 
-def _batch(config: TrainConfig, rows: int, student: Student, tuning: str, why: dict[str, str]) -> int:
+def _batch(config: TrainConfig, rows: int, why: dict[str, str]) -> int:
     if config.batch_size:
         why["batch_size"] = "asked for"
         return min(config.batch_size, rows)
-    usual = 32 if tuning == "full" and student.parameters < SMALL else 16
+    usual = 16  # random weights learnt a task much better from 16 rows a step than from 32, in the same time
     batch = max(1, min(usual, rows // 8)) if rows < usual * 8 else usual
-    why["batch_size"] = "usual for this size" if batch == usual else f"only {rows} rows"
+    why["batch_size"] = "many small steps teach more than few large ones" if batch == usual else f"only {rows} rows"
     return batch
 
 
