@@ -19,7 +19,7 @@ test("bytes read as a system monitor's", () => {
 
 test("byte marks are round where people read them", () => {
   assert.deepEqual(byteMarks(700 * 2 ** 20, 960 * 2 ** 20).map(bytes), ["700 MiB", "800 MiB", "900 MiB"]);
-  assert.deepEqual(byteMarks(1.2 * 2 ** 30, 1.55 * 2 ** 30).map(bytes), ["1.2 GiB", "1.4 GiB"]);
+  assert.deepEqual(byteMarks(1.2 * 2 ** 30, 1.55 * 2 ** 30).map(bytes), ["1.2 GiB", "1.3 GiB", "1.4 GiB", "1.5 GiB"]);
   assert.deepEqual(byteMarks(5, 5), []);
 });
 

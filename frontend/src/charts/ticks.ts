@@ -43,7 +43,7 @@ export function bytes(value: number): string {
 }
 
 /** Marks of an axis of bytes: round in MiB or GiB, which are not round in bytes. */
-export function byteMarks(low: number, high: number, most = 3): number[] {
+export function byteMarks(low: number, high: number, most = 4): number[] {
   if (!(high > low)) return [];
   const unit = high >= 2 ** 30 ? 2 ** 30 : high >= 2 ** 20 ? 2 ** 20 : high >= 2 ** 10 ? 2 ** 10 : 1;
   const raw = (high - low) / unit / most;

@@ -94,6 +94,7 @@ export class Panel {
   /** Reads out the values under the crosshair, or the newest ones. */
   read(picture: Picture): void {
     const shown: HTMLElement[] = [];
+    const alone = picture.runs.length - picture.hidden.size === 1;
     picture.runs.forEach((run, index) => {
       if (picture.hidden.has(run.info.id)) return;
       for (const curve of this.spec.curves) {
@@ -108,7 +109,7 @@ export class Panel {
             h("i", { class: mark, "aria-hidden": "true" }),
             curve.label ? h("span", { class: "rb-tc-dim" }, curve.label) : null,
             h("b", {}, text),
-            h("span", { class: "rb-tc-dim" }, this.spec.note?.(run, picture.at ?? run.lastStep) ?? ""),
+            h("span", { class: "rb-tc-dim" }, alone ? (this.spec.note?.(run, picture.at ?? run.lastStep) ?? "") : ""),
           ),
         );
       }
