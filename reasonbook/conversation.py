@@ -93,6 +93,8 @@ def plain_key(prompt: str, response: str) -> str:
 
 def is_sequence(value: Any) -> bool:
     """A list, tuple or array, but no text: pandas gives arrays for lists that came from Parquet."""
+    if type(value) is str or value is None:
+        return False
     return (isinstance(value, Sequence) and not isinstance(value, (str, bytes))) or type(
         value
     ).__name__ == "ndarray"

@@ -93,15 +93,19 @@ class Store:
         """Writes calls and their answers in one transaction; an answer that stands already stays."""
         now = time.time()
         with self._writing() as db:
-            for call in calls:
-                cursor = db.execute(
-                    "INSERT INTO calls(at, teacher, text, reasoning, usage, problem) VALUES(?,?,?,?,?,?)",
-                    (now, call.teacher, call.text, call.reasoning, _dump(call.usage), call.problem),
-                )
-                db.executemany(
-                    "INSERT OR IGNORE INTO answers VALUES(?,?,?)",
-                    [(key, _dump(value), cursor.lastrowid) for key, value in call.answers.items()],
-                )
+            [first] = db.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()
+            numbered = list(enumerate(calls, first))
+            db.executemany(
+                "INSERT INTO calls VALUES(?,?,?,?,?,?,?)",
+                [
+                    (n, now, call.teacher, call.text, call.reasoning, _dump(call.usage), call.problem)
+                    for n, call in numbered
+                ],
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO answers VALUES(?,?,?)",
+                [(key, _dump(value), n) for n, call in numbered for key, value in call.answers.items()],
+            )
 
     def answers(self, keys: Iterable[str]) -> dict[str, Any]:
         """The answers that stand for these keys."""
@@ -208,5 +212,8 @@ def default_store() -> Store:
         return store
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
+
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _ENCODER.encode(value)

@@ -33,6 +33,7 @@ else:
 
 _BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
 _LONGEST_WAIT = 300.0  # a provider that asks for more is out of quota for practical purposes
+_TRUSTED = 12  # refusals of one row after which the wait that the provider names is not enough
 _SAME_REFUSAL = 20  # so many first rows refused as they stand: the request is wrong, not the rows
 _UNREACHABLE = 12
 _GRACE = 0.2
@@ -159,14 +160,13 @@ class Engine:
         while not self._halted:
             if self._again:
                 return self._again.popleft()
-            if not self.over_budget:
-                if self._affordable():
-                    work = next(self._fresh, None)
-                    if work is not None:
-                        self._open += 1
-                        return work
-                else:
-                    self.over_budget = True
+            affordable = self._affordable()
+            if affordable or not self._open:
+                work = next(self._fresh, None)
+                if work is not None and affordable:
+                    self._open += 1
+                    return work
+                self.over_budget = self.over_budget or work is not None
             if self._open == 0:
                 self._wake(all_of_them=True)
                 return None
@@ -182,8 +182,10 @@ class Engine:
     def _close(self, work: Work) -> None:
         work.state = None
         self._open -= 1
-        if self._open == 0:
-            self._wake(all_of_them=True)
+        if (
+            self._open == 0 or self.config.budget is not None
+        ):  # what one more row may cost is known better now
+            self._wake(all_of_them=self._open == 0)
 
     def _wake(self, *, all_of_them: bool = False) -> None:
         while self._idle:
@@ -196,12 +198,12 @@ class Engine:
     # -- one row -----------------------------------------------------------------------------------------
     def _begin(self, work: Work) -> Asking | None:
         """The state of a row's first sample that has to be asked; None when the store had them all."""
-        work.state = Asking(self.keys.names)
+        work.state = Asking(self.keys.names, self._read_row(work.positions[0]))
         return work.state if self._advance(work, work.state) else None
 
     def _advance(self, work: Work, state: Asking) -> bool:
         """Goes to the next sample that has to be asked; settles the row when there is none."""
-        row = self._read_row(work.positions[0])
+        row = state.row
         while state.sample < self.config.samples:
             known = (work.found or {}).get(state.sample, {})
             missing = tuple(name for name in self.keys.names if name not in known)
@@ -272,8 +274,7 @@ class Engine:
         self.tally.answered += 1
         if problem is not None:
             return self._bad(work, state, completion.text, problem)
-        row = self._read_row(work.positions[0])
-        if self._took(state, {**state.known, **values}, row):
+        if self._took(state, {**state.known, **values}, state.row):
             self._finish(work, state)
         elif self._advance(work, state):
             return 0.0
@@ -345,8 +346,10 @@ class Engine:
         if state.tries > self.config.max_retries * (4 if error.kind == "rate" else 1):
             return self._give_up(work, state)
         self.tally.retried += 1
-        backoff = min(_LONGEST_BACKOFF, _BACKOFF * 2 ** min(state.tries - 1, 10))
-        return max(asked_to_wait, backoff * random.uniform(0.5, 1.0)) + random.uniform(0.0, 0.05)
+        backoff = min(_LONGEST_BACKOFF, _BACKOFF * 2 ** min(state.tries - 1, 10)) * random.uniform(0.5, 1.0)
+        if error.kind == "rate" and error.retry_after is not None and state.tries <= _TRUSTED:
+            backoff = 0.0  # the provider said when; the pacer sees to it that not all come back at once
+        return max(asked_to_wait, backoff) + random.uniform(0.0, 0.05)
 
     # -- money -------------------------------------------------------------------------------------------
     def _pay(self, usage: Usage, state: Asking) -> None:
@@ -362,7 +365,8 @@ class Engine:
         """Whether one more row may begin: what is spent, and what the open rows will cost by experience."""
         if self.config.budget is None:
             return True
-        each = self.tally.cost / self.tally.answered if self.tally.answered else 0.0
+        calls = self.tally.usage.calls
+        each = self.tally.cost / calls if calls else 0.0
         return self.tally.cost + (self._open + 1) * each <= self.config.budget
 
     def _guess(self, request: Request) -> float:

@@ -73,7 +73,6 @@ class Augmentation(Job):
         self.price = price_of(self.teacher, self.config.price)
         if self.config.budget is not None:
             need_price(self.teacher, self.config.price)
-        self._spec = teacher
         self._keys = Keys(self.schema, self.teacher.name, self.config)
         self._only: frozenset[int] | None = None
         self._lock = threading.Lock()
@@ -168,7 +167,6 @@ class Augmentation(Job):
             self._only = None
 
     async def _main(self) -> Status:
-        self.teacher = resolve(self._spec)  # a client belongs to the loop it first ran on
         delivery = Delivery(self.frame, self.mailbox)
         decisions = Decisions(self.store)
         plan = make_plan(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..conversation import Conversation
 from ..teachers import Request, Usage
 
 NOTHING = Request("", "")
@@ -48,6 +49,7 @@ class Asking:
     """Where a row stands between two calls."""
 
     names: tuple[str, ...]
+    row: Conversation
     request: Request = NOTHING
     sample: int = 0
     tries: int = 0

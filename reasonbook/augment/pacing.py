@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from ..teachers import Failure, Limits
 
-_WINDOW = 16  # newest outcomes that tell a wave of refusals from a stray one
-_WAVE = 6
+_WINDOW = 16  # newest outcomes that tell a wave of refusals from stray ones
+_WAVE, _WAVELET = 6, 3  # refusals among them that count: while no rate is learnt, and later
 _LONGEST_PAUSE = 60.0
-_PROBE = 0.03  # a learnt rate is tried this much faster after each clean second
-_CAUTION = 0.97
+_SAME = 0.4  # refusals within so many seconds tell of the same moment
+_CAUTION = 0.98
+_GROWTH, _FASTEST = 0.02, 0.2  # a learnt rate is tried this much faster each second, ever bolder
 
 
 class Bucket:
@@ -52,11 +53,13 @@ class Bucket:
 class Pacer:
     """Lets calls go.
 
-    Four rules, each simple. The provider's own numbers come first: a rate that is given, or that its headers
-    tell, is kept from the first call. A wave of refusals (not a stray one, which only sends its own row to the back)
-    stops everything until the time that the provider names; what got through since the last wave, over the
-    time it took, is then the rate. A learnt rate is probed upward slowly and taken back at a refusal. An
-    overloaded provider (5xx, time-outs) gets half the calls at once, and more again one by one.
+    The provider's own numbers come first: a rate that is given, or that its headers tell, is kept from the first
+    call. Where there is none, a wave of refusals (a stray one only sends its own row to the back) stops everything until
+    the time that the provider names, and a rate is learnt. At the moment of a refusal the provider's allowance is
+    empty, so the calls that it admitted between two such moments, over the time between them, are its rate,
+    whatever kind of limit it keeps. A learnt rate is raised slowly until a few calls are refused again:
+    then the allowance is used up to the full and measured anew. An overloaded provider (5xx, time-outs) gets half the
+    calls at once, and more again one by one.
 
     Args:
         concurrency: calls in flight at most.
@@ -85,10 +88,13 @@ class Pacer:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._outcomes: deque[bool] = deque(maxlen=_WINDOW)
-        self._accepted: deque[float] = deque(maxlen=4096)
-        self._wave_at = clock()
-        self._probed_at = self._halved_at = 0.0
-        self._tokens_each = 0.0
+        self._sent: deque[float] = deque(maxlen=4096)
+        self._admitted = 0  # calls sent and not refused
+        self._empty_at: float | None = None  # when the allowance was last seen to be empty
+        self._admitted_then = 0
+        self._guessed = False
+        self._growth = _GROWTH
+        self._grown_at = self._halved_at = 0.0
 
     @property
     def rate(self) -> float | None:
@@ -110,8 +116,11 @@ class Pacer:
             if self._delay() <= 0 and self.in_flight < int(self.allowed):
                 break
         self.in_flight += 1
+        self._admitted += 1
         if self.requests:
             self.requests.take(1.0)
+        else:
+            self._sent.append(self.clock())
         if self.tokens:
             self.tokens.take(tokens)
         if self._waiting:
@@ -123,27 +132,26 @@ class Pacer:
 
     # -- what is learnt ----------------------------------------------------------------------------------
     def succeeded(self) -> None:
-        now = self.clock()
         self._outcomes.append(True)
-        self._accepted.append(now)
         if self.allowed < self.most:
             self.allowed = min(self.most, self.allowed + 1.0 / max(1.0, self.allowed))
-        if self.learnt and self.requests and now - self._probed_at >= 1.0:
-            self._probed_at = now
-            if self._waiting:  # only a limit that binds is worth trying
-                self.requests.set(rate=self.requests.rate * (1 + _PROBE))
+        if self.learnt and self.requests and self._waiting:  # only a limit that binds is worth trying
+            now = self.clock()
+            if now - self._grown_at >= 1.0:
+                self._grown_at = now
+                self._learn(self.requests.rate * (1 + self._growth))
+                self._growth = min(_FASTEST, 1.5 * self._growth)
 
     def failed(self, error: Failure) -> None:
         """Takes a failed call into account."""
         now = self.clock()
         if error.kind == "rate":
             self.refused += 1
+            self._admitted -= 1
             self._outcomes.append(False)
-            if list(self._outcomes).count(False) >= _WAVE and now >= self.paused_until:
+            few = _WAVELET if self.learnt else min(_WAVE, max(2, self.most // 2))
+            if self._outcomes.count(False) >= few or now < self.paused_until:
                 self._wave(now, error.retry_after)
-            elif self.learnt and self.requests and now - self._probed_at > 0.5:
-                self._probed_at = now + 1.0
-                self.requests.set(rate=min(self.requests.rate, self._measured(now, 3.0)) * _CAUTION)
         elif error.kind in ("server", "timeout"):
             self._outcomes.append(True)
             trouble = error.status in (503, 529) or error.kind == "timeout"
@@ -171,26 +179,32 @@ class Pacer:
                 bucket.set(rate=max(limit / 60, (limit - left) / reset))
 
     def _wave(self, now: float, retry_after: float | None) -> None:
-        pause = min(_LONGEST_PAUSE, retry_after if retry_after is not None else 1.0)
-        self.paused_until = now + pause
-        passed = max(self.paused_until - self._wave_at, 0.05)
-        got = sum(1 for at in self._accepted if at >= self._wave_at)
-        rate = max(got, 1) / passed
-        if self.requests is None:
-            self.requests = Bucket(rate, max(1.0, rate), self.clock)
-        elif not self.given:
-            self.requests.burst = max(1.0, rate)
-            self.requests.set(rate=rate)
-        self.learnt = not self.given
-        # What the provider's own bucket refills during the pause may leave at once after it.
-        self.requests.set(level=-rate * 0.05)
-        self._wave_at = now
-        self._probed_at = self.paused_until
+        pause = min(_LONGEST_PAUSE, retry_after if retry_after is not None else 0.5)
+        self.paused_until = max(self.paused_until, now + pause)
+        before, admitted = self._empty_at, self._admitted - self._admitted_then
+        self._empty_at, self._admitted_then = now, self._admitted
+        self._growth, self._grown_at = _GROWTH, self.paused_until
+        same = before is not None and now - before < _SAME
+        if self.given or (same and not self._guessed):
+            return
         self._outcomes.clear()
+        if before is None or same:  # the last second's calls: a burst is often worth about a second
+            rate = float(sum(at > now - 1.0 for at in self._sent) - self.refused)
+            self._growth, self._guessed = _FASTEST, True
+        else:
+            rate = _CAUTION * admitted / (now - before)
+            self._guessed = False
+        self._learn(max(rate, 0.2))
+        assert self.requests is not None
+        self.requests.set(level=0.0)
 
-    def _measured(self, now: float, window: float) -> float:
-        span = min(window, max(0.25, now - self._wave_at))
-        return max(1, sum(1 for at in self._accepted if at > now - span)) / span
+    def _learn(self, rate: float) -> None:
+        burst = max(1.0, 0.1 * rate)
+        if self.requests is None:
+            self.requests = Bucket(rate, burst, self.clock)
+        self.requests.burst = burst
+        self.requests.set(rate=rate)
+        self.learnt = True
 
     def _delay(self) -> float:
         wait = self.paused_until - self.clock()

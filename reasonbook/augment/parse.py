@@ -58,7 +58,7 @@ class Reader:
         return self._checked(answer)
 
     def _checked(self, answer: Any) -> dict[str, Any]:
-        if isinstance(answer, Mapping) and answer.keys() == self._keys:
+        if type(answer) is dict and answer.keys() == self._keys:
             try:
                 return {name: field.read(answer[key]) for field, name, key in self._fields}
             except ValueError:

@@ -11,7 +11,7 @@ from .fallback import Fallback
 from .openai import KEYLESS
 from .providers import local, shown
 from .teacher import Capabilities, Completion, Failure, Request, Rung, Usage
-from .wire import Wire
+from .wire import Wire, unconnected
 
 _STOPS = {"max_tokens": "length", "model_context_window_exceeded": "length", "refusal": "refusal"}
 _OPTIONAL = ("temperature", "effort", "display", "adaptive", "thinking", "cache_control")
@@ -150,4 +150,6 @@ def _client(base_url: str | None, api_key: str | None) -> Any:
             "The teacher needs an API key, and the environment variable ANTHROPIC_API_KEY is not set.",
             f'import os, getpass; os.environ["ANTHROPIC_API_KEY"] = getpass.getpass()\n  → {KEYLESS}',
         )
-    return anthropic.AsyncAnthropic(api_key=key, base_url=base_url, max_retries=0)
+    return anthropic.AsyncAnthropic(
+        api_key=key, base_url=base_url, max_retries=0, http_client=unconnected(anthropic)
+    )

@@ -10,11 +10,11 @@ from ..errors import NeedsKey, TeacherError
 from .fallback import Fallback
 from .providers import PROVIDERS, local, provider, shown
 from .teacher import Capabilities, Completion, Failure, Request, Rung, Usage
-from .wire import Wire
+from .wire import Wire, unconnected
 
 KEYLESS = "Without any key: teacher=rb.examples.refund_rules (or any Python function of yours)"
 _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.effort", "reasoning", "effort",
-             "prompt_cache_key", "max_completion_tokens", "store", "strict")  # fmt: skip
+             "prompt_cache_key", "max_completion_tokens", "max_tokens", "store", "strict")  # fmt: skip
 _STOPS = {"stop": "stop", "length": "length", "content_filter": "filter", "max_output_tokens": "length"}
 
 
@@ -106,8 +106,10 @@ def _chat_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
     elif rung == "json":
         body["response_format"] = {"type": "json_object"}
     if request.max_tokens:
-        name = teacher.profile.max_tokens
-        body["max_tokens" if name in dropped else name] = request.max_tokens
+        names = (teacher.profile.max_tokens, "max_completion_tokens", "max_tokens")
+        name = next((name for name in names if name not in dropped), None)
+        if name is not None:
+            body[name] = request.max_tokens
     if request.temperature is not None and "temperature" not in dropped:
         body["temperature"] = request.temperature
     if request.effort and "reasoning_effort" not in dropped:
@@ -252,7 +254,7 @@ def _client(url: str, api_key: str | None, variable: str) -> Any:
             f"The teacher{at} needs an API key, and the environment variable {variable} is not set.",
             f'import os, getpass; os.environ["{variable}"] = getpass.getpass()\n  → {KEYLESS}',
         )
-    return openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0)
+    return openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=unconnected(openai))
 
 
 def _azure(client: Any) -> bool:

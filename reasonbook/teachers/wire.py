@@ -13,6 +13,7 @@ import importlib
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,8 +22,19 @@ from .failures import clean, failure, limits
 from .teacher import Failure, LimitsListener
 
 _RENEW = 240.0
-_NOT_OURS = {"host", "content-length", "connection", "accept-encoding", "x-stainless-read-timeout",
-             "x-stainless-timeout", "x-stainless-retry-count"}  # fmt: skip
+# Left out of the SDK's headers: what belongs to its own connection, and what it tells about itself.
+_NOT_OURS = ("host", "content-length", "connection", "accept-encoding", "x-stainless-")
+
+
+@dataclass(frozen=True)
+class _Address:
+    """Where a path is, how it is signed, through which proxy it is reached."""
+
+    url: Any
+    headers: Mapping[str, str]
+    proxy: Any
+    proxy_auth: Any
+    at: float
 
 
 class Wire:
@@ -35,7 +47,7 @@ class Wire:
     def __init__(self, client: Any) -> None:
         self.client = client
         self.on_limits: LimitsListener | None = None
-        self._addressed: dict[tuple[str, str, str], tuple[str, dict[str, str], float]] = {}
+        self._addressed: dict[tuple[str, str, str], _Address] = {}
         self._sessions: dict[asyncio.AbstractEventLoop, Any] = {}
 
     def __repr__(self) -> str:
@@ -105,15 +117,18 @@ class Wire:
         import aiohttp
 
         session = self._session()
-        url, headers = await self._address(method, path, model)
+        to = await self._address(method, path, model)
+        headers = to.headers
         if not isinstance(data, (bytes, type(None))):  # a form brings its own content type
             headers = {k: v for k, v in headers.items() if k != "content-type"}
         try:
             async with session.request(
                 method,
-                url,
+                to.url,
                 data=data,
                 headers=headers,
+                proxy=to.proxy,
+                proxy_auth=to.proxy_auth,
                 timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 20.0)),
             ) as answer:
                 raw = await answer.read()
@@ -127,15 +142,18 @@ class Wire:
         except (aiohttp.ClientError, OSError) as error:
             raise Failure("server", clean(_network(error), self._secret)) from None
 
-    async def _address(self, method: str, path: str, model: str) -> tuple[str, dict[str, str]]:
+    async def _address(self, method: str, path: str, model: str) -> _Address:
         """URL and headers for a path, as the SDK writes them."""
         key = (method, path, model)  # Azure puts the model into the URL
         known = self._addressed.get(key)
-        if known is not None and time.monotonic() - known[2] < _RENEW:
-            return known[0], known[1]
+        if known is not None and time.monotonic() - known.at < _RENEW:
+            return known
         url, headers = await _signed(self.client, method, path, model)
-        self._addressed[key] = (url, headers, time.monotonic())
-        return url, headers
+        import yarl
+
+        to = yarl.URL(url)
+        known = self._addressed[key] = _Address(to, headers, *_proxy(to), at=time.monotonic())
+        return known
 
     def _session(self) -> Any:
         import aiohttp
@@ -145,7 +163,7 @@ class Wire:
         if session is None or session.closed:
             connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60)
             session = self._sessions[loop] = aiohttp.ClientSession(
-                connector=connector, trust_env=True, cookie_jar=aiohttp.DummyCookieJar()
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar()
             )
         return session
 
@@ -157,15 +175,16 @@ class Wire:
 
 async def _signed(client: Any, method: str, path: str, model: str) -> tuple[str, dict[str, str]]:
     """Lets the SDK make a request and keeps it from leaving."""
-    http = _http_library(client)
+    http = _http_library(importlib.import_module(type(client).__module__.split(".")[0]))
     seen: list[Any] = []
 
     async def keep(request: Any) -> Any:
         seen.append(request)
         return http.Response(200, json={})
 
+    transport = http.MockTransport(keep)
     signer = client.copy(
-        http_client=http.AsyncClient(transport=http.MockTransport(keep)), max_retries=0, timeout=60.0
+        http_client=http.AsyncClient(transport=transport, trust_env=False), max_retries=0, timeout=60.0
     )
     body = {"model": model} if model else {}
     call = signer.post(path, cast_to=http.Response, body=body) if method == "POST" else signer.get(
@@ -173,12 +192,29 @@ async def _signed(client: Any, method: str, path: str, model: str) -> tuple[str,
     )  # fmt: skip
     await call
     headers = {name.lower(): value for name, value in seen[0].headers.items()}
-    return str(seen[0].url), {name: value for name, value in headers.items() if name not in _NOT_OURS}
+    return str(seen[0].url), {
+        name: value for name, value in headers.items() if not name.startswith(_NOT_OURS)
+    }
 
 
-def _http_library(client: Any) -> Any:
-    """The HTTP library of the SDK's own choice: httpx in the older ones, httpx2 in the newer."""
-    sdk = importlib.import_module(type(client).__module__.split(".")[0])
+def unconnected(sdk: Any) -> Any:
+    """An HTTP client for an SDK's client that only ever signs: none of its connections is set up."""
+    http = _http_library(sdk)
+    return http.AsyncClient(transport=http.MockTransport(lambda request: http.Response(503)), trust_env=False)
+
+
+def _proxy(url: Any) -> tuple[Any, Any]:
+    """The proxy that the environment names for an address; looked up once, not for every row."""
+    from aiohttp.helpers import get_env_proxy_for_url
+
+    try:
+        return get_env_proxy_for_url(url)
+    except LookupError:
+        return None, None
+
+
+def _http_library(sdk: Any) -> Any:
+    """The HTTP library of an SDK's own choice: httpx in the older ones, httpx2 in the newer."""
     for base in sdk.DefaultAsyncHttpxClient.__mro__:
         root = base.__module__.split(".")[0]
         if root.startswith("httpx"):
