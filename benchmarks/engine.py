@@ -1,0 +1,372 @@
+"""The augmentation engine beside a bare HTTP client and the SDK's own call, alternated in one run.
+
+    python -m benchmarks.engine              every table (about four minutes)
+    python -m benchmarks.engine cpu latency  some of them: cpu latency faults pacing memory python
+
+The provider is the protocol server of the tests, in a process of its own. Every client runs in a fresh process
+and checks each answer against its own row. ``floor`` is aiohttp with JSON and a pool of workers, nothing else;
+``sdk`` is ``openai``'s ``chat.completions.create`` with its defaults. Ours runs with validation, cache, store and
+progress on. CPU is the client's own (user + system); on a busy machine trust it and the ratios, not the rows/s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from statistics import median
+from typing import Any
+
+TEXT = "the parcel came on {day} and the lamp in it was broken; I paid by card, I am a member since spring, and I "
+TEXT += "would rather have my money back than another lamp. What do I do now?"
+OPTIONS = ("low", "high", "none")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
+SYSTEM = "Fill every field from the request alone.\n- intent\n- mood\n- urgency: one of low, high, none\n- score: 0 to 10"
+SHAPE = {
+    "type": "object",
+    "properties": {
+        "intent": {"type": "string"},
+        "mood": {"type": "string"},
+        "urgency": {"type": "string", "enum": list(OPTIONS)},
+        "score": {"type": "number", "minimum": 0, "maximum": 10},
+    },
+    "required": ["intent", "mood", "urgency", "score"],
+    "additionalProperties": False,
+}
+
+
+def text(i: int) -> str:
+    return f"ROW-{i:06d}: " + TEXT.format(day=DAYS[i % 5])
+
+
+def right(values: Any, i: int) -> bool:
+    from tests.servers.answers import number
+
+    row = f"ROW-{i:06d}"
+    return values is not None and (
+        values["intent"] == f"intent of {row}"
+        and values["mood"] == f"mood of {row}"
+        and values["urgency"] == OPTIONS[number(row, "urgency") % 3]
+        and values["score"] == number(row, "score")
+    )
+
+
+# -- clients, each in its own process --------------------------------------------------------------------------
+def ours(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:
+    import pandas as pd
+
+    import reasonbook as rb
+
+    schema = rb.Schema(
+        [
+            rb.Field("Intent", "Say what the customer wants."),
+            rb.Field("Mood", "Say how the customer feels."),
+            rb.Field("Urgency", "Judge how soon.", type="choice", options=OPTIONS),
+            rb.Field("Score", "From 0 to 10.", type="number", minimum=0, maximum=10),
+        ]
+    )
+    df = pd.DataFrame({"prompt": [text(i) for i in range(n)], "response": ["ok"] * n})
+    import aiohttp  # noqa: F401
+    import openai as sdk  # noqa: F401
+
+    from reasonbook.augment import Augmentation  # noqa: F401  imports are not what is measured
+    from reasonbook.teachers import openai  # noqa: F401
+
+    job = df.reason.augment
+    clock = Clock()
+    job = job(schema, teacher=f"openai:mock@{url}", concurrency=c, timeout=timeout)
+    job.wait()
+    result = clock.read()
+    low = [{k.lower(): v for k, v in cell.items()} if cell else None for cell in df["reasoning"]]
+    return result | _judged(low)
+
+
+def floor(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:
+    import aiohttp
+
+    answers: list[Any] = [None] * n
+
+    async def main() -> None:
+        rows = iter(range(n))
+        limit = aiohttp.ClientTimeout(total=timeout)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=limit) as session:
+
+            async def worker() -> None:
+                for i in rows:
+                    try:
+                        async with session.post(f"{url}/chat/completions", json=_body(i)) as answer:
+                            said = await answer.json()
+                            if answer.status == 200:
+                                answers[i] = json.loads(said["choices"][0]["message"]["content"])
+                    except (ValueError, asyncio.TimeoutError):
+                        pass
+
+            await asyncio.gather(*(worker() for _ in range(c)))
+
+    clock = Clock()
+    asyncio.run(main())
+    return clock.read() | _judged(answers)
+
+
+def sdk(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:
+    import openai
+
+    answers: list[Any] = [None] * n
+
+    async def main() -> None:
+        rows = iter(range(n))
+        client = openai.AsyncOpenAI(api_key="none", base_url=url, timeout=timeout)
+
+        async def worker() -> None:
+            for i in rows:
+                try:
+                    said = await client.chat.completions.create(**_body(i))
+                    answers[i] = json.loads(said.choices[0].message.content or "")
+                except (ValueError, openai.APIError):
+                    pass
+
+        await asyncio.gather(*(worker() for _ in range(c)))
+
+    clock = Clock()
+    asyncio.run(main())
+    return clock.read() | _judged(answers)
+
+
+def function(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:
+    """Ours with a Python function as the teacher."""
+    import pandas as pd
+
+    import reasonbook as rb
+
+    schema = rb.Schema({"Length": {"instruction": "How long?", "type": "number"}, "Text": "The text."})
+    df = pd.DataFrame({"prompt": [text(i) for i in range(n)], "response": ["ok"] * n})
+
+    def teacher(request: str) -> dict[str, Any]:
+        return {"Length": len(request), "Text": request}
+
+    clock = Clock()
+    df.reason.augment(schema, teacher=teacher).wait()
+    result = clock.read()
+    good = sum(cell is not None and cell["Text"] == text(i) for i, cell in enumerate(df["reasoning"]))
+    return result | {"correct": good, "lost": n - good, "wrong": 0}
+
+
+CLIENTS = {"ours": ours, "floor": floor, "sdk": sdk, "function": function}
+
+
+class Clock:
+    """Wall seconds, the process's CPU seconds, and the growth of its greatest size."""
+
+    def __init__(self) -> None:
+        self.size = _size()
+        self.cpu, self.wall = time.process_time(), time.perf_counter()
+
+    def read(self) -> dict[str, Any]:
+        return {"wall": time.perf_counter() - self.wall, "cpu": time.process_time() - self.cpu,
+                "grown": _size() - self.size}  # fmt: skip
+
+
+def _size() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _body(i: int) -> dict[str, Any]:
+    shape = {"type": "json_schema", "json_schema": {"name": "row", "strict": True, "schema": SHAPE}}
+    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text(i)}]
+    return {"model": "mock", "messages": messages, "response_format": shape}
+
+
+def _judged(answers: list[Any]) -> dict[str, Any]:
+    correct = wrong = 0
+    for i, values in enumerate(answers):
+        if values is not None:
+            good = right(values, i)
+            correct, wrong = correct + good, wrong + (not good)
+    return {"correct": correct, "wrong": wrong, "lost": len(answers) - correct - wrong}
+
+
+# -- tables ------------------------------------------------------------------------------------------------------
+class Bench:
+    """A provider in a process of its own, and clients sent against it."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.servers.provider"], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        self.root = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def run(self, client: str, n: int, c: int, *, timeout: float = 60.0, **options: Any) -> dict[str, Any]:
+        """One client's run; ``options`` are the provider's."""
+        self._ask("/_seen", options)
+        with tempfile.TemporaryDirectory() as home:
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.engine", "--client", client, "--url", f"{self.root}/v1",
+                 "--n", str(n), "--c", str(c), "--timeout", str(timeout)],
+                env={**os.environ, "REASONBOOK_HOME": home, "OMP_NUM_THREADS": "1"},
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        seen = json.loads(urllib.request.urlopen(f"{self.root}/_seen").read())
+        return json.loads(done.stdout) | {"requests": seen["requests"], "statuses": seen["statuses"], "n": n,
+                                          "repeats": seen["repeats"], "seconds": seen["seconds"]}  # fmt: skip
+
+    def _ask(self, path: str, body: dict[str, Any]) -> None:
+        request = urllib.request.Request(
+            self.root + path, json.dumps(body).encode(), {"content-type": "application/json"}
+        )
+        urllib.request.urlopen(request).read()
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def table(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    print(f"\n{title}")
+    cells = [head, *[tuple(f"{c:.2f}" if isinstance(c, float) else str(c) for c in row) for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    for row in cells:
+        print(
+            "  "
+            + "  ".join(
+                c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            )
+        )
+    sys.stdout.flush()
+
+
+def _alternated(
+    bench: Bench, clients: tuple[str, ...], rounds: int, n: int, c: int, **options: Any
+) -> dict[str, list[dict]]:
+    results: dict[str, list[dict]] = {name: [] for name in clients}
+    for _ in range(rounds):
+        for name in clients:
+            results[name].append(bench.run(name, n, c, **options))
+    return results
+
+
+def cpu(bench: Bench, rounds: int) -> None:
+    results = _alternated(bench, ("floor", "ours", "sdk"), rounds, 2000, 64)
+    base = median(r["cpu"] for r in results["floor"]) / 2
+    rows = []
+    for name, runs in results.items():
+        each = sorted(r["cpu"] / 2 for r in runs)
+        assert all(r["correct"] == 2000 for r in runs), runs
+        rows.append((name, median(each), f"{each[0]:.2f} to {each[-1]:.2f}", median(each) / base,
+                     2000 / median(r["wall"] for r in runs)))  # fmt: skip
+    table(
+        "0 ms, concurrency 64, 2 000 rows",
+        ("client", "CPU s / 1000 rows", "range", "x floor", "rows/s"),
+        rows,
+    )
+
+
+def latency(bench: Bench, rounds: int) -> None:
+    for c, n in ((64, 1280), (256, 5120)):
+        results = _alternated(bench, ("floor", "ours"), rounds, n, c, latency=0.2)
+        results["sdk"] = [bench.run("sdk", n // 2, c, latency=0.2)]
+        ideal = c / 0.2
+        rows = []
+        for name, runs in results.items():
+            speed = max(r["n"] / r["wall"] for r in runs)
+            wire = max(r["n"] / r["seconds"] for r in runs)
+            rows.append((name, speed, 100 * speed / ideal, 100 * wire / ideal))
+        title = f"200 ms, concurrency {c}, {n} rows, ideal {ideal:.0f} rows/s, best of {rounds}"
+        table(title, ("client", "rows/s", "% of ideal", "% between first and last call"), rows)
+
+
+def faults(bench: Bench, rounds: int) -> None:
+    chances = {"rate": 0.05, "server": 0.02, "malformed": 0.01, "hang": 0.01, "seed": 1}
+    rows = []
+    for name in ("ours", "sdk"):
+        r = bench.run(name, 1000, 64, timeout=10.0, latency=0.05, chances=chances)
+        rows.append(
+            (
+                name,
+                r["correct"],
+                r["lost"],
+                r["wrong"],
+                r["requests"],
+                r["requests"] / _fewest(chances, 1000),
+                r["wall"],
+            )
+        )
+    title = "5 % 429, 2 % 500, 1 % malformed, 1 % hang; 1 000 rows, 50 ms, concurrency 64, time-out 10 s"
+    table(title, ("client", "correct", "lost", "wrong", "calls", "x fewest", "seconds"), rows)
+
+
+def _fewest(chances: dict[str, Any], n: int) -> int:
+    from tests.servers.faults import Chances
+
+    met = Chances(**chances)
+    return n + sum(met(f"ROW-{i:06d}", 1) is not None for i in range(n))
+
+
+def pacing(bench: Bench, rounds: int) -> None:
+    rows = []
+    for name in ("ours", "ours", "ours", "sdk"):
+        r = bench.run(name, 300, 64, rate=30, latency=0.05)
+        refused = int(r["statuses"].get("429", 0))
+        ideal = (300 - 30) / 30 + 0.05
+        rows.append(
+            (name, r["correct"], r["wall"], r["seconds"] / ideal, refused, 100 * refused / r["requests"])
+        )
+    title = "server limit 30 requests/s with a burst of 30, 300 rows, concurrency 64, ideal 9.05 s"
+    table(title, ("client", "correct", "seconds", "x ideal", "refused", "% refused"), rows)
+
+
+def memory(bench: Bench, rounds: int) -> None:
+    r = bench.run("ours", 100_000, 256)
+    table("100 000 rows, 0 ms, concurrency 256", ("client", "correct", "MB over the frame", "seconds", "CPU s / 1000 rows"),
+          [("ours", r["correct"], r["grown"], r["wall"], r["cpu"] / 100)])  # fmt: skip
+
+
+def python(bench: Bench, rounds: int) -> None:
+    rows = []
+    for n in (2_000, 20_000):
+        r = bench.run("function", n, 64)
+        rows.append((n, r["correct"], r["wall"], 1000 * r["cpu"] / n))
+    table("a Python function as the teacher", ("rows", "correct", "seconds", "CPU s / 1000 rows"), rows)
+
+
+TABLES = {
+    "cpu": cpu,
+    "latency": latency,
+    "faults": faults,
+    "pacing": pacing,
+    "memory": memory,
+    "python": python,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("tables", nargs="*", metavar="table", help=" ".join(TABLES))
+    parser.add_argument("--rounds", type=int, default=3)
+    for name, kind in (("client", str), ("url", str), ("n", int), ("c", int), ("timeout", float)):
+        parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.client:
+        print(json.dumps(CLIENTS[given.client](given.url, given.n, given.c, given.timeout)))
+        return
+    bench = Bench()
+    try:
+        for name in given.tables or TABLES:
+            TABLES[name](bench, given.rounds)
+    finally:
+        bench.close()
+
+
+if __name__ == "__main__":
+    main()
