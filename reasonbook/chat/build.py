@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,6 +102,12 @@ class _Builder:
         backend = self.chat.tokenizer.backend_tokenizer
         backend.no_truncation()
         backend.no_padding()
+        with _uncollected():
+            self._fill()
+        return self._finish()
+
+    def _fill(self) -> None:
+        """Renders on this thread while another one encodes: the encoder leaves the interpreter free."""
         waiting: list[tuple[list[Item], Future[Any]]] = []
         with ThreadPoolExecutor(1, thread_name_prefix="reasonbook-encode") as worker:
             for items in self._chunks():
@@ -109,7 +117,6 @@ class _Builder:
                     self._take(*waiting.pop(0))
             for items, encodings in waiting:
                 self._take(items, encodings)
-        return self._finish()
 
     # -- rendering ---------------------------------------------------------------------------------------
     def _chunks(self) -> Iterator[list[Item]]:
@@ -309,6 +316,18 @@ def _runs(encoding: Any, rendered: Rendered, size: int) -> list[tuple[int, int, 
         start, code = at, following
     runs.append((start, size, code))
     return runs
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection meanwhile: encodings are many, short-lived and without circles."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _straddles(encoding: Any, rendered: Rendered, runs: list[tuple[int, int, int]]) -> bool:

@@ -140,12 +140,20 @@ class ThinkingStream:
         """Gives all but white space at the end and what may become a mark."""
         if not self._given:
             text = text.lstrip()
-        held = 0 if last else max((_begun(text, mark) for mark in marks), default=0)
-        ready = text[: len(text) - held].rstrip()
+        ready = (text if last else _certain(text, marks)).rstrip()
         self._rest = "" if last else text[len(ready) :]
         if ready:
             self._given = True
             yield self._kind, ready
+
+
+def _certain(text: str, marks: Sequence[str]) -> str:
+    """The text without what stands at its end and may be marks, or the beginning of one."""
+    again = True
+    while again:
+        size = max((_begun(text, mark) for mark in marks), default=0)
+        text, again = text[: len(text) - size], size > 0
+    return text
 
 
 def _begun(text: str, mark: str) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import parts
 from .config import ChatConfig
@@ -15,8 +14,7 @@ from .template import Template, TemplateFault
 from .turns import Turn, Unusable
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """One training row as text.
 
     Attributes:
@@ -34,8 +32,7 @@ class Rendered:
     rebuilt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pieces:
+class Pieces(NamedTuple):
     """The text of a row in order; the reasoning is empty in a plain row."""
 
     prompt: str
@@ -105,7 +102,7 @@ class Renderer:
                 rebuilt = pieces is None and mode.exact
             rendered = self._parted(turn, pieces or self._built(turn, prompt, answer, mode), mode, roles)
             if rebuilt:
-                rendered = replace(rendered, rebuilt=True)
+                rendered = rendered._replace(rebuilt=True)
             if roles == ("assistant",):
                 return rendered
             spans = context_spans(self, roles, turn, messages, mode, rendered)
@@ -243,4 +240,4 @@ def _with_context(rendered: Rendered, spans: list[tuple[int, int]]) -> Rendered:
     made: list[tuple[int, int]] = []
     for start, end in spans:
         made += [(start, parts.CONTEXT | parts.TRAINED), (end, parts.PROMPT)]
-    return replace(rendered, segments=[(0, parts.PROMPT), *made, *rendered.segments[1:]])
+    return rendered._replace(segments=[(0, parts.PROMPT), *made, *rendered.segments[1:]])

@@ -55,6 +55,7 @@ class Template:
         self.variables = _variables(self._compiled.environment, self.source)
         self._constants: dict[str, Any] = {"tools": None, "documents": None}
         self._constants |= {k: v for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)}
+        self._known: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = {}
         self.date = date
         if date is not None:
             moment = datetime.combine(Date.fromisoformat(date), datetime.min.time())
@@ -74,11 +75,20 @@ class Template:
             TemplateFault: the template refuses them, e.g. a role it does not know.
         """
         try:
-            return self._compiled.render(
-                messages=messages, add_generation_prompt=generation, **self._constants, **kwargs
-            )
+            return self._write(messages, generation, kwargs)
         except Exception as error:
             raise TemplateFault(str(error) or type(error).__name__) from error
+
+    def _write(
+        self, messages: Sequence[Mapping[str, Any]], generation: bool, kwargs: Mapping[str, Any]
+    ) -> str:
+        """What jinja's own `render` does, without gathering the same globals again for each row."""
+        known = self._known.get(id(kwargs))
+        if known is None or known[0] is not kwargs:
+            known = (kwargs, {**self._compiled.globals, **self._constants, **kwargs})
+            self._known[id(kwargs)] = known
+        given = {**known[1], "messages": messages, "add_generation_prompt": generation}
+        return "".join(self._compiled.root_render_func(self._compiled.new_context(given, shared=True)))
 
 
 def _own_source(tokenizer: Any) -> str | None:

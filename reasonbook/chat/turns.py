@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ..conversation import REASONING_KEYS, Message, missing
 from ..errors import FormatError
@@ -21,8 +21,7 @@ class Unusable(Exception):
     """A row cannot become training rows; the text says why, for the report."""
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """One assistant turn to be learnt.
 
     Attributes:
