@@ -66,7 +66,9 @@ class Doctor:
         return next(f for f in self.findings if f.what == what)
 
     def __repr__(self) -> str:
-        return f"Doctor(backend={self.backend!r}, problems={sum(f.state == 'problem' for f in self.findings)})"
+        return (
+            f"Doctor(backend={self.backend!r}, problems={sum(f.state == 'problem' for f in self.findings)})"
+        )
 
     def __str__(self) -> str:
         width = max(len(f.what) for f in self.findings)
@@ -114,7 +116,11 @@ def _device() -> list[Finding]:
         seen = device.look()
     except ReasonbookError:
         free, total = device.memory()
-        return [Finding("device", "ok", f"{device.cores()} cores, {free / _GIB:.1f} of {total / _GIB:.1f} GiB free")]
+        return [
+            Finding(
+                "device", "ok", f"{device.cores()} cores, {free / _GIB:.1f} of {total / _GIB:.1f} GiB free"
+            )
+        ]
     found = [Finding("device", "ok", seen.line)]
     if seen.device == "cpu" and shutil.which("nvidia-smi"):
         found.append(
@@ -126,8 +132,16 @@ def _device() -> list[Finding]:
             )
         )
     elif seen.device == "cpu":
-        found.append(Finding("GPU", "missing", "none: students of some million parameters train here, not billions"))
-    speed = "in hardware" if seen.bf16 else "emulated, so float32 is used" if seen.device == "cpu" else "not there"
+        found.append(
+            Finding("GPU", "missing", "none: students of some million parameters train here, not billions")
+        )
+    speed = (
+        "in hardware"
+        if seen.bf16
+        else "emulated, so float32 is used"
+        if seen.device == "cpu"
+        else "not there"
+    )
     found.append(Finding("bfloat16", "ok", speed))
     return found
 
@@ -193,9 +207,13 @@ def _disk() -> Finding:
     try:
         free = shutil.disk_usage(there).free
     except OSError as error:
-        return Finding("store", "problem", f"{folder}: {error}", "os.environ['REASONBOOK_HOME'] = '/path/to/folder'")
+        return Finding(
+            "store", "problem", f"{folder}: {error}", "os.environ['REASONBOOK_HOME'] = '/path/to/folder'"
+        )
     if not os.access(there, os.W_OK):
-        return Finding("store", "problem", f"{folder} cannot be written", "os.environ['REASONBOOK_HOME'] = '/path'")
+        return Finding(
+            "store", "problem", f"{folder} cannot be written", "os.environ['REASONBOOK_HOME'] = '/path'"
+        )
     text = f"{folder}, {free / _GIB:.1f} GiB free"
     if free < _LOW_DISK:
         return Finding("store", "problem", text, "free some space: checkpoints and weights go there")

@@ -123,5 +123,6 @@ def cut(batch: dict[str, Any], size: int) -> Iterator[dict[str, Any]]:
         rows = order[start : start + size]
         width = int(lengths[rows[0]])
         yield {
-            name: values[rows][:, :width] if values.dim() == 2 else values[rows] for name, values in batch.items()
+            name: values[rows][:, :width] if values.dim() == 2 else values[rows]
+            for name, values in batch.items()
         }

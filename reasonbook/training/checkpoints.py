@@ -50,7 +50,9 @@ def problem(folder: Path) -> str | None:
     pickled = [name for name in _PICKLED if (folder / name).exists()]
     weights = [name for name in WEIGHTS if (folder / name).is_file()]
     if pickled and not weights:
-        return f"its weights are a pickle ({pickled[0]}), which could run any code; only safetensors are read."
+        return (
+            f"its weights are a pickle ({pickled[0]}), which could run any code; only safetensors are read."
+        )
     if not weights:
         return "it holds no model weights (*.safetensors)."
     try:

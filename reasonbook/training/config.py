@@ -101,7 +101,8 @@ class TrainConfig:
                 )
         if not 0 <= self.warmup < 1:
             raise TrainingError(
-                f"TrainConfig(warmup={self.warmup!r}): it is a share of the steps.", "TrainConfig(warmup=0.05)"
+                f"TrainConfig(warmup={self.warmup!r}): it is a share of the steps.",
+                "TrainConfig(warmup=0.05)",
             )
         if self.target_modules is not None:
             object.__setattr__(self, "target_modules", tuple(self.target_modules))

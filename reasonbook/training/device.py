@@ -87,7 +87,9 @@ def memory() -> tuple[int, int]:
     free = total = 0
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        table = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)}
+        table = {
+            name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)
+        }
         free, total = table.get("MemAvailable", 0), table.get("MemTotal", 0)
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         if limit != "max" and int(limit) < total:

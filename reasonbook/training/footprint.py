@@ -6,7 +6,9 @@ from .device import GIB, Machine, installed
 from .student import Student
 
 _WEIGHT = {"fp32": 4, "bf16": 2, "fp16": 2}
-_PER_TOKEN = 34  # bytes of activations per token, layer and hidden unit in 16 bit, attention without its matrix
+_PER_TOKEN = (
+    34  # bytes of activations per token, layer and hidden unit in 16 bit, attention without its matrix
+)
 _SAFE = 0.85  # of the free memory
 
 

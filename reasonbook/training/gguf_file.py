@@ -68,10 +68,14 @@ def gguf(run: Run, path: Path, *, quantization: str = "f16") -> Saved:
     finally:
         scratch.unlink(missing_ok=True)
     runcard.write(path.parent, run.card)
-    return Saved(str(path), "gguf", path.stat().st_size, check(path, run.format, run), f'teacher="llamacpp:{path}"')
+    return Saved(
+        str(path), "gguf", path.stat().st_size, check(path, run.format, run), f'teacher="llamacpp:{path}"'
+    )
 
 
-def write(path: Path, model: Any, form: ChatFormat, *, quantization: str = "f16", name: str = "student") -> None:
+def write(
+    path: Path, model: Any, form: ChatFormat, *, quantization: str = "f16", name: str = "student"
+) -> None:
     """Writes a model of the Qwen2 or Qwen3 architecture; norms and biases stay in float32."""
     try:
         import gguf as lib
@@ -137,7 +141,9 @@ def _add_tokenizer(writer: Any, lib: Any, form: ChatFormat, rows: int) -> None:
             'run.save(path, format="merged"), then llama.cpp\'s convert_hf_to_gguf.py',
         )
     added = {token["id"]: token for token in spec["added_tokens"]}
-    texts = {i: text for text, i in spec["model"]["vocab"].items()} | {i: t["content"] for i, t in added.items()}
+    texts = {i: text for text, i in spec["model"]["vocab"].items()} | {
+        i: t["content"] for i, t in added.items()
+    }
     tokens, types = [], []
     for i in range(rows):
         if i in added:
@@ -216,7 +222,8 @@ def _convert(run: Run, path: Path, quantization: str) -> None:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise TrainingError(
-            f"llama.cpp's converter failed: {last}", 'run.save(path, format="merged") and convert that folder by hand'
+            f"llama.cpp's converter failed: {last}",
+            'run.save(path, format="merged") and convert that folder by hand',
         )
 
 

@@ -48,7 +48,8 @@ def hub(run: Run, path: str | Path, *, merged: bool = False, private: bool = Tru
         except Exception as error:
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise TrainingError(
-                f"The Hub refused {name!r}: {first}", "huggingface-cli login   (a token that may write), then again"
+                f"The Hub refused {name!r}: {first}",
+                "huggingface-cli login   (a token that may write), then again",
             ) from error
         written = size(folder)
     what = "private" if private else "public"
@@ -60,7 +61,9 @@ def model_card(run: Run, name: str) -> str:
     plan, card = run.plan, run.card
     base = plan.student if "/" in plan.student and not Path(plan.student).exists() else ""
     library = "peft" if plan.tuning != "full" else "transformers"
-    head = [f"library_name: {library}", "tags: [reasonbook, reasoning]"] + ([f"base_model: {base}"] if base else [])
+    head = [f"library_name: {library}", "tags: [reasonbook, reasoning]"] + (
+        [f"base_model: {base}"] if base else []
+    )
     lines = [
         "---", *head, "---", "", f"# {name.split('/')[-1]}", "",
         f"`{Path(plan.student).name}` fine-tuned with [reasonbook](https://pypi.org/project/reasonbook/): "

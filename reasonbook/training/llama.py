@@ -69,7 +69,13 @@ class Llama:
 
     def complete(self, ids: list[int], *, tokens: int) -> list[int]:
         """Greedy new ids after a prompt given as ids."""
-        body = {"prompt": ids, "n_predict": tokens, "temperature": 0.0, "return_tokens": True, "cache_prompt": False}
+        body = {
+            "prompt": ids,
+            "n_predict": tokens,
+            "temperature": 0.0,
+            "return_tokens": True,
+            "cache_prompt": False,
+        }
         return [int(i) for i in self._post("/completion", body)["tokens"]]
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:

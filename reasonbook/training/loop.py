@@ -103,9 +103,7 @@ def _trainer_class() -> type:
     class ArrayTrainer(Trainer):
         """Micro-batches that shrink when memory runs out, per-row loss, evaluation of our own."""
 
-        def begin(
-            self, task: Task, emit: Emit, control: Control, watch: Watch, *, own_loss: bool
-        ) -> None:
+        def begin(self, task: Task, emit: Emit, control: Control, watch: Watch, *, own_loss: bool) -> None:
             self.task, self.emit_event, self.switch, self.watch = task, emit, control, watch
             self.own_loss = own_loss
             self.micro = task.plan.micro_batch_size

@@ -33,7 +33,11 @@ def merged(run: Run, path: Path, *, dtype: str = "bfloat16") -> Saved:
     with muted(run.folder / "output.log"), merged_model(run, dtype) as model:
         model.save_pretrained(str(path))
     describe(run, path)
-    note = "" if run.plan.tuning != "qlora" else "The adapter was trained on 4-bit weights and merged into 16-bit ones."
+    note = (
+        ""
+        if run.plan.tuning != "qlora"
+        else "The adapter was trained on 4-bit weights and merged into 16-bit ones."
+    )
     return Saved(str(path), "merged", size(path), note, f"rb.Run.load({str(path)!r}).chat('…')")
 
 

@@ -40,7 +40,9 @@ class Pieces:
             if message["role"] == "system":
                 text += self.system[0] + message["content"] + self.system[1]
             elif message["role"] == "user":
-                text += (self.start if i == 0 else "" if before == "system" else self.user) + message["content"]
+                text += (self.start if i == 0 else "" if before == "system" else self.user) + message[
+                    "content"
+                ]
             else:
                 text += self.answer + message["content"]
             before = message["role"]
@@ -79,7 +81,9 @@ def ollama(run: Run, path: Path, *, quantization: str = "f16") -> Saved:
     note = made.note
     if found is None:
         note += " The prompts of this student do not fit a Go template; Ollama takes the Jinja template in the file."
-    return Saved(str(path), "ollama", size(path), note, f"ollama create {_name(run.name)} -f {path / 'Modelfile'}")
+    return Saved(
+        str(path), "ollama", size(path), note, f"ollama create {_name(run.name)} -f {path / 'Modelfile'}"
+    )
 
 
 def modelfile(form: ChatFormat, found: Pieces | None, *, context: int) -> str:

@@ -170,7 +170,9 @@ def make(
     every = config.eval_every or (max(10, math.ceil(steps / 8)) if validation_rows or config.samples else 0)
     why["eval_every"] = "asked for" if config.eval_every else "about eight looks at the validation rows"
     why["eval_rows"] = f"of {validation_rows} validation rows, at most"
-    why["early_stopping"] = "off: the schedule is made for the whole length" if not config.early_stopping else ""
+    why["early_stopping"] = (
+        "off: the schedule is made for the whole length" if not config.early_stopping else ""
+    )
     why["checkpoint_seconds"] = "at most this much work is lost when the kernel dies"
     attention = "eager" if machine.device == "cpu" and precision == "bf16" else "sdpa"
     why["attention"] = "measured fastest for this device and precision"
@@ -256,7 +258,9 @@ def _batch(config: TrainConfig, rows: int, why: dict[str, str]) -> int:
         return min(config.batch_size, rows)
     usual = 16  # random weights learnt a task much better from 16 rows a step than from 32, in the same time
     batch = max(1, min(usual, rows // 8)) if rows < usual * 8 else usual
-    why["batch_size"] = "many small steps teach more than few large ones" if batch == usual else f"only {rows} rows"
+    why["batch_size"] = (
+        "many small steps teach more than few large ones" if batch == usual else f"only {rows} rows"
+    )
     return batch
 
 

@@ -110,7 +110,12 @@ def test_gradient_checkpointing_changes_no_step(student, tmp_path):
     losses = []
     for saving in (False, True):
         fit = Fit(
-            tmp_path / str(saving), student, tuning="lora", max_steps=3, gradient_checkpointing=saving, eval_every=3
+            tmp_path / str(saving),
+            student,
+            tuning="lora",
+            max_steps=3,
+            gradient_checkpointing=saving,
+            eval_every=3,
         )
         fit.run()
         losses.append([s["loss"] for s in fit.of("step")])
@@ -164,7 +169,10 @@ def test_a_student_with_code_of_its_own_is_refused_unless_asked_for(student, tmp
     folder = tmp_path / "coder"
     shutil.copytree(student, folder)
     config = json.loads((folder / "config.json").read_text())
-    config["auto_map"] = {"AutoModelForCausalLM": "modeling_own.OwnModel", "AutoConfig": "modeling_own.OwnConfig"}
+    config["auto_map"] = {
+        "AutoModelForCausalLM": "modeling_own.OwnModel",
+        "AutoConfig": "modeling_own.OwnConfig",
+    }
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "modeling_own.py").write_text("raise SystemExit('this must never run')")
     with pytest.raises(TrainingError, match="Python code of its own") as caught:

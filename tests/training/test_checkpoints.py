@@ -87,7 +87,9 @@ def test_a_pickle_in_the_optimizer_state_is_not_executed(tmp_path):
 
 def test_a_full_disk_is_recognised_however_it_is_told():
     assert checkpoints.disk_full(OSError(28, "No space left on device"))
-    assert checkpoints.disk_full(RuntimeError("Error while serializing: I/O error: No space left (os error 28)"))
+    assert checkpoints.disk_full(
+        RuntimeError("Error while serializing: I/O error: No space left (os error 28)")
+    )
     wrapped = RuntimeError("writer failed")
     wrapped.__cause__ = OSError(122, "Disk quota exceeded")
     assert checkpoints.disk_full(wrapped)

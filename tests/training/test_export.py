@@ -23,7 +23,9 @@ def test_merged_weights_answer_the_same(pair, tmp_path):
     run = pair[1]
     saved = run.save(tmp_path / "merged", format="merged", dtype="float32")
     again = Run.load(saved.path)
-    assert again.generate([QUESTION], max_tokens=12)[0].text == run.generate([QUESTION], max_tokens=12)[0].text
+    assert (
+        again.generate([QUESTION], max_tokens=12)[0].text == run.generate([QUESTION], max_tokens=12)[0].text
+    )
     names = {p.name for p in (tmp_path / "merged").iterdir()}
     assert "model.safetensors" in names and not any(n.endswith((".bin", ".pt")) for n in names)
 
@@ -37,7 +39,10 @@ def test_the_gguf_writes_what_the_run_writes(pair, tmp_path):
     model = run._ready_model()
     with torch.no_grad():
         ours = model.generate(
-            input_ids=torch.tensor([ids]), max_new_tokens=16, do_sample=False, eos_token_id=list(run.format.stop_ids)
+            input_ids=torch.tensor([ids]),
+            max_new_tokens=16,
+            do_sample=False,
+            eos_token_id=list(run.format.stop_ids),
         )[0, len(ids) :].tolist()
     with Llama(tmp_path / "student.gguf") as llama:
         theirs = llama.complete(ids, tokens=16)
@@ -142,7 +147,9 @@ def test_the_hub_gets_a_card_and_none_of_our_folders(pair, monkeypatch):
         def upload_folder(self, *, repo_id, folder_path, **_):
             from pathlib import Path
 
-            seen.update({p.name: p.read_text() for p in Path(folder_path).iterdir() if p.suffix in (".md", ".json")})
+            seen.update(
+                {p.name: p.read_text() for p in Path(folder_path).iterdir() if p.suffix in (".md", ".json")}
+            )
 
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
     run = pair[1]
@@ -182,7 +189,12 @@ def test_a_family_that_needs_the_converter_says_so(pair, tmp_path, monkeypatch):
 
 def test_a_rule_is_known_by_its_text():
     rule = next(iter(RULES))
-    spec = {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": rule}}]}}
+    spec = {
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [{"type": "Split", "pattern": {"Regex": rule}}],
+        }
+    }
     assert rule_name(spec) == RULES[rule]
     assert rule_name({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "."}}}) is None
     assert rule_name({"pre_tokenizer": None}) is None

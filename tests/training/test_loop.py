@@ -66,7 +66,9 @@ def test_the_trainer_gets_the_very_arrays(student, tmp_path, monkeypatch):
     fit = Fit(tmp_path, student, train=rows(16), max_steps=2, eval_every=50)
     fit.validation = None
     fit.run()
-    assert sorted(seen) == sorted(digest(i, t) for i, t in zip(fit.train.input_ids, fit.train.labels, strict=True))
+    assert sorted(seen) == sorted(
+        digest(i, t) for i, t in zip(fit.train.input_ids, fit.train.labels, strict=True)
+    )
 
 
 def digest(ids, labels):

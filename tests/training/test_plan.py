@@ -71,7 +71,14 @@ def test_more_length_takes_more_memory_and_four_bits_take_less():
 def test_every_setting_on_the_card_has_its_reason():
     made = make(FOUR_B, CPU)
     html = made._repr_html_()
-    for name in ("learning_rate", "rank", "micro_batch_size", "gradient_checkpointing", "precision", "padding"):
+    for name in (
+        "learning_rate",
+        "rank",
+        "micro_batch_size",
+        "gradient_checkpointing",
+        "precision",
+        "padding",
+    ):
         assert made.reasons[name] and name.replace("_", " ") in html
     again = plan.Plan.from_dict(made.as_dict())
     assert again == made

@@ -21,7 +21,9 @@ def main(student: str, folder: str, tuning: str) -> dict:
     from .arrays import Fit
 
     with muted(Path(folder) / "output.log"):
-        fit = Fit(Path(folder), Path(student), tuning=tuning, backend="unsloth", max_steps=20, learning_rate=5e-3)
+        fit = Fit(
+            Path(folder), Path(student), tuning=tuning, backend="unsloth", max_steps=20, learning_rate=5e-3
+        )
         seen: set[str] = set()
 
         from reasonbook.training import backends

@@ -97,7 +97,9 @@ def pick(wanted: str, machine: Machine, *, tuning: str = "auto") -> tuple[str, s
     if wanted != "auto":
         reason = get(wanted).unavailable()
         if reason is not None:
-            raise TrainingError(f"The backend {wanted!r} cannot run here: {reason}", 'TrainConfig(backend="auto")')
+            raise TrainingError(
+                f"The backend {wanted!r} cannot run here: {reason}", 'TrainConfig(backend="auto")'
+            )
         return wanted, "asked for"
     missing = get("unsloth").unavailable()
     if machine.device == "cuda" and missing is None and machine.gpus == 1 and tuning != "full":

@@ -54,7 +54,10 @@ def base_model(plan: Plan, source: Path | str) -> Any:
 
     name = str(source) if Path(source).exists() else plan.student
     load_config(name, trust_remote_code=plan.trust_remote_code)
-    options: dict[str, Any] = {"trust_remote_code": plan.trust_remote_code, "attn_implementation": plan.attention}
+    options: dict[str, Any] = {
+        "trust_remote_code": plan.trust_remote_code,
+        "attn_implementation": plan.attention,
+    }
     options["dtype"] = torch.float32
     if plan.device == "cuda" and plan.tuning != "full":
         options["dtype"] = torch.float16 if plan.precision == "fp16" else torch.bfloat16
@@ -95,7 +98,8 @@ def with_adapter(model: Any, plan: Plan, weights: Path | None) -> Any:
     if weights is not None:
         if not (weights / "adapter_model.safetensors").is_file():
             raise TrainingError(
-                f"{str(weights)!r} holds no adapter_model.safetensors.", "rb.Run.load(id) names a finished run"
+                f"{str(weights)!r} holds no adapter_model.safetensors.",
+                "rb.Run.load(id) names a finished run",
             )
         return PeftModel.from_pretrained(model, str(weights), is_trainable=True)
     target = list(plan.target_modules)
