@@ -12,7 +12,7 @@ CELLS = [
     "review = df.reason.review()\nreview",
     "student = rb.examples.tiny_student()\nchat = df.reason.to_chat(student)\nchat.preview(0)",
     "run = df.reason.train(student, max_steps=5000)\nrun",
-    "plain = df.reason.train(student, strategy='final_only', max_steps=3).wait()\nrb.compare([plain, run], split='test')",
+    "plain = df.reason.train(student, strategy='final_only', max_steps=3).wait()\nrb.compare([plain, run])",
 ]
 
 
