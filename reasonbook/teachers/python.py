@@ -74,28 +74,40 @@ class Threads:
     """Daemon threads for sync functions: one that never returns must not keep the process alive."""
 
     def __init__(self) -> None:
+        self._crew = _Crew()
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        """Runs a function on a thread that is free, or on a new one."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._crew.take((function, loop, future))
+        return await future
+
+    def close(self) -> None:
+        """Lets the threads go, each when its function returns; the next job gets new ones."""
+        crew, self._crew = self._crew, _Crew()
+        crew.dismiss()
+
+
+class _Crew:
+    def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._idle = 0
         self._count = 0
         self._lock = threading.Lock()
 
-    async def run(self, function: Callable[[], Any]) -> Any:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+    def take(self, job: Any) -> None:
         with self._lock:
             if self._idle == 0:
                 self._count += 1
                 threading.Thread(target=self._serve, name="reasonbook-teacher", daemon=True).start()
             else:
                 self._idle -= 1
-        self._jobs.put((function, loop, future))
-        return await future
+        self._jobs.put(job)
 
-    def close(self) -> None:
-        with self._lock:
-            for _ in range(self._count):
-                self._jobs.put(None)
-            self._count = self._idle = 0
+    def dismiss(self) -> None:
+        for _ in range(self._count):
+            self._jobs.put(None)
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -110,7 +122,7 @@ class Threads:
             try:
                 loop.call_soon_threadsafe(_settle, future, done, value)
             except RuntimeError:  # the job was stopped and its loop is closed
-                return
+                pass
 
 
 def _settle(future: asyncio.Future[Any], done: bool, value: Any) -> None:

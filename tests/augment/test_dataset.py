@@ -1,0 +1,260 @@
+"""Parquet in, Parquet out: chunk by chunk, resumed, row for row the same as in memory; and over Dask."""
+
+import threading
+
+import pandas as pd
+import pytest
+
+import reasonbook as rb
+from reasonbook.augment import AugmentConfig, augment_partitions
+from reasonbook.augment.partitions import share
+from reasonbook.errors import LayoutError, ReasonbookError
+from reasonbook.job import Status
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+SCHEMA = rb.Schema(
+    [
+        rb.Field("Length", "How long?", type="number"),
+        rb.Field("Even", "Whether it is even.", type="boolean"),
+        rb.Field("Words", "The words.", type="list"),
+        rb.Field("Kind", "Which kind.", type="choice", options=("a", "b")),
+        rb.Field("Notiz Ü", "A note.", optional=True),
+    ]
+)
+calls: list[str] = []
+lock = threading.Lock()
+
+
+def rules(request):
+    """Works for every row but those that ask for trouble."""
+    with lock:
+        calls.append(request)
+    if "trouble" in request:
+        raise ValueError("trouble")
+    n = len(request)
+    return {"Length": n, "Even": n % 2 == 0, "Words": request.split(), "Kind": "ab"[n % 2],
+            "Notiz Ü": None if n % 3 else f"n{n}"}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_calls():
+    calls.clear()
+
+
+def make(n, trouble=()):
+    return pd.DataFrame(
+        {
+            "question": [f"{'trouble ' if i in trouble else ''}row {i} {'x' * (i % 7)}" for i in range(n)],
+            "answer": [f"answer {i}" for i in range(n)],
+            "weight": pd.array([None if i % 5 == 0 else i for i in range(n)], dtype="Int64"),
+            "tags": [[f"t{i}"] for i in range(n)],
+        }
+    )
+
+
+def write(path, df, row_group_size=None):
+    pq.write_table(pa.Table.from_pandas(df), path, row_group_size=row_group_size)
+    return path
+
+
+def read(folder):
+    return pd.read_parquet(folder)
+
+
+def same(values, expected):
+    return [
+        None if v is None else {k: (list(x) if k == "Words" else x) for k, x in v.items()} for v in values
+    ] == expected
+
+
+@pytest.mark.parametrize("rows,group", [(7, None), (7, 3), (1, 10), (100, 4), (1000, None)])
+def test_row_for_row_the_same_as_in_memory(tmp_path, rows, group):
+    df = make(50)
+    source = write(tmp_path / "in.parquet", df, group)
+    job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=rows).wait()
+    assert job.status is Status.COMPLETED and job.progress.done == job.progress.total == 50
+    out = read(tmp_path / "out")
+    df.reason.augment(SCHEMA, teacher=rules).wait()
+    assert same(out["reasoning"], df["reasoning"].tolist())
+    assert out["question"].tolist() == df["question"].tolist()
+    assert len(list((tmp_path / "out").glob("part-*.parquet"))) == -(-50 // rows)
+    assert len(calls) == 50  # the frame found all of it in the store
+    original, written = pq.read_table(source), pq.read_table(tmp_path / "out")
+    for name in ("question", "answer", "weight", "tags"):
+        assert written[name].to_pylist() == original[name].to_pylist()
+        assert written.schema.field(name).type == original.schema.field(name).type
+
+
+def test_several_files_keep_their_order_and_every_part_has_one_type(tmp_path):
+    (tmp_path / "in").mkdir()
+    df = make(30)
+    for i in range(3):
+        write(tmp_path / "in" / f"f{i}.parquet", df.iloc[i * 10 : i * 10 + 10])
+    rb.augment_dataset(tmp_path / "in", tmp_path / "out", SCHEMA, teacher=rules, rows=4).wait()
+    parts = sorted((tmp_path / "out").glob("part-*.parquet"))
+    assert len(parts) == 9 and len({str(pq.read_schema(part)) for part in parts}) == 1
+    assert read(tmp_path / "out")["question"].tolist() == df["question"].tolist()
+
+
+def test_an_index_in_the_input_misleads_nobody(tmp_path):
+    df = make(20)
+    df.index = [7] * 10 + list(range(10))
+    source = write(tmp_path / "in.parquet", df)
+    rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=6).wait()
+    out = pq.read_table(tmp_path / "out").to_pylist()
+    assert [row["reasoning"]["Length"] for row in out] == [len(q) for q in df["question"]]
+
+
+def test_running_again_asks_for_nothing_and_reads_only_what_is_left(tmp_path):
+    source = write(tmp_path / "in.parquet", make(40))
+    rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
+    parts = sorted((tmp_path / "out").glob("part-*.parquet"))
+    before = {part.name: part.stat().st_mtime_ns for part in parts}
+    parts[2].unlink()
+    calls.clear()
+    job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
+    assert job.status is Status.COMPLETED and job.progress.done == 40 and job.progress.cached == 40
+    assert calls == []
+    after = {part.name: part.stat().st_mtime_ns for part in sorted((tmp_path / "out").glob("part-*.parquet"))}
+    assert {name for name in before if before[name] != after[name]} == {parts[2].name}
+
+
+def test_another_schema_writes_all_parts_anew(tmp_path):
+    source = write(tmp_path / "in.parquet", make(12))
+    rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=5).wait()
+    calls.clear()
+    short = rb.Schema([SCHEMA["Length"]])
+    rb.augment_dataset(
+        source, tmp_path / "out", short, teacher=lambda r: {"Length": rules(r)["Length"]}, rows=5
+    ).wait()
+    assert len(calls) == 12
+    assert all(set(v) == {"Length"} for v in read(tmp_path / "out")["reasoning"])
+
+
+def test_rows_that_fail_are_told_and_only_they_are_asked_again(tmp_path):
+    source = write(tmp_path / "in.parquet", make(30, trouble=(3, 4, 21)))
+    job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
+    assert job.status is Status.PARTIAL and job.errors == {"ValueError: trouble": 3}
+    out = read(tmp_path / "out")
+    assert out["reasoning_status"].tolist().count("error") == 3 and out["reasoning"][3] is None
+    calls.clear()
+    rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
+    assert len(calls) == 3
+
+
+def test_a_chunk_in_which_every_row_fails_does_not_end_the_job(tmp_path):
+    source = write(tmp_path / "in.parquet", make(30, trouble=range(10, 20)))
+    job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
+    assert job.status is Status.PARTIAL and job.progress.done == 20 and job.progress.failed == 10
+
+
+def test_limit_counts_for_the_whole_dataset(tmp_path):
+    source = write(tmp_path / "in.parquet", make(40))
+    job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10, limit=15).wait()
+    assert len(calls) == 15 and job.progress.done == 15
+    assert job.status is Status.COMPLETED
+    again = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
+    assert again.progress.done == 40 and len(calls) == 40
+
+
+def test_stop_keeps_what_is_done(tmp_path):
+    gate = threading.Event()
+
+    def slow(request):
+        if len(calls) >= 15:
+            gate.wait(5)
+        return rules(request)
+
+    source = write(tmp_path / "in.parquet", make(60))
+    job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=slow, rows=10, concurrency=2)
+    while len(calls) < 15:
+        threading.Event().wait(0.01)
+    job.stop().wait()
+    gate.set()
+    assert job.status is Status.CANCELLED
+    assert len(list((tmp_path / "out").glob("part-*.parquet"))) == 1
+    assert not list((tmp_path / "out").glob("*.unfinished"))
+
+
+def test_a_refused_key_ends_the_whole_job(tmp_path):
+    from reasonbook.errors import TeacherError
+    from reasonbook.teachers import Failure
+
+    async def refused(request):
+        raise Failure("auth", "no such key", status=401)
+
+    source = write(tmp_path / "in.parquet", make(30))
+    job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=refused, rows=10)
+    with pytest.raises(TeacherError, match="refused the API key"):
+        job.wait()
+    assert not list((tmp_path / "out").glob("part-*.parquet"))
+
+
+def test_bad_input_is_said(tmp_path):
+    with pytest.raises(ReasonbookError, match="no Parquet file"):
+        rb.augment_dataset(tmp_path / "nowhere", tmp_path / "out", SCHEMA, teacher=rules)
+    source = write(tmp_path / "in.parquet", make(3))
+    with pytest.raises(ReasonbookError, match="folder of its own"):
+        rb.augment_dataset(source, source, SCHEMA, teacher=rules)
+    with pytest.raises(ReasonbookError, match="folder of its own"):
+        rb.augment_dataset(source, tmp_path, SCHEMA, teacher=rules)
+    with pytest.raises(LayoutError, match="not in every file"):
+        rb.augment_dataset(
+            source, tmp_path / "out", SCHEMA, teacher=rules, layout={"prompt": "no", "response": "answer"}
+        ).wait()
+
+
+def test_memory_stays_with_the_chunk(tmp_path):
+    """A dataset of many row groups is never held whole: the largest table read is one chunk."""
+    from reasonbook.augment.parquet import parquet_files, pieces
+
+    source = write(tmp_path / "in.parquet", make(500), 20)
+    sizes = [len(table) for _, table in pieces(parquet_files(source), 35, lambda chunk: False)]
+    assert max(sizes) == 35 and sum(sizes) == 500
+
+
+# -- Dask --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("index", ["range", "same", "text"])
+def test_dask_gives_the_same_row_for_row(index):
+    dd = pytest.importorskip("dask.dataframe")
+    df = make(24).drop(columns=["tags"])
+    if index == "same":
+        df.index = [3] * 24
+    elif index == "text":
+        df.index = [f"r{i:02d}" for i in range(24)]
+    ddf = dd.from_pandas(df, npartitions=4, sort=False)
+    out = augment_partitions(ddf, SCHEMA, teacher=rules, workers=2).compute(
+        scheduler="threads", num_workers=2
+    )
+    assert len(calls) == 24
+    df.reason.augment(SCHEMA, teacher=rules).wait()
+    assert len(calls) == 24
+    assert out["reasoning"].tolist() == df["reasoning"].tolist()
+    assert out["reasoning_status"].tolist() == ["ok"] * 24
+    assert out.index.tolist() == df.index.tolist() and out["question"].tolist() == df["question"].tolist()
+
+
+def test_dask_assigning_columns_aligns(tmp_path):
+    """The trap: a column taken from the result meets its own row again, in every partition."""
+    dd = pytest.importorskip("dask.dataframe")
+    ddf = dd.from_pandas(make(20).drop(columns=["tags"]), npartitions=5)
+    out = augment_partitions(ddf, SCHEMA, teacher=rules)
+    out = out.assign(double=out["question"].str.len())
+    got = out.compute(scheduler="threads")
+    assert [v["Length"] for v in got["reasoning"]] == got["double"].tolist()
+
+
+def test_the_cluster_shares_what_the_account_allows():
+    config = share(AugmentConfig(rpm=600, tpm=9000, concurrency=64, budget=8.0), 4, 16)
+    assert (config.rpm, config.tpm, config.concurrency, config.budget) == (150, 2250, 16, 0.5)
+    assert share(AugmentConfig(concurrency=2), 8, 1).concurrency == 1
+
+
+def test_an_empty_partition_passes():
+    dd = pytest.importorskip("dask.dataframe")
+    ddf = dd.from_pandas(make(12).drop(columns=["tags"]), npartitions=3)
+    ddf = ddf[ddf["weight"].fillna(0) > 8]
+    out = augment_partitions(ddf, SCHEMA, teacher=rules).compute(scheduler="threads")
+    assert out["reasoning_status"].tolist() == ["ok"] * len(out) and len(out) == 2

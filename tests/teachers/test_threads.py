@@ -1,0 +1,42 @@
+"""The threads of sync teachers: a job that ended early leaves none behind that the next one would wait for."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from reasonbook.teachers.python import Threads
+
+
+def test_a_new_job_does_not_wait_for_threads_of_an_old_one():
+    threads, gate = Threads(), threading.Event()
+
+    async def first():
+        call = asyncio.ensure_future(threads.run(gate.wait))
+        await asyncio.sleep(0.05)
+        call.cancel()
+        threads.close()
+
+    async def second():
+        return await asyncio.wait_for(threads.run(lambda: "here"), 2)
+
+    asyncio.run(first())
+    gate.set()  # the old thread comes back from its function only now
+    time.sleep(0.1)
+    assert asyncio.run(second()) == "here"
+
+
+def test_errors_and_results_reach_the_caller():
+    threads = Threads()
+
+    def wrong():
+        raise ValueError("no")
+
+    async def both():
+        with pytest.raises(ValueError, match="no"):
+            await threads.run(wrong)
+        return await asyncio.gather(*(threads.run(lambda i=i: i * i) for i in range(20)))
+
+    assert asyncio.run(both()) == [i * i for i in range(20)]
+    threads.close()
