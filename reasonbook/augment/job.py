@@ -262,9 +262,10 @@ class Augmentation(Job):
             while len(self._finished) > 2 and moment - self._finished[1][0] > _SPEED:
                 self._finished.popleft()
         if ready:
+            told = [position for position in ready if position in self._newest] or ready
             self.stream.emit(
                 "rows",
-                positions=ready[-50:],
+                positions=told[-50:],
                 count=len(ready),
                 done=self._filled,
                 failed=len(self._errors),

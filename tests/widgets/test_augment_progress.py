@@ -127,3 +127,17 @@ def test_a_failed_job_says_what_to_do(page, tmp_path):
         time.sleep(0.02)
     error = probe.call("snapshot")["error"]
     assert "always" in error["problem"] and error["fix"]
+
+
+def test_newest_rows_show_also_where_rows_come_by_the_thousand(page, tmp_path):
+    df = pd.DataFrame({"prompt": [f"request {i}" for i in range(3000)], "response": ["x"] * 3000})
+
+    def teacher(request):
+        return {"Intent": request, "Length": "short"}
+
+    frame = Frame(df, Layout(prompt="prompt", response="response"))
+    Augmentation(frame, SCHEMA, teacher, store=Store(tmp_path)).start().wait()
+    again = Augmentation(frame, SCHEMA, teacher, store=Store(tmp_path)).start().wait()
+    snapshot = page(AugmentProgress(again)).call("snapshot")
+    assert snapshot["progress"]["cached"] == 3000
+    assert len(snapshot["newest"]) == 8
