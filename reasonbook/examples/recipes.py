@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -21,6 +21,10 @@ class Recipe:
     batch_size: int
     learning_rate: float
 
+    def scaled(self, effort: float) -> Recipe:
+        """The same with so much of the steps, 1 being all of them."""
+        return replace(self, max_steps=max(1, round(self.max_steps * effort)))
+
     @property
     def settings(self) -> dict[str, Any]:
         """The attributes as keyword arguments."""
@@ -28,7 +32,7 @@ class Recipe:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "final_and_reasoning": Recipe(max_steps=2_000, batch_size=16, learning_rate=3e-3),
+    "final_and_reasoning": Recipe(max_steps=2_000, batch_size=16, learning_rate=2e-3),
     # An answer alone is half as many tokens, so twice the steps cost about the same time.
-    "final_only": Recipe(max_steps=4_200, batch_size=16, learning_rate=3e-3),
+    "final_only": Recipe(max_steps=4_200, batch_size=16, learning_rate=2e-3),
 }

@@ -101,7 +101,7 @@ def refund_rules(request: object, *, policy: str = "2026") -> dict[str, str | in
         "Policy": f"{rule}: {terms.days} days, {_charges(facts, terms)}",
         "Decision": decision,
         "Per Item": f"{facts.price} - {kept_each} = {result.each}" if kept_each else str(facts.price),
-        "Subtotal": f"{facts.quantity} x {result.each} = {result.subtotal}",
+        "Subtotal": _product(facts.quantity, result.each),
         "Amount": amount,
     }
 
@@ -146,15 +146,24 @@ def _timeline(text: str) -> tuple[int, str]:
         return count, f"{count} days ago"
     today_month, today = _month_and_day(_find(_TODAY, text, "today's date"))
     month, day = _month_and_day(_find(_BOUGHT, text, "the date of the purchase"))
+    dates = f"{MONTHS[month]} {day} to {MONTHS[today_month]} {today}"
     if month == today_month and day <= today:
-        return today - day, f"{MONTHS[month]} {today} - {day} = {today - day}"
+        return today - day, f"{dates}: {today} - {day} = {today - day}"
     days = MONTH_DAYS[month] - day
-    steps = [f"{MONTHS[month]} {MONTH_DAYS[month]} - {day} = {days}"]
+    steps = [f"{MONTH_DAYS[month]} - {day} = {days}"]
     while (month := (month + 1) % 12) != today_month:
         steps.append(f"{MONTHS[month]} {days} + {MONTH_DAYS[month]} = {days + MONTH_DAYS[month]}")
         days += MONTH_DAYS[month]
-    steps.append(f"{MONTHS[month]} {days} + {today} = {days + today}")
-    return days + today, ", ".join(steps)
+    steps.append(f"{days} + {today} = {days + today}")
+    return days + today, f"{dates}: {', '.join(steps)}"
+
+
+def _product(quantity: int, each: int) -> str:
+    """A multiplication as one does it in the head: tens, then ones."""
+    tens, ones = each - each % 10, each % 10
+    if quantity == 1 or not ones or not tens:
+        return f"{quantity} x {each} = {quantity * each}"
+    return f"{quantity} x {each} = {quantity * tens} + {quantity * ones} = {quantity * each}"
 
 
 def _month_and_day(found: re.Match[str]) -> tuple[int, int]:

@@ -199,7 +199,7 @@ def _moment(days: int, rng: random.Random) -> tuple[str, str]:
     if days % 7 == 0 and rng.random() < 0.6:
         weeks = days // 7
         return (f"{weeks} weeks ago" if weeks > 1 else "a week ago"), ""
-    if rng.random() < 0.4:
+    if days > 45 or rng.random() < 0.3:
         return f"{days} days ago", ""
     today = rng.randrange(365)
     return f"on {_date(today - days)}", rng.choice(_TODAY).format(date=_date(today))

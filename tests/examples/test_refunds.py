@@ -54,12 +54,12 @@ def test_the_teacher_reads_the_right_answer_out_of_the_text(policy):
 def test_the_fields_of_one_request():
     assert refund_rules(GOLD) == {
         "Intent": "return 3 desk lamps, opened",
-        "Timeline": "Mar 31 - 14 = 17, Apr 17 + 9 = 26",
+        "Timeline": "Mar 14 to Apr 9: 31 - 14 = 17, 17 + 9 = 26",
         "Days Since Purchase": 26,
         "Policy": "gold, opened: 60 days, $3 each",
         "Decision": "refund less fees",
         "Per Item": "48 - 3 = 45",
-        "Subtotal": "3 x 45 = 135",
+        "Subtotal": "3 x 45 = 120 + 15 = 135",
         "Amount": "135",
     }
 
