@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 @contextmanager
 def base_model(run: Run) -> Iterator[Any]:
     """The untrained student: the adapter switched off, or the student's own weights read again."""
+    from .fitting import LOG
     from .quiet import muted
 
     if run.plan.tuning != "full":
-        model = run._ready_model()
-        with run._control.borrow(), model.disable_adapter():
+        with run.lent() as model, model.disable_adapter():
             yield model
         return
-    with muted(run.folder / "output.log"):
+    with muted(run.folder / LOG):
         model = backends.get(run.plan.backend).load(run.plan)
     model.eval()
     try:

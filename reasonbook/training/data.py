@@ -13,7 +13,7 @@ import numpy as np
 
 from ..conversation import digest
 from ..errors import TrainingError
-from .batches import IGNORED, Examples
+from .batches import Examples
 
 ARRAYS, TASKS = "data.npz", "tasks.jsonl"
 
@@ -110,7 +110,7 @@ class RunData:
             arrays[f"{name}_rows"] = np.asarray(examples.rows, dtype=np.int64)
             arrays[f"{name}_ids"] = _flat(examples.input_ids)
             arrays[f"{name}_labels"] = _flat(examples.labels)
-        np.savez(folder / ARRAYS, fingerprint=np.array(self.fingerprint), **arrays)
+        np.savez(folder / ARRAYS, fingerprint=np.array(self.fingerprint), **arrays)  # pyright: ignore[reportArgumentType]
         with (folder / TASKS).open("w", encoding="utf-8") as file:
             for t in self.tasks:
                 row = [t.key, t.position, t.turn, t.split, list(t.prompt), t.expected, t.reasoning]
@@ -140,14 +140,6 @@ class RunData:
                 f"The data of the run in {str(folder)!r} is missing or damaged ({type(error).__name__}).",
                 "rb.train(chat) starts a new run from the frame",
             ) from error
-
-
-def prompt_text(ids: np.ndarray, labels: np.ndarray, tokenizer: Any) -> tuple[str, str]:
-    """The prompt and the target of an example, decoded."""
-    learnt = np.flatnonzero(labels != IGNORED)
-    start = int(learnt[0]) if len(learnt) else len(ids)
-    decode = tokenizer.decode
-    return decode(ids[:start].tolist()), decode(ids[start:].tolist())
 
 
 def _flat(arrays: Any) -> np.ndarray:

@@ -109,11 +109,11 @@ def evaluate(
     tasks = held_out(run, split)[:limit]
     rule = scores.resolve(score)
     key = (split, limit, base, run.step)
-    written = run._evaluations.get(key)
+    written = run.evaluations.get(key)
     if written is None:
         began = time.monotonic()
         answers = _answers(run, tasks, base=base)
-        written = run._evaluations[key] = Evaluation(
+        written = run.evaluations[key] = Evaluation(
             f"{run.name}, {BASE}" if base else run.name, split, "", tasks, answers, time.monotonic() - began
         )
     grades = rule.grade([reply.answer for reply in written.replies], tasks)

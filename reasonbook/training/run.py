@@ -17,21 +17,21 @@ import numpy as np
 from ..card import card as html_card
 from ..card import details
 from ..conversation import Conversation, Message
-from ..errors import ReasonbookError, TrainingError
+from ..errors import TrainingError, choices
 from ..events import Stream
 from ..job import Job, Status
 from ..store import Store, default_store
-from . import backends, checkpoints, device, generate, losses, runcard, scores
-from .batches import LengthOrder
+from . import backends, checkpoints, device, generate, runcard, scores
 from .config import TrainConfig
 from .control import Control
-from .data import RunData, prompt_text
+from .data import RunData
 from .drawing import loss_svg
+from .fitting import LOG, TOKENIZER, first_process, fit_run, weights_of
 from .generate import Reply
 from .history import Curves, Journal
 from .lock import RunLock
-from .observe import Observer
 from .plan import Plan
+from .trace import Trace
 
 if TYPE_CHECKING:
     from ..chat import ChatFormat
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 KEEP = 4_000  # events in memory; `history` has the rest as arrays
 _training: weakref.ref[Run] | None = None
 _claim = threading.Lock()
-_idle: weakref.WeakSet[Run] = weakref.WeakSet()
 _open: weakref.WeakValueDictionary[Path, Run] = weakref.WeakValueDictionary()
 
 
@@ -55,7 +54,9 @@ class Run(Job):
         id: its name in the store and its folder below ``runs/``.
         name: a short label for tables.
         plan: every setting.
+        config: what was asked for.
         folder: card, data, checkpoints and weights.
+        reason: why it ended before its time, in words.
 
     Example:
         >>> run = rb.train(chat, max_steps=100)      # doctest: +SKIP
@@ -74,23 +75,24 @@ class Run(Job):
         folder: Path,
         store: Store | None,
         score: Any = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         self._journal = None if store is None else Journal(store, f"run:{id}")
         super().__init__(stream=Stream(persist=self._journal, keep=KEEP))
         self.id, self.name, self.plan, self.config, self.folder = id, name, plan, config, folder
         self.reason = ""
+        self.score = scores.resolve(score)
+        self.extra: Mapping[str, Any] = extra or {}
+        self.model: Any = None
+        self.control = Control(lambda: self.stopping)
+        self.resume_from: Path | None = None
         self._form, self._data = form, data
-        self._score = scores.resolve(score)
-        self._model: Any = None
         self._loading = threading.RLock()
-        self._control = Control(lambda: self.stopping)
         self._curves = Curves()
         self.stream.subscribe(self._curves.take)
-        self._resume_from: Path | None = None
-        self._evaluations: dict[Any, Evaluation] = {}
+        self.evaluations: dict[Any, Evaluation] = {}  # answers are written once
         self._card: dict[str, Any] | None = None
-        self._row_losses: dict[str, float] | None = None
-        self._epoch_order: tuple[int, np.ndarray] | None = None
+        self._trace = Trace(lambda: self.data, plan, folder)
         self._lock = RunLock(folder)
         _open[folder.resolve()] = self
 
@@ -143,38 +145,13 @@ class Run(Job):
         return [event.data for event in self.stream if event.kind == "samples"]
 
     def rows_at(self, step: int) -> list[dict[str, Any]]:
-        """The rows in the batch of an optimizer step, with their newest loss."""
-        train = self.data.train
-        batch, per_epoch = self.plan.batch_size, -(-len(train) // self.plan.batch_size)
-        epoch, place = divmod(max(1, int(step)) - 1, per_epoch)
-        chosen = self._order(epoch)[place * batch : (place + 1) * batch]
-        known = self.row_losses
-        keys = {task.position: task for task in self.data.of("train")}
-        rows = []
-        for i in chosen.tolist():
-            position, task = train.rows[i], keys.get(train.rows[i])
-            prompt, response = (
-                (task.request, task.expected)
-                if task is not None
-                else prompt_text(train.input_ids[i], train.labels[i], self.format.tokenizer)
-            )
-            rows.append(
-                {
-                    "position": position,
-                    "key": None if task is None else task.key,
-                    "prompt": prompt,
-                    "response": response,
-                    "loss": None if task is None else known.get(task.key),
-                }
-            )
-        return rows
+        """The rows in the batch of an optimizer step: position, key, prompt, response and newest loss."""
+        return self._trace.rows_at(step)
 
     @property
     def row_losses(self) -> Mapping[str, float]:
         """Row key → mean loss per target token in the newest epoch that saw the row."""
-        if self._row_losses is None:
-            self._row_losses = losses.read(self.folder)
-        return self._row_losses
+        return self._trace.losses
 
     # -- steering ----------------------------------------------------------------------------------------
     def start(self) -> Run:
@@ -205,37 +182,34 @@ class Run(Job):
     def pause(self) -> Run:
         """Holds the training after the current step; a checkpoint is written first."""
         if self.running:
-            self._control.pause()
+            self.control.pause()
         return self
 
     def resume(self) -> Run:
         """Goes on: after a pause where it stood, else from the newest checkpoint, with the same data order.
 
         Raises:
-            TrainingError: the run is complete, or it has no checkpoint.
+            TrainingError: the run is complete, it trains in another kernel, or its data is gone.
         """
         if self.running:
-            self._control.go_on()
+            self.control.go_on()
             return self
         if self.step >= self.plan.steps and self.status is Status.COMPLETED:
             raise TrainingError(
                 f"The run {self.name} is complete: all {self.plan.steps} steps are done.",
                 "rb.train(chat, max_steps=…) starts a longer one",
             )
-        found = checkpoints.latest(self.folder)
-        if found is None:
-            raise TrainingError(
-                f"The run {self.name} has no whole checkpoint in {str(self.folder)!r}.",
-                "rb.train(chat) starts it anew",
-            )
-        self._resume_from = found
-        self._evaluations.clear()
+        self.resume_from = checkpoints.latest(self.folder)
+        self.data  # noqa: B018  said before it starts, when the run's data is gone
+        if self.resume_from is None:
+            self.stream.emit("note", text="There is no whole checkpoint yet; the run begins anew.")
+        self.evaluations.clear()
         return self.start()
 
     def stop(self) -> Run:
         """Ends the training after the current step and keeps it as a checkpoint."""
         super().stop()
-        self._control.go_on()
+        self.control.go_on()
         return self
 
     # -- using the student -------------------------------------------------------------------------------
@@ -300,7 +274,7 @@ class Run(Job):
         """Frees the memory of the model; it is read again from disk when it is needed."""
         if self.running:
             raise TrainingError("The model is being trained.", "run.stop()   or   run.wait()")
-        self._model = None
+        self.model = None
         device.free()
         return self
 
@@ -318,8 +292,6 @@ class Run(Job):
             folder = store.folder / "runs" / str(source)
         if not (folder / runcard.NAME).is_file():
             names = [s.removeprefix("run:") for s in store.subjects("run:")]
-            from ..errors import choices
-
             raise TrainingError(
                 f"There is no run {str(source)!r} here.",
                 choices(str(source), names[-5:]) if names else "rb.train(chat) makes the first",
@@ -374,139 +346,43 @@ class Run(Job):
 
     # -- the work ----------------------------------------------------------------------------------------
     def _work(self) -> Status:
-        from .quiet import muted
-
         try:
-            with muted(self.folder / "output.log"):
-                return self._train()
-        except ReasonbookError as error:
-            self.reason = str(error)
-            raise
-        except Exception as error:
-            self.reason = f"{type(error).__name__}: {error}"
-            raise TrainingError(
-                f"Training failed: {self.reason}",
-                "run.error.__cause__ has the whole story; run.resume() goes on from the last checkpoint",
-            ) from error
+            return fit_run(self)
         finally:
-            self._finish_card()
             self._lock.release()
 
-    def _train(self) -> Status:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for other in list(_idle):
-            if other is not self and self.plan.device == "cuda":
-                other._model = None
-        backend = backends.get(self.plan.backend)
-        if self._resume_from is None:
-            self.data.save(self.folder)
-            self.format.export_tokenizer().save_pretrained(self.folder / "tokenizer")
-        self._card = runcard.begin(
-            run=self.id, name=self.name, plan=self.plan, config=self.config, form=self.format,
-            data=self.data, device=device.look().line,
-        )  # fmt: skip
-        self._card["extra"] = self._extra
-        runcard.write(self.folder, self._card)
-        with self._loading:
-            fresh = backend.load(self.plan, weights=None)
-            check_vocabulary(fresh, self.data, self.plan.student)
-            self._model = fresh
-        observer = Observer(
-            self.format, self._looked_at(), plan=self.plan, score=self._score, emit=self._emit,
-            stopping=lambda: self.stopping,
-        )  # fmt: skip
-        task = backends.Task(
-            train=self.data.train,
-            validation=self.data.validation,
-            plan=self.plan,
-            folder=self.folder,
-            pad_id=generate.pad_id(self.format.tokenizer),
-            resume_from=self._resume_from,
-            observe=observer,
-        )
-        outcome = backend.fit(fresh, task, self._emit, self._control)
-        self._model.eval()
-        self._keep_weights()
-        _idle.add(self)
-        if outcome.ended == "stopped" and outcome.step < self.plan.steps:
-            self.reason = (
-                f"Stopped by you at step {outcome.step} of {self.plan.steps}; that step is kept: "
-                "run.resume() goes on from it."
-            )
-            return Status.CANCELLED
-        if outcome.ended == "early":
-            self.reason = f"Stopped early at step {outcome.step}: no better evaluation came."
-        return Status.COMPLETED
+    def _run(self) -> None:
+        super()._run()
+        if self._journal is not None:
+            self._journal.flush()
 
-    _extra: Mapping[str, Any] = {}
-
-    def _looked_at(self) -> list[Any]:
-        return self.data.of("validation") or self.data.of("train")
-
-    def _emit(self, kind: str, **data: Any) -> None:
+    def emit(self, kind: str, /, **data: Any) -> None:
+        """Takes what the training says; a pause is a change of the job's status."""
         if kind == "status":
             self._set(Status(data["status"]))
-        elif os.environ.get("RANK", "0") != "0":
+        elif not first_process():
             return
         elif kind == "row_loss":
-            self._take_row_losses(data)
+            self._take_row_losses(**data)
         else:
             self.stream.emit(kind, **data)
 
-    def _take_row_losses(self, data: Mapping[str, Any]) -> None:
-        """Keeps the losses by row key in a file of their own; the event says only that they are new."""
-        if not data["rows"]:
+    def _take_row_losses(self, epoch: int, rows: list[int], loss: list[float]) -> None:
+        """The losses stand in a file of their own; the event says only that they are new."""
+        if not rows:
             return
-        keys = {task.position: task.key for task in self.data.of("train")}
-        fresh = {keys[row]: loss for row, loss in zip(data["rows"], data["loss"], strict=True) if row in keys}
-        self._row_losses = {**self.row_losses, **fresh}
         try:
-            losses.write(self.folder, self._row_losses, epoch=int(data["epoch"]))
+            self._trace.take(epoch, rows, loss)
         except OSError as error:
             self.stream.emit("note", text=f"The losses of the rows could not be written: {error}")
-        mean = sum(data["loss"]) / len(data["loss"])
-        self.stream.emit("row_loss", epoch=data["epoch"], count=len(data["rows"]), mean=mean)
+        self.stream.emit("row_loss", epoch=epoch, count=len(rows), mean=sum(loss) / len(loss))
 
-    def _order(self, epoch: int) -> np.ndarray:
-        """The order of one epoch; kept, as neighbouring points of a curve are clicked one after the other."""
-        if self._epoch_order is None or self._epoch_order[0] != epoch:
-            lengths = self.data.train.lengths
-            order = LengthOrder(lengths, self.plan.batch_size, seed=self.plan.seed).order(epoch)
-            self._epoch_order = (epoch, order)
-        return self._epoch_order[1]
-
-    def _keep_weights(self) -> None:
-        if os.environ.get("RANK", "0") != "0":
-            return
-        try:
-            self._model.save_pretrained(self.folder / "model")
-        except Exception as error:
-            full = checkpoints.disk_full(error)
-            self._emit(
-                "alarm",
-                alarm="checkpoint",
-                step=self.step,
-                text=("The disk is full: the trained weights could not be kept on it. " if full else
-                      f"The trained weights could not be written ({error}). ")
-                + "They are still in memory: run.save('/another/place').",
-            )  # fmt: skip
-
-    def _finish_card(self) -> None:
-        if self._card is None or os.environ.get("RANK", "0") != "0":
-            return
-        ended = "CANCELLED" if self.stopping else "FAILED" if self.reason and self.step < self.plan.steps else ""
-        self._card |= {
-            "status": ended or "COMPLETED",
-            "reason": self.reason,
-            "seconds": round(time.time() - (self.started_at or time.time()), 2),
-            "curves": self.history,
-        }
-        try:
-            runcard.write(self.folder, self._card)
-        except OSError:
-            self._emit("alarm", alarm="card", step=self.step, text="The run card could not be written.")
-        if self._journal is not None:
-            self._journal.flush()
+    def make_room(self) -> None:
+        """Gives back what other runs of this kernel hold on the GPU; they load again when they are asked."""
+        if self.plan.device == "cuda":
+            for other in list(_open.values()):
+                if other is not self and not other.running:
+                    other.unload()
 
     @property
     def card(self) -> dict[str, Any]:
@@ -515,11 +391,20 @@ class Run(Job):
             self._card = runcard.read(self.folder)
         return self._card
 
+    @card.setter
+    def card(self, card: dict[str, Any]) -> None:
+        self._card = card
+
+    @property
+    def has_card(self) -> bool:
+        """Whether there is a card yet."""
+        return self._card is not None or self.card_path.is_file()
+
     @contextmanager
     def lent(self) -> Iterator[Any]:
         """The model, between two steps where it trains."""
         model = self._ready_model()
-        with self._control.borrow():
+        with self.control.borrow():
             yield model
 
     def record(self, **results: Any) -> None:
@@ -533,28 +418,24 @@ class Run(Job):
 
     # -- the model ---------------------------------------------------------------------------------------
     def _ready_model(self) -> Any:
+        while self.model is None and self.running:
+            time.sleep(0.02)  # the training thread is loading it
         with self._loading:
-            if self._model is None:
-                if self.running:
-                    raise TrainingError("The student is still being loaded.", "again in a moment")
+            if self.model is None:
                 from .quiet import muted
 
-                with muted(self.folder / "output.log"):
-                    self._model = backends.get(self.plan.backend).load(self.plan, weights=self.weights())
-                self._model.eval()
-                _idle.add(self)
-            return self._model
+                with muted(self.folder / LOG):
+                    self.model = backends.get(self.plan.backend).load(self.plan, weights=self.weights())
+                self.model.eval()
+            return self.model
 
     def weights(self) -> Path:
-        """The folder of the trained weights: the final ones, else the newest checkpoint's.
+        """The folder of the newest trained weights.
 
         Raises:
             TrainingError: nothing was kept.
         """
-        for folder in (self.folder / "model", self.folder):
-            if any((folder / n).is_file() for n in checkpoints.WEIGHTS):
-                return folder
-        found = checkpoints.latest(self.folder)
+        found = weights_of(self.folder)
         if found is None:
             raise TrainingError(
                 f"The run {self.name} has no trained weights: {self.reason or 'it never got to a checkpoint'}.",
@@ -575,22 +456,8 @@ class Run(Job):
             status = "CANCELLED"
             self.reason = "The kernel ended while it was training; run.resume() goes on from the last checkpoint."
         self._status = Status(status)
-        self._done.set()
-
-
-def check_vocabulary(model: Any, data: RunData, student: str) -> None:
-    """Refuses ids that the student has no embedding for."""
-    size = model.get_input_embeddings().weight.shape[0]
-    if type(model.get_input_embeddings().weight).__name__ == "Params4bit":
-        return
-    parts = [data.train, *([data.validation] if data.validation is not None else [])]
-    highest = max(int(ids.max()) for part in parts for ids in part.input_ids)
-    if highest >= size:
-        raise TrainingError(
-            f"The data holds token {highest}, but {student!r} knows only {size}: the chat data was made with "
-            "another tokenizer than the student's.",
-            f"df.reason.to_chat({student!r}) makes it with the student's own",
-        )
+        if events:
+            self.started_at, self.ended_at = events[0].at, events[-1].at
 
 
 def new_id() -> str:
@@ -608,6 +475,6 @@ def short_name(student: str, strategy: str) -> str:
 def _format(record: Mapping[str, Any], folder: Path) -> ChatFormat:
     from ..chat import ChatFormat
 
-    saved = folder / "tokenizer"
+    saved = folder / TOKENIZER
     return ChatFormat.from_dict(record["format"], student=str(saved) if saved.is_dir() else None)
 
