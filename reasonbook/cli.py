@@ -1,4 +1,4 @@
-"""The `reasonbook` command: demo, lab, examples, doctor."""
+"""The `reasonbook` command: demo, lab, examples, doctor, train, rerun."""
 
 from __future__ import annotations
 
@@ -80,6 +80,24 @@ def doctor(args: argparse.Namespace) -> int:
     return 0
 
 
+def train(args: argparse.Namespace) -> int:
+    """Trains what a run card says; every process of torchrun or accelerate launch calls this."""
+    from .training.launch import train_card
+
+    done = train_card(args.card, run=args.run_id)
+    if os.environ.get("RANK", "0") == "0":
+        print(f"run {done}: reasonbook.Run.load({done!r})")
+    return 0
+
+
+def rerun(args: argparse.Namespace) -> int:
+    """Checks that the data beside a run card is what the card says, and runs it again."""
+    from .training.rerun import rerun as again
+
+    print(again(args.card, split=args.split))
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line, one function a subcommand."""
     from . import __version__
@@ -117,6 +135,14 @@ def parser() -> argparse.ArgumentParser:
     sub = add(examples)
     sub.add_argument("dir", help="folder for your copies; files that are there already are kept")
     add(doctor)
+    sub = add(train)
+    sub.add_argument("card", help="a run's card.json, or the folder it stands in")
+    sub.add_argument(
+        "--run-id", default="", help="id of the new run; give the same again to go on from its last checkpoint"
+    )
+    sub = add(rerun)
+    sub.add_argument("card", help="a run's card.json, or the folder it stands in")
+    sub.add_argument("--split", default="test", help="rows that judge both runs (default: %(default)s)")
     return top
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import TrainingError
 from .device import version_of
+from .prints import hashes
 
 NAME = "card.json"
 VERSION = 1
@@ -38,6 +39,7 @@ def begin(*, run: str, name: str, plan: Any, config: Any, form: Any, data: Any, 
             "train_examples": len(data.train),
             "validation_examples": len(data.validation or ()),
             "tasks": {s: len(data.of(s)) for s in ("train", "validation", "test")},
+            **hashes(data),
         },
         "seed": plan.seed,
         "packages": {name: v for name in PACKAGES if (v := version_of(name))},
