@@ -1,0 +1,68 @@
+"""Intervals against figures worked out elsewhere, and their coverage."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from reasonbook.training.intervals import bootstrap, mcnemar, paired, share, wilson
+
+
+@pytest.mark.parametrize(
+    "right, n, low, high",
+    [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605)],
+)
+def test_wilson_gives_the_published_figures(right, n, low, high):
+    """Newcombe 1998, table I, method 3; the ends by hand."""
+    assert wilson(right, n) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_the_paired_interval_gives_the_published_figures():
+    """Newcombe 1998 (paired), the table of 36, 12, 2, 0 by method 10."""
+    first = [1] * 36 + [1] * 12 + [0] * 2
+    second = [1] * 36 + [0] * 12 + [1] * 2
+    found = paired(second, first)
+    assert found.value == pytest.approx(0.2)
+    assert (found.low, found.high) == pytest.approx((0.0569, 0.3404), abs=2e-3)
+
+
+def test_equal_runs_have_no_difference_but_an_interval():
+    found = paired([1, 0, 1, 1] * 25, [1, 0, 1, 1] * 25)
+    assert found.value == 0 and found.low <= 0 <= found.high and found.p == 1.0
+
+
+@pytest.mark.parametrize("gained, lost", [(0, 0), (5, 0), (8, 1), (12, 10), (700, 600)])
+def test_mcnemar_is_the_binomial_tail(gained, lost):
+    n, k = gained + lost, min(gained, lost)
+    exact = min(1.0, 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n)
+    assert mcnemar(gained, lost) == pytest.approx(exact, rel=1e-9)
+
+
+def test_the_sign_flip_test_sees_a_real_difference_and_no_other():
+    rng = np.random.default_rng(0)
+    a = rng.uniform(0, 1, 200)
+    assert paired(a, np.clip(a + 0.1, 0, 1)).p < 0.001
+    assert paired(a, np.clip(a + rng.normal(0, 0.1, 200), 0, 1)).p > 0.01
+
+
+def test_a_graded_share_is_bootstrapped():
+    rng = np.random.default_rng(1)
+    grades = rng.uniform(0, 1, 400)
+    found = share(grades.tolist())
+    half = 1.96 * grades.std() / 20
+    assert found.low == pytest.approx(grades.mean() - half, abs=0.005)
+    assert found.high == pytest.approx(grades.mean() + half, abs=0.005)
+    assert bootstrap(grades) == bootstrap(grades)  # seeded
+
+
+def test_the_paired_interval_covers():
+    """95 % intervals of 400 draws hold the truth in at least 92 % of them."""
+    rng, held = np.random.default_rng(2), 0
+    for _ in range(400):
+        first = rng.random(60) < 0.4
+        second = np.where(rng.random(60) < 0.5, first, rng.random(60) < 0.8)  # true difference 0.2
+        found = paired(first.astype(float), second.astype(float))
+        held += found.low <= 0.2 <= found.high
+    assert held >= 0.92 * 400
