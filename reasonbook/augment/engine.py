@@ -6,25 +6,27 @@ import asyncio
 import random
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..conversation import Conversation
-from ..errors import ReasonbookError, TeacherError
+from ..errors import ReasonbookError
 from ..schema import Schema
 from ..store import Call, Store
 from ..teachers import Completion, Failure, Request, Teacher, Usage
+from . import packing
 from .best import better, choose
 from .commit import Committer
 from .config import AugmentConfig
-from .methods import Method
-from .outcome import Asking, Candidate, RowError
+from .outcome import Asking, Candidate, RowError, Tally
 from .pacing import Pacer
-from .parse import Invalid, Reader, stopped, thinking, without_thinking
-from .plan import Keys, Work, in_order
+from .packing import Pack
+from .parse import Invalid
+from .plan import Keys, Work
 from .prices import Price
 from .prompts import Prompts, again, request_text
+from .reading import Reading, readable
+from .refusals import fatal
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout as _timeout
@@ -40,20 +42,6 @@ _GRACE = 0.2
 _NO_USAGE = Usage()
 
 Settled = Callable[[Work, "dict[str, Any] | RowError"], None]
-
-
-@dataclass
-class Tally:
-    """Running totals of a job."""
-
-    usage: Usage = Usage()
-    cost: float = 0.0
-    answered: int = 0
-    refused: int = 0
-    unreachable: int = 0
-    retried: int = 0
-    reasked: int = 0
-    notes: list[str] = field(default_factory=list)
 
 
 class Engine:
@@ -76,6 +64,7 @@ class Engine:
         read_row: Callable[[int], Conversation],
         settled: Settled,
         tally: Tally,
+        say: Callable[[str], Any] = lambda text: None,
     ) -> None:
         self.teacher = teacher
         self.config = config
@@ -88,12 +77,11 @@ class Engine:
         parallel = min(config.concurrency, teacher.capabilities.parallel or config.concurrency)
         self.pacer = Pacer(parallel, rpm=config.rpm, tpm=config.tpm)
         self._committer = Committer(store)
-        self._schema = schema
-        self._readers: dict[tuple[str, ...], Reader] = {}
+        self._reading = Reading(schema, self.prompts.method)
         self._read_row = read_row
         self._settled = settled
         self._fresh: Iterator[Work] = iter(())
-        self._again: deque[Work] = deque()
+        self._again: deque[Work | Pack] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._open = 0
         self._halted = False
@@ -128,6 +116,15 @@ class Engine:
             if self.stopped_by is None and not self._halted:
                 raise error
 
+    @property
+    def in_flight(self) -> int:
+        """Calls under way."""
+        return self.pacer.in_flight
+
+    def cancel(self) -> None:
+        """Stops soon, as `halt`: nothing is left with the provider."""
+        self.halt()
+
     def halt(self) -> None:
         """Stops soon; callable on the engine's own loop."""
         self._halted = True
@@ -141,22 +138,28 @@ class Engine:
 
     # -- workers -----------------------------------------------------------------------------------------
     async def _worker(self) -> None:
-        while (work := await self._next()) is not None:
-            state = work.state or self._begin(work)
-            if state is None:
-                self._close(work)
-                continue
-            await self.pacer.enter(self._guess(state.request))
+        while (task := await self._next()) is not None:
+            if isinstance(task, Work):
+                state = task.state or self._begin(task)
+                if state is None:
+                    self._close(task)
+                    continue
+                request = state.request
+            else:
+                state, request = None, task.request
+            await self.pacer.enter(self._guess(request))
             try:
-                delay = None if self._halted else await self._step(work, state)
+                delay = None
+                if not self._halted:
+                    delay = await (self._step(task, state) if state else self._step_pack(task))
             finally:
                 self.pacer.leave()
             if self._halted:
                 return
             if delay is not None:
-                asyncio.get_running_loop().call_later(delay, self._return, work)
+                asyncio.get_running_loop().call_later(delay, self._return, task)
 
-    async def _next(self) -> Work | None:
+    async def _next(self) -> Work | Pack | None:
         while not self._halted:
             if self._again:
                 return self._again.popleft()
@@ -165,7 +168,7 @@ class Engine:
                 work = next(self._fresh, None)
                 if work is not None and affordable:
                     self._open += 1
-                    return work
+                    return self._packed(work) if self.config.pack > 1 else work
                 self.over_budget = self.over_budget or work is not None
             if self._open == 0:
                 self._wake(all_of_them=True)
@@ -175,8 +178,8 @@ class Engine:
             await future
         return None
 
-    def _return(self, work: Work) -> None:
-        self._again.append(work)
+    def _return(self, task: Work | Pack) -> None:
+        self._again.append(task)
         self._wake()
 
     def _close(self, work: Work) -> None:
@@ -246,12 +249,7 @@ class Engine:
         """Makes one call; returns the seconds after which the row wants another, None when it is settled."""
         problem: str | None = None
         try:
-            async with _timeout(self.config.timeout):
-                completion = await self.teacher.complete(state.request)
-        except (asyncio.TimeoutError, TimeoutError):
-            return self._failed(
-                work, state, Failure("timeout", f"no answer within {self.config.timeout:g} s")
-            )
+            completion = await self._ask(state.request)
         except Failure as error:
             if error.kind != "output":
                 return self._failed(work, state, error)
@@ -261,17 +259,11 @@ class Engine:
         values: dict[str, Any] = {}
         if problem is None:
             try:
-                values = self._read(completion, state.names)
+                values = self._reading.values(completion, state.names)
             except Invalid as error:
                 problem = str(error)
         answers = {self.keys.key(work, name, state.sample): value for name, value in values.items()}
-        usage = completion.usage.to_dict()
-        call = Call(self.teacher.name, completion.text, answers, completion.reasoning, usage, problem or "")
-        try:
-            await self._committer.commit(call)
-        except ReasonbookError as error:  # the answer is paid for: it goes into the frame all the same
-            self._stop_job(error)
-        self.tally.answered += 1
+        await self._keep(completion, answers, problem or "")
         if problem is not None:
             return self._bad(work, state, completion.text, problem)
         if self._took(state, {**state.known, **values}, state.row):
@@ -281,21 +273,83 @@ class Engine:
         self._close(work)
         return None
 
-    def _read(self, completion: Completion, names: tuple[str, ...]) -> dict[str, Any]:
-        method = self.prompts.method
-        if method.fields:
-            reader = self._readers.get(names)
-            if reader is None:
-                reader = self._readers[names] = Reader(self._schema, names)
-            return reader.read(completion)
-        text = stopped(completion) if completion.data is None else str(completion.data)
-        answer = without_thinking(text).strip()
-        kept = thinking(completion) if method.thinking else answer
-        if not kept:
-            raise Invalid(
-                "the teacher showed no thinking of its own" if method.thinking else "the answer is empty"
-            )
-        return {method.label: {"text": kept, "answer": answer if method.thinking else ""}}
+    async def _ask(self, request: Request) -> Completion:
+        """One call, cut at the time-out."""
+        try:
+            async with _timeout(self.config.timeout):
+                return await self.teacher.complete(request)
+        except (asyncio.TimeoutError, TimeoutError):
+            raise Failure("timeout", f"no answer within {self.config.timeout:g} s") from None
+
+    async def _keep(self, completion: Completion, answers: dict[str, Any], problem: str) -> None:
+        """Returns when a paid answer is in the store; one that cannot be stored goes into the frame all the same."""
+        usage = completion.usage.to_dict()
+        call = Call(self.teacher.name, completion.text, answers, completion.reasoning, usage, problem)
+        try:
+            await self._committer.commit(call)
+        except ReasonbookError as error:
+            self._stop_job(error)
+        self.tally.answered += 1
+
+    # -- several rows in one call --------------------------------------------------------------------------
+    def _packed(self, work: Work) -> Work | Pack:
+        """Short rows that want every field, together; a row that is long or half answered goes alone."""
+        works = [work] if self._short(work) else []
+        while works and len(works) < self.config.pack and self._affordable():
+            other = next(self._fresh, None)
+            if other is None:
+                break
+            self._open += 1
+            if other.shown == work.shown and self._short(other):
+                works.append(other)
+            else:
+                self._return(other)
+        return self._pack(works) if len(works) > 1 else work
+
+    def _short(self, work: Work) -> bool:
+        return not work.found and len(request_text(self._read_row(work.positions[0]))) <= packing.SHORT
+
+    def _pack(self, works: list[Work]) -> Pack:
+        rows = [self._read_row(work.positions[0]) for work in works]
+        return Pack(works, self.prompts.packed(rows, self.keys.names, works[0].shown))
+
+    async def _step_pack(self, pack: Pack) -> float | None:
+        """As `_step`, for a pack; rows that fail go alone, a pack that fails goes in two halves."""
+        try:
+            completion = await self._ask(pack.request)
+        except Failure as error:
+            if error.kind == "output":
+                return self._split(pack)
+            pack.tries += 1
+            delay = self._judged(error, pack.tries)
+            return self._split(pack) if delay is None and not self._halted else delay
+        self.pacer.succeeded()
+        self._pay(completion.usage)
+        try:
+            found = packing.read(completion, self._reading.reader(self.keys.names), len(pack.works))
+        except Invalid as error:
+            await self._keep(completion, {}, str(error))
+            return self._split(pack)
+        pairs = list(zip(pack.works, found, strict=True))
+        answers = {
+            self.keys.key(work, name, 0): value
+            for work, values in pairs
+            if isinstance(values, dict)
+            for name, value in values.items()
+        }
+        await self._keep(completion, answers, "; ".join(str(v) for _, v in pairs if isinstance(v, Invalid)))
+        for work, values in pairs:
+            if isinstance(values, dict):
+                self._settled(work, values)
+                self._close(work)
+            else:
+                self._return(work)
+        return None
+
+    def _split(self, pack: Pack) -> None:
+        half = len(pack.works) // 2
+        for works in (pack.works[:half], pack.works[half:]):
+            self._return(works[0] if len(works) == 1 else self._pack(works))
 
     # -- what goes wrong ---------------------------------------------------------------------------------
     def _bad(self, work: Work, state: Asking, text: str, problem: str) -> float | None:
@@ -318,44 +372,42 @@ class Engine:
 
     def _failed(self, work: Work, state: Asking, error: Failure) -> float | None:
         """A call that gave no answer: waits and repeats, gives the row up, or ends the job."""
-        self.pacer.failed(error)
         self._pay(error.usage, state)
-        text = error.text or (state.last.text if state.last is not None else "")
-        state.last = RowError(error.message, text, state.paid)
+        state.last = RowError(error.message, error.text, state.paid)
+        state.tries += 1
+        delay = self._judged(error, state.tries)
+        return delay if delay is not None or self._halted else self._give_up(work, state)
+
+    def _judged(self, error: Failure, tries: int) -> float | None:
+        """Seconds until the same request may be made again; None when it is not worth it, or the job is over."""
+        self.pacer.failed(error)
         asked_to_wait = error.retry_after or 0.0
-        if error.fatal or asked_to_wait > _LONGEST_WAIT:
-            self._stop_job(fatal(self.teacher.name, error))
-            return None
+        hopeless = error.fatal or asked_to_wait > _LONGEST_WAIT
         if error.kind == "request":
             self.tally.refused += 1
-            if (
-                self.tally.refused >= _SAME_REFUSAL
-                and not self.tally.answered
-                and not self.teacher.capabilities.free
-            ):
-                self._stop_job(fatal(self.teacher.name, error))
-                return None
-            return self._give_up(work, state)
+            paid = self.tally.answered or self.teacher.capabilities.free
+            hopeless = hopeless or (self.tally.refused >= _SAME_REFUSAL and not paid)
         if error.kind == "server" and error.status == 0 and not self.tally.answered:
             self.tally.unreachable += 1
-            if self.tally.unreachable >= _UNREACHABLE:
-                self._stop_job(fatal(self.teacher.name, error))
-                return None
-        state.tries += 1
+            hopeless = hopeless or self.tally.unreachable >= _UNREACHABLE
+        if hopeless:
+            self._stop_job(fatal(self.teacher.name, error))
+            return None
         # Being told to slow down says nothing against the row; it may be told so more often.
-        if state.tries > self.config.max_retries * (4 if error.kind == "rate" else 1):
-            return self._give_up(work, state)
+        if error.kind == "request" or tries > self.config.max_retries * (4 if error.kind == "rate" else 1):
+            return None
         self.tally.retried += 1
-        backoff = min(_LONGEST_BACKOFF, _BACKOFF * 2 ** min(state.tries - 1, 10)) * random.uniform(0.5, 1.0)
-        if error.kind == "rate" and error.retry_after is not None and state.tries <= _TRUSTED:
+        backoff = min(_LONGEST_BACKOFF, _BACKOFF * 2 ** min(tries - 1, 10)) * random.uniform(0.5, 1.0)
+        if error.kind == "rate" and error.retry_after is not None and tries <= _TRUSTED:
             backoff = 0.0  # the provider said when; the pacer sees to it that not all come back at once
         return max(asked_to_wait, backoff) + random.uniform(0.0, 0.05)
 
     # -- money -------------------------------------------------------------------------------------------
-    def _pay(self, usage: Usage, state: Asking) -> None:
+    def _pay(self, usage: Usage, state: Asking | None = None) -> None:
         if usage == _NO_USAGE:
             return
-        state.paid = state.paid + usage
+        if state is not None:
+            state.paid = state.paid + usage
         self.tally.usage = self.tally.usage + usage
         if self.price is not None:
             self.tally.cost += self.price.cost(usage)
@@ -375,32 +427,3 @@ class Engine:
             return 0.0
         read = len(request.system) + len(request.user) + sum(len(text) for _, text in request.turns)
         return read / 4 + (self._output or 200.0)
-
-
-def readable(values: Mapping[str, Any], method: Method, names: Sequence[str]) -> tuple[dict[str, Any], str]:
-    """Values as the frame holds them, and the teacher's own answer where the method has one."""
-    if method.fields:
-        return in_order(values, names), ""
-    kept = values[method.label]
-    return {method.label: kept["text"]}, kept["answer"]
-
-
-def fatal(teacher: str, error: Failure) -> TeacherError:
-    """The one sentence with which a job ends."""
-    said = error.message.rstrip(".")
-    if error.kind == "auth":
-        return TeacherError(
-            f"{teacher} refused the API key: {said}.", "check the key, then run the cell again"
-        )
-    if error.kind == "quota" or error.kind == "rate":
-        return TeacherError(
-            f"{teacher} gives no more answers to this account: {said}.",
-            "add credit or wait, then run the cell again: what is paid for is kept",
-        )
-    if error.kind == "server":
-        return TeacherError(
-            f"{teacher} cannot be reached: {said}.", "check the address and the network, run again"
-        )
-    return TeacherError(
-        f"{teacher} refuses every request: {said}.", "change the model or the config, run again"
-    )

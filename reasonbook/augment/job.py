@@ -19,14 +19,18 @@ from ..job import Job, Status
 from ..schema import Schema
 from ..store import Store, default_store
 from ..teachers import Teacher, Usage, resolve
+from ..teachers.batches import batch_api
+from ..teachers.python import PythonTeacher
+from .batch import BatchEngine
 from .config import AugmentConfig
 from .delivery import Delivery
-from .engine import Engine, Tally, readable
+from .engine import Engine
 from .methods import METHODS
-from .outcome import Outcome, Progress, RowError
+from .outcome import Outcome, Progress, RowError, Tally
 from .plan import Keys, Plan, Snapshot, Work, make_plan
 from .prices import need_price, price_of
 from .prompts import request_text
+from .reading import readable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,9 +70,9 @@ class Augmentation(Job):
         super().__init__(stream=Stream(keep=2000))
         self.frame = frame
         self.config = config or AugmentConfig()
-        _refuse(self.config)
         self.schema = schema.snapshot()
         self.teacher: Teacher = resolve(teacher)
+        _refuse(self.config, self.teacher)
         self.store = store or default_store()
         self.price = price_of(self.teacher, self.config.price)
         if self.config.budget is not None:
@@ -104,7 +108,7 @@ class Augmentation(Job):
                 done=self._filled,
                 failed=len(self._errors),
                 cached=self._cached,
-                in_flight=self._engine.pacer.in_flight if self._engine is not None and self.running else 0,
+                in_flight=self._engine.in_flight if self._engine is not None and self.running else 0,
                 rate=rate,
                 eta=left / rate if rate and self.running else None,
                 cost=self.cost,
@@ -151,13 +155,22 @@ class Augmentation(Job):
             raise ReasonbookError("There is no row with an error.", 'df["reasoning_status"].value_counts()')
         return self.start()
 
+    def cancel(self) -> Augmentation:
+        """Ends the job; batches that lie with the provider are ended there too, and what they have is taken in."""
+        if self.config.mode == "batch" and self.running:
+            self._cancelling = True
+            return self
+        self.stop()
+        return self
+
     def _clear(self) -> None:
         with self._lock:
             self._errors = {}
             self._filled = self._cached = 0
             self._finished: deque[tuple[float, int]] = deque()
             self._ready: list[int] = []
-            self._engine: Engine | None = None
+            self._engine: Engine | BatchEngine | None = None
+            self._cancelling = False
 
     # -- work, on the job's own thread ----------------------------------------------------------------------
     def _work(self) -> Status:
@@ -192,7 +205,7 @@ class Augmentation(Job):
             for position in work.positions:
                 delivery.add(position, None, "pending", None)
         self._tick()
-        engine = self._engine = Engine(
+        engine = self._engine = (BatchEngine if self.config.mode == "batch" else Engine)(
             schema=self.schema,
             teacher=self.teacher,
             config=self.config,
@@ -202,10 +215,13 @@ class Augmentation(Job):
             read_row=self._snapshot.row,
             settled=self._settled,
             tally=self._tally,
+            say=lambda text: self.stream.emit("note", text=text),
         )
         running = asyncio.ensure_future(engine.run(iter(works)))
         while not running.done():
             await asyncio.wait({running}, timeout=_TICK)
+            if self._cancelling:
+                engine.cancel()
             if self.stopping:
                 engine.halt()
             self._tick()
@@ -279,7 +295,7 @@ class Augmentation(Job):
         (first, before), (last, after) = self._finished[0], self._finished[-1]
         return (after - before) / (last - first) if last > first else 0.0
 
-    def _end(self, engine: Engine) -> Status:
+    def _end(self, engine: Engine | BatchEngine) -> Status:
         progress = self.progress
         if self._delivery.trouble is not None:
             self.stream.emit("note", text=str(self._delivery.trouble))
@@ -287,7 +303,7 @@ class Augmentation(Job):
             self.error = engine.stopped_by
             self.stream.emit("note", text=str(engine.stopped_by))
             return Status.FAILED
-        if self.stopping:
+        if self.stopping or self._cancelling:
             return Status.CANCELLED
         if engine.over_budget:
             left = progress.total - progress.done - progress.failed
@@ -338,9 +354,9 @@ class Augmentation(Job):
         )
 
 
-def _refuse(config: AugmentConfig) -> None:
-    """Says no to what is not there yet."""
-    if config.mode != "live":
-        raise ReasonbookError("Batch mode is not implemented yet.", 'mode="live"')
-    if config.pack > 1:
-        raise ReasonbookError("Packing is not implemented yet.", "pack=1")
+def _refuse(config: AugmentConfig, teacher: Teacher) -> None:
+    """Says no to what this teacher cannot do."""
+    if config.mode == "batch":
+        batch_api(teacher)
+    if config.pack > 1 and isinstance(teacher, PythonTeacher):
+        raise ReasonbookError("A Python function is asked for its rows one by one.", "pack=1")

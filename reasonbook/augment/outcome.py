@@ -45,6 +45,19 @@ class Candidate:
 
 
 @dataclass
+class Tally:
+    """Running totals of a job."""
+
+    usage: Usage = Usage()
+    cost: float = 0.0
+    answered: int = 0
+    refused: int = 0
+    unreachable: int = 0
+    retried: int = 0
+    reasked: int = 0
+
+
+@dataclass
 class Asking:
     """Where a row stands between two calls."""
 

@@ -54,8 +54,8 @@ class Pacer:
     """Lets calls go.
 
     The provider's own numbers come first: a rate that is given, or that its headers tell, is kept from the first
-    call. Where there is none, a wave of refusals (a stray one only sends its own row to the back) stops everything until
-    the time that the provider names, and a rate is learnt. At the moment of a refusal the provider's allowance is
+    call. Where there is none, a wave of refusals (a stray one only sends its own row to the back) stops all calls
+    until the time that the provider names, and a rate is learnt. At the moment of a refusal the provider's allowance is
     empty, so the calls that it admitted between two such moments, over the time between them, are its rate,
     whatever kind of limit it keeps. A learnt rate is raised slowly until a few calls are refused again:
     then the allowance is used up to the full and measured anew. An overloaded provider (5xx, time-outs) gets half the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -44,7 +44,7 @@ class Reader:
             Invalid: the answer was cut or refused, holds no object, or the object does not fit.
         """
         if completion.data is not None:
-            return self._checked(completion.data)
+            return self.checked(completion.data)
         text = stopped(completion)
         try:
             answer = orjson.loads(text)
@@ -55,9 +55,14 @@ class Reader:
                 if text.count(mark) > 1:  # perhaps one key twice: then no value is the right one
                     _refuse_doubles(text)
                     break
-        return self._checked(answer)
+        return self.checked(answer)
 
-    def _checked(self, answer: Any) -> dict[str, Any]:
+    def checked(self, answer: Any) -> dict[str, Any]:
+        """The values in an object.
+
+        Raises:
+            Invalid: it does not fit.
+        """
         if type(answer) is dict and answer.keys() == self._keys:
             try:
                 return {name: field.read(answer[key]) for field, name, key in self._fields}
@@ -75,7 +80,7 @@ class Reader:
         problem = None
         for answer in reversed(list(objects(source))):
             try:
-                return self._checked(answer)
+                return self.checked(answer)
             except Invalid as error:
                 problem = problem or error
         if problem is not None:

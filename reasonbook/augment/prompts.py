@@ -11,6 +11,11 @@ from ..teachers import Request
 from .config import AugmentConfig
 from .methods import METHODS, THINK, Method
 
+_PACKED = (
+    "The user message holds {count} records, each under its name, row_1 to row_{count}. Answer with one JSON object "
+    "that has exactly these {count} names as its keys, and with nothing else. The value of each is an object with "
+    "exactly the keys below, filled from that record alone:"
+)
 _ANSWER = "Answer with one JSON object that has exactly these keys, and with nothing else:"
 
 
@@ -21,7 +26,7 @@ class Prompts:
         self.schema = schema
         self.config = config
         self.method = METHODS[config.method]
-        self._fixed: dict[tuple[tuple[str, ...], bool], tuple[str, dict | None, str]] = {}
+        self._fixed: dict[tuple[tuple[str, ...], bool, int], tuple[str, dict | None, str]] = {}
 
     def method_for(self, shown: bool) -> Method:
         """The method of a row: a row whose response a person corrected is asked with it in sight."""
@@ -57,9 +62,24 @@ class Prompts:
             cache_key=cache_key,
         )
 
-    def fixed(self, names: tuple[str, ...], shown: bool) -> tuple[str, dict | None, str]:
-        """Instructions, JSON Schema and cache key that all rows with these fields share."""
-        known = self._fixed.get((names, shown))
+    def packed(self, rows: Sequence[Conversation], names: Sequence[str], shown: bool) -> Request:
+        """One request for the fields of several rows."""
+        config, count = self.config, len(rows)
+        system, schema, cache_key = self.fixed(tuple(names), shown, count)
+        return Request(
+            system=system,
+            user="\n\n".join(f"row_{i}\n{record(row, shown)}" for i, row in enumerate(rows, 1)),
+            schema=schema,
+            max_tokens=config.max_tokens and config.max_tokens * count,
+            temperature=config.temperature,
+            effort=config.reasoning_effort,
+            timeout=config.timeout,
+            cache_key=cache_key,
+        )
+
+    def fixed(self, names: tuple[str, ...], shown: bool, count: int = 1) -> tuple[str, dict | None, str]:
+        """Instructions, JSON Schema and cache key that all requests for these fields share."""
+        known = self._fixed.get((names, shown, count))
         if known is None:
             method = self.method_for(shown)
             system, schema = method.system, None
@@ -67,9 +87,18 @@ class Prompts:
                 schema = self.schema.json_schema(names)
                 if self.config.instructions.strip():
                     system = f"{system}\n\n{self.config.instructions.strip()}"
-                system = f"{system}\n\n{_ANSWER}\n{self.schema.prompt(names)}"
+                form = _ANSWER if count == 1 else _PACKED.format(count=count)
+                system = f"{system}\n\n{form}\n{self.schema.prompt(names)}"
+            if schema is not None and count > 1:
+                rows = {f"row_{i}": schema for i in range(1, count + 1)}
+                schema = {
+                    "type": "object",
+                    "properties": rows,
+                    "required": list(rows),
+                    "additionalProperties": False,
+                }
             key = hashlib.sha256(system.encode()).hexdigest()[:16]
-            known = self._fixed[(names, shown)] = (system, schema, f"reasonbook-{key}")
+            known = self._fixed[names, shown, count] = (system, schema, f"reasonbook-{key}")
         return known
 
 

@@ -122,11 +122,10 @@ class Anthropic:
 
 def _enforceable(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema without ranges, which the API does not take; the values are checked on our side anyway."""
-    properties = {
-        key: {name: part for name, part in value.items() if name not in ("minimum", "maximum")}
-        for key, value in schema.get("properties", {}).items()
-    }
-    return {**schema, "properties": properties} if properties else dict(schema)
+    taken = {name: part for name, part in schema.items() if name not in ("minimum", "maximum")}
+    if "properties" in taken:
+        taken["properties"] = {key: _enforceable(part) for key, part in taken["properties"].items()}
+    return taken
 
 
 def _names(body: Mapping[str, Any]) -> set[str]:
