@@ -105,7 +105,9 @@ def main() -> None:
             try:
                 nb.page.wait_for_function(SEEN, arg=len(SIGNS), timeout=60_000)
             except Exception:
-                raise SystemExit(f"only these showed: {nb.page.evaluate('() => window.__bench.seen')}") from None
+                raise SystemExit(
+                    f"only these showed: {nb.page.evaluate('() => window.__bench.seen')}"
+                ) from None
             nb.page.wait_for_timeout(1000)
             seen = nb.page.evaluate("() => window.__bench.seen")
             found["data shown after ms"] = {name: round(at) for name, at in seen.items()}

@@ -93,6 +93,12 @@ def quantile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
+def page_cpu(session: Any) -> dict[str, float]:
+    """CPU seconds of the page's main thread since the session began."""
+    found = {item["name"]: item["value"] for item in session.send("Performance.getMetrics")["metrics"]}
+    return {name: found[f"{name}Duration"] for name in ("Task", "Script", "Layout", "RecalcStyle")}
+
+
 def measure(context: Any, server: JupyterServer, *, ours: bool, seconds: float, history: int, rate: float):
     kind = "ours" if ours else "plotly"
     path = write_notebook(server.root / kind / "bench.ipynb", [COMMON, OURS if ours else PLOTLY])
@@ -123,7 +129,11 @@ def measure(context: Any, server: JupyterServer, *, ours: bool, seconds: float, 
     count = int(rate * seconds)
     nb.kernel_run(f"cpu = time.process_time(); worker = paced(add, {history + 1}, {count}, {rate})")
     recording[0] = True
+    session = nb.page.context.new_cdp_session(nb.page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = page_cpu(session)
     nb.page.wait_for_timeout(seconds * 1000)
+    spent = {name: value - before[name] for name, value in page_cpu(session).items()}
     recording[0] = False
     nb.page.wait_for_timeout(1500)
     nb.kernel_run("going = False")
@@ -158,6 +168,7 @@ def measure(context: Any, server: JupyterServer, *, ours: bool, seconds: float, 
         "frames over 50 ms": sum(frame > 50 for frame in frames),
         "long tasks": len(state["long"]),
         "kernel CPU s": cpu,
+        **{f"page {name} s": round(value, 2) for name, value in spent.items()},
     }
 
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { limits, niceEnd, sample, slots } from "./grid.ts";
+import { limits, niceEnd, sample, slots, trace } from "./grid.ts";
 import { Table } from "./table.ts";
 
 function tableOf(xs: number[], ys: number[]): Table {
@@ -56,6 +56,18 @@ test("a zoom between two points still shows the line that joins them", () => {
   const table = tableOf([0, 100], [0, 10]);
   const line = sample(table, table.column("y"), { from: 40, to: 60, columns: 10 });
   assert.deepEqual([line[0], line.at(-1)], [4, 6]);
+});
+
+test("a trace has the newest value of every column and reaches both edges", () => {
+  const count = 10_000;
+  const table = tableOf(Array.from({ length: count }, (_, i) => i), Array.from({ length: count }, (_, i) => i / 10));
+  const line = trace(table, table.column("y"), { from: 0, to: count - 1, columns: 100 });
+  const drawn = line.filter((value): value is number => value !== null);
+  assert.equal(drawn.length, 101, "one a column and the right edge");
+  assert.deepEqual(drawn, [...drawn].sort((a, b) => a - b));
+  assert.ok(Math.abs((drawn.at(-1) as number) - (count - 1) / 10) < 1e-3, "the newest point is there");
+  const middle = trace(table, table.column("y"), { from: 100.5, to: 200.5, columns: 10 });
+  assert.ok(middle[0] !== null && middle.at(-1) !== null);
 });
 
 test("NaN leaves a gap and an empty view stays empty", () => {

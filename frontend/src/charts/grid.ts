@@ -53,6 +53,25 @@ export function sample(table: Table, column: Column, view: View): Slot[] {
   return out;
 }
 
+/** One curve with a single value a column, its newest: for smooth curves, which hide no spike. */
+export function trace(table: Table, column: Column, view: View): Slot[] {
+  const out: Slot[] = new Array(2 * view.columns + 2).fill(null);
+  const width = (view.to - view.from) / view.columns;
+  if (!(width > 0)) return out;
+  const { x, length } = table;
+  let from = lowerBound(x, length, view.from);
+  out[0] = between(table, column, from, view.from);
+  for (let index = 0; index < view.columns && from < length; index++) {
+    const last = index === view.columns - 1;
+    const to = lowerBoundFrom(x, length, from, last ? view.to + width / 4 : view.from + (index + 1) * width);
+    const value = column.values[to - 1];
+    if (to > from && value !== undefined && Number.isFinite(value)) out[2 * index + 2] = value;
+    from = to;
+  }
+  out[out.length - 1] = between(table, column, lowerBound(x, length, view.to), view.to);
+  return out;
+}
+
 /** The straight line's value at an edge that falls between the points right-1 and right. */
 function between(table: Table, column: Column, right: number, at: number): Slot {
   if (right <= 0 || right >= table.length) return null;

@@ -18,6 +18,8 @@ export interface Stroke {
   alpha: number;
   dash?: number[];
   dots?: boolean;
+  /** Columns from smallest to largest value instead of a line: a dense curve's spread, at a tenth of the cost. */
+  band?: boolean;
 }
 
 export interface PlotOptions {
@@ -144,6 +146,7 @@ export class Plot {
           bind: { dblclick: () => () => (options.onZoom(null), null) },
         },
         hooks: {
+          drawSeries: [(plot, index) => this.strokes[index - 1]?.band && this.drawBand(plot, index)],
           setCursor: [(plot) => options.onHover(cursorX(plot))],
           setSelect: [(plot) => this.selected(plot)],
         },
@@ -170,11 +173,37 @@ export class Plot {
       width: stroke.width,
       alpha: stroke.alpha,
       spanGaps: true,
+      ...(stroke.band ? { paths: () => null } : {}),
       ...(stroke.dash ? { dash: stroke.dash } : {}),
       points: stroke.dots
         ? { show: true, size: 5, width: 1.5, stroke: colour, fill: () => this.options.colours().surface, filter: drawn }
         : { show: false },
     };
+  }
+
+  private drawBand(plot: uPlot, index: number): void {
+    const stroke = this.strokes[index - 1] as Stroke;
+    const values = plot.data[index] as Slot[];
+    const { ctx, bbox } = plot;
+    const width = bbox.width / this.view.columns;
+    const { runs } = this.options.colours();
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.globalAlpha = stroke.alpha;
+    ctx.fillStyle = runs[stroke.run % runs.length] as string;
+    for (let column = 0; column < this.view.columns; column++) {
+      const [a, b] = [values[2 * column + 1] ?? null, values[2 * column + 2] ?? null];
+      const low = a === null ? b : b === null ? a : Math.min(a, b);
+      const high = a === null ? b : b === null ? a : Math.max(a, b);
+      if (low === null || high === null || (this.options.log && high <= 0)) continue;
+      const top = Math.round(plot.valToPos(high, "y", true));
+      const bottom = low <= 0 && this.options.log ? bbox.top + bbox.height : Math.round(plot.valToPos(low, "y", true));
+      const left = Math.round(bbox.left + column * width);
+      ctx.fillRect(left, top, Math.max(1, Math.round(bbox.left + (column + 1) * width) - left), Math.max(1, bottom - top));
+    }
+    ctx.restore();
   }
 
   private selected(plot: uPlot): void {

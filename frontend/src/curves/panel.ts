@@ -1,5 +1,5 @@
 // A titled chart of one quantity over all runs; its title row reads out the value under the crosshair.
-import { type Slot, sample, type View } from "../charts/grid.ts";
+import { type Slot, sample, trace, type View } from "../charts/grid.ts";
 import { type Colours, Plot, type Stroke } from "../charts/plot.ts";
 import { fill, h, setText } from "../lib/dom.ts";
 import { type RunCurves, type TableName, valueAt } from "./runs.ts";
@@ -163,13 +163,15 @@ export class Panel {
     }
     const smooth = curve.smooth && picture.smoothing > 0;
     const crowded = this.spec.height < 150 && picture.runs.length > 1;
+    const dense = table.nearest(view.to) - table.nearest(view.from) > view.columns;
     if (!smooth || !crowded) {
-      strokes.push({ run: index, width: smooth ? 1 : 1.5, alpha: smooth ? 0.25 : 1 });
+      strokes.push({ run: index, width: smooth ? 1 : 1.5, alpha: smooth ? 0.25 : 1, band: smooth && dense });
       lines.push(sample(table, raw, view));
     }
     if (!smooth) return;
+    const line = table.smooth(curve.column, picture.smoothing);
     strokes.push({ run: index, width: 2, alpha: 1 });
-    lines.push(sample(table, table.smooth(curve.column, picture.smoothing), view));
+    lines.push(dense ? trace(table, line, view) : sample(table, line, view));
   }
 
   private valueText(run: RunCurves, curve: Curve, x: number, weight: number): string | null {
