@@ -163,7 +163,7 @@ export class Panel {
     }
     const smooth = curve.smooth && picture.smoothing > 0;
     const crowded = this.spec.height < 150 && picture.runs.length > 1;
-    const dense = table.nearest(view.to) - table.nearest(view.from) > view.columns;
+    const dense = table.nearest(view.to) - table.nearest(view.from) > 4 * view.columns;
     if (!smooth || !crowded) {
       strokes.push({ run: index, width: smooth ? 1 : 1.5, alpha: smooth ? 0.25 : 1, band: smooth && dense });
       lines.push(sample(table, raw, view));
