@@ -63,12 +63,22 @@ class ReasonAccessor:
         named = self._kept.get("layout")
         return named.check(self._df) if named is not None else detect(self._df)
 
-    def estimate(self, schema: Any, *, teacher: Any, method: MethodName = "extract", **config: Any) -> Estimate:
-        """Tokens, money and minutes that `augment` would take; nothing is sent."""
+    def estimate(
+        self, schema: Any, *, teacher: Any, method: MethodName = "extract", pilot: int = 0, **config: Any
+    ) -> Estimate:
+        """Tokens, money and minutes that `augment` would take; nothing is sent without a pilot.
+
+        Args:
+            schema: as in `augment`.
+            teacher: as in `augment`.
+            method: as in `augment`.
+            pilot: ask so many rows for real and measure them; they are paid for, and kept like any others.
+            **config: any other part of `reasonbook.augment.AugmentConfig`.
+        """
         from .augment import AugmentConfig, estimate
 
         options = AugmentConfig(method=method, **config)
-        return estimate(self._frame(), _schema(schema), teacher, options, store=default_store())
+        return estimate(self._frame(), _schema(schema), teacher, options, store=default_store(), pilot=pilot)
 
     def augment(
         self,

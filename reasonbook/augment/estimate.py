@@ -8,6 +8,7 @@ from typing import Any
 
 from ..card import card
 from ..decisions import Decisions
+from ..errors import ReasonbookError
 from ..frame import Frame
 from ..schema import Schema
 from ..store import Store, default_store
@@ -106,6 +107,8 @@ def estimate(
     Args:
         pilot: ask so many rows for real and measure; they are paid for, and kept like any others.
     """
+    if pilot < 0:
+        raise ReasonbookError(f"A pilot is a number of rows, not {pilot!r}.", "pilot=5")
     config = config or AugmentConfig()
     store = store or default_store()
     asked = resolve(teacher)
