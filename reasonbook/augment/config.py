@@ -13,7 +13,7 @@ from .prices import Price
 MethodName = Literal["extract", "rationalize", "native", "chain_of_thought"]
 Mode = Literal["live", "batch"]
 MODES = ("live", "batch")
-_HINT = 'rb.AugmentConfig(method="extract", concurrency=64, budget=5.0)'
+_HINT = "df.reason.augment(schema, teacher=…, concurrency=64, budget=5.0)"
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,11 @@ class AugmentConfig:
                 raise ReasonbookError(f"{name} must be more than 0, not {value!r}.", _HINT)
         if self.samples > 1 and self.mode == "batch":
             raise ReasonbookError(
-                "Several samples per row need mode='live'.", 'rb.AugmentConfig(mode="live")'
+                "Several samples per row need mode='live'.",
+                'df.reason.augment(schema, teacher=…, mode="live")',
             )
         if self.pack > 1 and (not METHODS[self.method].fields or self.samples > 1 or self.mode == "batch"):
             raise ReasonbookError(
                 "Packing works for fields (extract, rationalize), one sample per row, in live mode.",
-                "rb.AugmentConfig(pack=1)",
+                "df.reason.augment(schema, teacher=…, pack=1)",
             )

@@ -38,8 +38,10 @@ class Price:
 
 
 FREE = Price(0.0, 0.0, source="costs nothing")
-_DATE = "2025-08-01"
-_OPENAI, _ANTHROPIC = "OpenAI's public price list", "Anthropic's public price list"
+# From the providers' price pages by way of public price tables, for prompts below the long-context tier
+# (100 000 tokens at Haiku 5.5, 272 000 at GPT-6); what writing to a cache costs more is left out.
+_DATE = "2026-11"
+_OPENAI, _ANTHROPIC = "OpenAI's price list, second hand", "Anthropic's price list, second hand"
 
 
 def _table(source: str, *rows: tuple[str, float, float, float]) -> dict[str, Price]:
@@ -50,6 +52,16 @@ def _table(source: str, *rows: tuple[str, float, float, float]) -> dict[str, Pri
 PRICES: dict[str, Price] = {
     **_table(
         _OPENAI,
+        ("openai:gpt-6-astra", 10.0, 1.0, 50.0),
+        ("openai:gpt-6.1-sol", 2.0, 0.1, 10.0),
+        ("openai:gpt-6.1-terra", 1.0, 0.05, 5.0),
+        ("openai:gpt-6-sol", 2.0, 0.2, 10.0),
+        ("openai:gpt-6-luna", 0.1, 0.01, 0.5),
+        ("openai:gpt-5.6-terra", 2.0, 0.2, 12.0),
+        ("openai:gpt-5.6-luna", 0.2, 0.02, 1.2),
+        ("openai:gpt-5.4", 2.5, 0.25, 15.0),
+        ("openai:gpt-5.4-mini", 0.75, 0.075, 4.5),
+        ("openai:gpt-5.1", 1.25, 0.125, 10.0),
         ("openai:gpt-5", 1.25, 0.125, 10.0),
         ("openai:gpt-5-mini", 0.25, 0.025, 2.0),
         ("openai:gpt-5-nano", 0.05, 0.005, 0.4),
@@ -63,11 +75,20 @@ PRICES: dict[str, Price] = {
     ),
     **_table(
         _ANTHROPIC,
-        ("anthropic:claude-opus-4-1", 15.0, 1.5, 75.0),
-        ("anthropic:claude-opus-4", 15.0, 1.5, 75.0),
-        ("anthropic:claude-sonnet-4", 3.0, 0.3, 15.0),
-        ("anthropic:claude-3-7-sonnet", 3.0, 0.3, 15.0),
-        ("anthropic:claude-3-5-haiku", 0.8, 0.08, 4.0),
+        ("anthropic:claude-fable-5-1", 10.0, 0.25, 50.0),
+        ("anthropic:claude-fable-5", 10.0, 1.0, 50.0),
+        ("anthropic:claude-opus-5-5", 4.0, 0.2, 20.0),
+        ("anthropic:claude-opus-5", 5.0, 0.5, 25.0),
+        ("anthropic:claude-opus-4-8", 5.0, 0.5, 25.0),
+        ("anthropic:claude-opus-4-7", 5.0, 0.5, 25.0),
+        ("anthropic:claude-opus-4-6", 5.0, 0.5, 25.0),
+        ("anthropic:claude-opus-4-5", 5.0, 0.5, 25.0),
+        ("anthropic:claude-sonnet-5-5", 2.0, 0.1, 10.0),
+        ("anthropic:claude-sonnet-5", 2.0, 0.2, 10.0),
+        ("anthropic:claude-sonnet-4-6", 3.0, 0.3, 15.0),
+        ("anthropic:claude-sonnet-4-5", 3.0, 0.3, 15.0),
+        ("anthropic:claude-haiku-5-5", 0.1, 0.01, 0.5),
+        ("anthropic:claude-haiku-4-5", 1.0, 0.1, 5.0),
     ),
 }
 _DATED = re.compile(r"-(?:\d{8}|\d{4}-\d{2}-\d{2}|latest|0)$")
@@ -92,6 +113,6 @@ def need_price(teacher: Teacher, own: Price | tuple[float, float] | None) -> Pri
     if price is None:
         raise ReasonbookError(
             f"A budget needs the price of {teacher.name}, which is not in the price table.",
-            "rb.AugmentConfig(price=(0.25, 2.00), budget=5.0)   # dollars per million tokens, input and output",
+            "df.reason.augment(…, budget=5.0, price=(0.25, 2.00))   # dollars per million tokens, input and output",
         )
     return price

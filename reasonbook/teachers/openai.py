@@ -51,9 +51,8 @@ class OpenAI:
         if self.api not in ("responses", "chat"):
             raise TeacherError(f"There is no OpenAI protocol {api!r}.", 'api="responses" or api="chat"')
         self.name = f"openai:{model}" + ("" if self.profile is PROVIDERS[0] else f"@{shown(url)}")
-        self.capabilities = Capabilities(
-            rungs=self.profile.rungs, batch=self.profile is PROVIDERS[0] or client is not None
-        )
+        # Endpoints that have no batch API answer 404 to the first file.
+        self.capabilities = Capabilities(rungs=self.profile.rungs, batch=True)
         self.fallback = Fallback(self.profile.rungs, _OPTIONAL)
         self.wire = Wire(client if client is not None else _client(url, api_key, self.profile.variable))
 

@@ -167,5 +167,5 @@ def _bad(dialect: str, name: str, fate: str) -> dict[str, Any]:
     if fate == "errored":
         body = {"error": {"message": "Too long.", "type": "invalid_request_error", "code": None}}
         return {"id": "r", "custom_id": name, "response": {"status_code": 400, "body": body}, "error": None}
-    words = {"expired": "batch_expired", "canceled": "batch_cancelled"}[fate]
+    words = {"expired": "batch_expired", "canceled": "batch_cancelled"}.get(fate, fate)
     return {"id": "r", "custom_id": name, "response": None, "error": {"code": words, "message": words}}

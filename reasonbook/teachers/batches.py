@@ -1,0 +1,192 @@
+"""Batches: the providers' batch APIs, which answer within a day at half the price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import orjson
+
+from ..errors import TeacherError
+from .failures import failure
+from .teacher import Completion, Failure, Request, Rung
+
+if TYPE_CHECKING:
+    from .anthropic import Anthropic
+    from .openai import OpenAI
+
+Result = Completion | Failure | Literal["expired", "canceled"]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a batch stands.
+
+    Attributes:
+        ended: whether its results are all there are.
+        done: rows that the provider has worked on.
+        problem: why the batch as a whole failed; empty when it did not.
+        files: where the results are.
+    """
+
+    ended: bool
+    done: int = 0
+    problem: str = ""
+    files: tuple[str, ...] = ()
+
+
+class Batches(Protocol):
+    """One provider's batch API.
+
+    Attributes:
+        most: requests in one batch.
+        bytes: size of one batch.
+    """
+
+    most: int
+    bytes: int
+
+    def line(self, name: str, request: Request) -> bytes: ...
+
+    async def submit(self, lines: Sequence[bytes]) -> str: ...
+
+    async def look(self, batch: str) -> State: ...
+
+    async def results(self, batch: str, state: State) -> Iterator[tuple[str, Result]]: ...
+
+    async def cancel(self, batch: str) -> None: ...
+
+    def learn(self, error: Failure, request: Request) -> bool: ...
+
+
+class OpenAIBatches:
+    """Files and batches of OpenAI, in either of its protocols."""
+
+    most, bytes = 50_000, 150 << 20
+
+    def __init__(self, teacher: OpenAI) -> None:
+        self.teacher = teacher
+
+    def line(self, name: str, request: Request) -> bytes:
+        path, body = self.teacher.body(request, _rung(self.teacher, request))
+        return orjson.dumps({"custom_id": name, "method": "POST", "url": f"/v1{path}", "body": body})
+
+    async def submit(self, lines: Sequence[bytes]) -> str:
+        wire = self.teacher.wire
+        content = b"\n".join(lines)
+        file = await wire.upload("/files", "reasonbook.jsonl", content, {"purpose": "batch"})
+        path = "/v1/responses" if self.teacher.api == "responses" else "/v1/chat/completions"
+        body = {"input_file_id": file["id"], "endpoint": path, "completion_window": "24h"}
+        return str((await wire.post("/batches", body, timeout=120.0))["id"])
+
+    async def look(self, batch: str) -> State:
+        told = await self.teacher.wire.get(f"/batches/{batch}")
+        status, counts = told.get("status"), told.get("request_counts") or {}
+        files = tuple(told[name] for name in ("output_file_id", "error_file_id") if told.get(name))
+        problem = ""
+        if status == "failed":
+            errors = (told.get("errors") or {}).get("data") or [{}]
+            problem = str(errors[0].get("message") or "the provider refused the batch")
+        return State(
+            ended=status in ("completed", "failed", "expired", "cancelled"),
+            done=(counts.get("completed") or 0) + (counts.get("failed") or 0),
+            problem=problem,
+            files=files,
+        )
+
+    async def results(self, batch: str, state: State) -> Iterator[tuple[str, Result]]:
+        texts = [await self.teacher.wire.text(f"/files/{file}/content") for file in state.files]
+        return (
+            self._result(orjson.loads(line)) for text in texts for line in text.splitlines() if line.strip()
+        )
+
+    def _result(self, line: dict[str, Any]) -> tuple[str, Result]:
+        name, answer, error = line["custom_id"], line.get("response"), line.get("error") or {}
+        if answer is None:
+            code = str(error.get("code") or "")
+            if "expired" in code or "cancel" in code:
+                return name, "expired" if "expired" in code else "canceled"
+            return name, Failure("request", str(error.get("message") or code or "no answer"))
+        if answer.get("status_code", 200) >= 300:
+            return name, failure(answer["status_code"], {}, answer.get("body"))
+        return name, _read(self.teacher, answer["body"])
+
+    async def cancel(self, batch: str) -> None:
+        await self.teacher.wire.post(f"/batches/{batch}/cancel", {}, timeout=60.0)
+
+    def learn(self, error: Failure, request: Request) -> bool:
+        return _learn(self.teacher, error, request)
+
+
+class AnthropicBatches:
+    """Message batches of Anthropic."""
+
+    most, bytes = 100_000, 200 << 20
+
+    def __init__(self, teacher: Anthropic) -> None:
+        self.teacher = teacher
+
+    def line(self, name: str, request: Request) -> bytes:
+        _, body = self.teacher.body(request, _rung(self.teacher, request))
+        return orjson.dumps({"custom_id": name, "params": body})
+
+    async def submit(self, lines: Sequence[bytes]) -> str:
+        content = b'{"requests":[' + b",".join(lines) + b"]}"
+        return str((await self.teacher.wire._json("POST", "/v1/messages/batches", content, timeout=600.0))["id"])
+
+    async def look(self, batch: str) -> State:
+        told = await self.teacher.wire.get(f"/v1/messages/batches/{batch}")
+        counts = told.get("request_counts") or {}
+        done = sum(counts.get(name) or 0 for name in ("succeeded", "errored", "canceled", "expired"))
+        return State(ended=told.get("processing_status") == "ended", done=done)
+
+    async def results(self, batch: str, state: State) -> Iterator[tuple[str, Result]]:
+        text = await self.teacher.wire.text(f"/v1/messages/batches/{batch}/results")
+        return (self._result(orjson.loads(line)) for line in text.splitlines() if line.strip())
+
+    def _result(self, line: dict[str, Any]) -> tuple[str, Result]:
+        name, result = line["custom_id"], line["result"]
+        if result["type"] == "succeeded":
+            return name, _read(self.teacher, result["message"])
+        if result["type"] == "errored":
+            return name, failure(400, {}, result.get("error") or {})
+        return name, "expired" if result["type"] == "expired" else "canceled"
+
+    async def cancel(self, batch: str) -> None:
+        await self.teacher.wire.post(f"/v1/messages/batches/{batch}/cancel", {}, timeout=60.0)
+
+    def learn(self, error: Failure, request: Request) -> bool:
+        return _learn(self.teacher, error, request)
+
+
+def batch_api(teacher: Any) -> Batches:
+    """The batch API of a teacher's provider.
+
+    Raises:
+        TeacherError: it has none.
+    """
+    from .anthropic import Anthropic
+    from .openai import OpenAI
+
+    if isinstance(teacher, OpenAI):
+        return OpenAIBatches(teacher)
+    if isinstance(teacher, Anthropic):
+        return AnthropicBatches(teacher)
+    raise TeacherError(f"{teacher.name} has no batch API.", 'mode="live"')
+
+
+def _rung(teacher: Any, request: Request) -> Rung:
+    return teacher.fallback.rung if request.schema is not None else "text"
+
+
+def _learn(teacher: Any, error: Failure, request: Request) -> bool:
+    rung = _rung(teacher, request)
+    return teacher.fallback.learn(error, rung, set(teacher.body(request, rung)[1]))
+
+
+def _read(teacher: Any, body: Any) -> Completion | Failure:
+    try:
+        return teacher.read(body)
+    except Failure as error:
+        return error
