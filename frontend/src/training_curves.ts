@@ -88,7 +88,7 @@ class TrainingCurves {
   private readonly slider = h("input", { type: "range", min: 0, max: 0.99, step: 0.01, class: "rb-tc-slider", "aria-label": "Smoothing" });
   private readonly sliderText = h("output", { class: "rb-tc-number" });
   private readonly logButton = h("button", { class: "rb-button rb-tc-small", "aria-pressed": "false" }, "log");
-  private readonly whole = h("button", { class: "rb-button rb-quiet rb-tc-small rb-tc-whole" }, "whole run");
+  private readonly whole = h("button", { class: "rb-button rb-tc-small rb-tc-whole" }, "whole run");
   private readonly alarm = h("button", { class: "rb-button rb-quiet rb-tc-small rb-tc-alarm", hidden: true });
   private readonly tabs: Record<"samples" | "rows" | "log", { button: HTMLButtonElement; body: HTMLElement }>;
 
