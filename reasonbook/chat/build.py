@@ -312,6 +312,10 @@ def _runs(encoding: Any, rendered: Rendered, size: int) -> list[tuple[int, int, 
         if at is None:
             at = _token_at(encoding, char, end_of_text, size)
         at = max(at, start)
+        if at == start and parts.is_reasoning(code) and at < size:
+            at += (
+                1  # one token holds all of this reasoning and some of what follows: it is learnt as reasoning
+            )
         runs.append((start, at, code))
         start, code = at, following
     runs.append((start, size, code))

@@ -9,7 +9,7 @@ from reasonbook.chat.styles import as_text
 from reasonbook.conversation import Conversation
 from reasonbook.errors import FormatError
 
-from .students import learnt_text, row, student, tokenizer
+from .students import learnt_text, row, student, template, tokenizer
 
 DIALOGUE = [
     {"role": "system", "content": "Be brief."},
@@ -205,6 +205,27 @@ def test_a_single_text_stands_without_a_label():
 )
 def test_values_in_words(value, text):
     assert as_text(value) == text
+
+
+def test_a_thought_that_shares_its_token_with_the_closing_tag_is_not_lost():
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE())
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.train_from_iterator(
+        ["!\n</"] * 50, trainers.BpeTrainer(initial_alphabet=alphabet, show_progress=False)
+    )
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens([AddedToken("<|im_end|>"), AddedToken("<|im_start|>")])
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=backend, eos_token="<|im_end|>", chat_template=template("qwen2_5")
+    )
+    chat = build([row(reasoning="!")], made)
+    assert chat.report.ok and chat.report.reasoning_learnt == 1
+    [token] = [t for t in chat.preview(0).tokens if t.part == "reasoning:Reasoning"]
+    assert token.learnt and token.text.startswith("!\n")
 
 
 # -- options -------------------------------------------------------------------------------------------------
