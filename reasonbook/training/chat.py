@@ -83,7 +83,7 @@ class ChatSession:
     def __init__(self, runs: Sequence[Student], *, system: str = "") -> None:
         if not 1 <= len(runs) <= MOST_STUDENTS:
             raise TrainingError(
-                f"A chat is with one student or two, not with {len(runs)}.", "rb.chat([plain, thinking])"
+                f"A chat is with one student or two, not with {len(runs)}.", "run.chat(beside=plain)"
             )
         self.runs = tuple(runs)
         self.system = system

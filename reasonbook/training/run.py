@@ -244,12 +244,16 @@ class Run(Job):
                 should_stop=should_stop,
             )
 
-    def chat(self, text: str | None = None) -> Reply | ChatSession:
-        """The answer to one text; without one, a conversation that goes on."""
+    def chat(self, text: str | None = None, *, beside: Run | None = None) -> Reply | ChatSession:
+        """The answer to one text; without one, a conversation that goes on.
+
+        Args:
+            beside: a second run that answers the same questions in the conversation.
+        """
         if text is None:
             from .chat import ChatSession
 
-            return ChatSession([self])
+            return ChatSession([self] if beside is None else [self, beside])
         return self.generate([text])[0]
 
     def evaluate(self, split: str = "test", *, score: Any = None, limit: int | None = None) -> Evaluation:

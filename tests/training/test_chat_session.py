@@ -116,3 +116,16 @@ def test_ask_does_not_block(folder):
     assert time.perf_counter() - begun < 0.2 and session.answering
     assert threading.current_thread() is threading.main_thread()
     session.stop().wait(5)
+
+
+def test_a_run_talks_alone_or_beside_another(folder):
+    from reasonbook.training.run import Run
+
+    class Known(Scripted):
+        chat = Run.chat
+
+    one, two = Known(folder, THOUGHT, name="thinking"), Known(folder, "$1<|im_end|>", name="plain")
+    assert one.chat().labels == ("thinking",)
+    session = one.chat(beside=two).ask("Refund?").wait(5)
+    assert [answer.answer for answer in session.turns[0].answers] == ["$55", "$1"]
+    assert one.chat("Refund?").answer == "$55"
