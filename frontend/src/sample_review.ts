@@ -4,12 +4,15 @@ import { fill, h, setText } from "./lib/dom.ts";
 import { Keys, type Overrides, showKey } from "./lib/keys.ts";
 import { WindowedList } from "./lib/list.ts";
 import { menuButton } from "./lib/menu.ts";
+import { Toast } from "./lib/toast.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
+import { type Acts, Early, reviewCommands } from "./review/commands.ts";
 import { type Change, Desk } from "./review/desk.ts";
 import { Detail, Drafts } from "./review/detail.ts";
 import { differs, Filters } from "./review/filters.ts";
+import { Head } from "./review/head.ts";
 import { Repair } from "./review/repair.ts";
-import { glyph, mark, paintRow } from "./review/row.ts";
+import { mark, paintRow } from "./review/row.ts";
 import "./sample_review.css";
 
 const ROW = 44;
@@ -23,11 +26,7 @@ class Screen {
   private readonly list: WindowedList;
   private readonly detail: Detail;
   private readonly repair: Repair;
-  private readonly head = h("div", { class: "rb-row-head" });
-  private readonly heading = h("span", { class: "rb-row-title" });
-  private readonly chips = h("span", { class: "rb-chips" });
-  private readonly stars: HTMLButtonElement[];
-  private readonly place = h("span", { class: "rb-dim rb-place" });
+  private readonly head: Head;
   private readonly listed = h("span", { class: "rb-dim" });
   private readonly bar = h("div", { class: "rb-progress", role: "progressbar", "aria-label": "Rows decided", "aria-valuemin": 0, "aria-valuemax": 100 });
   private readonly progress = h("span", { class: "rb-dim rb-progress-words" });
@@ -35,11 +34,10 @@ class Screen {
   private readonly main = h("div", { class: "rb-main" });
   private readonly aside = h("div", { class: "rb-side" });
   private readonly empty = h("div", { class: "rb-empty rb-nothing" });
-  private readonly toast = h("div", { class: "rb-toast", role: "status", "aria-live": "polite" });
+  private readonly toast: Toast;
   private readonly buttons = new Map<string, { button: HTMLButtonElement; key: HTMLElement }>();
   private readonly auto = h("button", { class: "rb-button rb-quiet", title: "Auto-advance: go to the next row after a verdict", "aria-label": "Auto-advance", onclick: () => this.toggleAuto() }, "Auto");
-  private early: { at: number; run: () => void }[] = [];
-  private toastEnds: ReturnType<typeof setTimeout> | undefined;
+  private readonly early: Early;
 
   constructor(private readonly stage: Stage) {
     const { root, link, signal, model } = stage;
@@ -64,10 +62,14 @@ class Screen {
     const drafts = new Drafts(String(model.get("subject") ?? ""), sessionStorage);
     this.detail = new Detail(this.desk, drafts, focus, stage.fail);
     this.repair = new Repair(this.desk, focus);
-    this.stars = [1, 2, 3, 4, 5].map((n) =>
-      h("button", { class: "rb-star", "aria-label": `Rate ${n} of 5`, onclick: () => this.rate(n) }, "★"),
-    );
-    this.keys = new Keys("sample_review", this.commands(), (model.get("keymap") as Overrides) ?? {}, () => this.paintKeys());
+    this.toast = new Toast(focus);
+    this.early = new Early(() => this.desk.current !== undefined, (text) => this.toast.say(text));
+    this.head = new Head({
+      step: (by) => this.step(by),
+      rate: (rating) => this.rate(rating),
+      openList: () => root.classList.toggle("rb-list-open"),
+    });
+    this.keys = new Keys("sample_review", reviewCommands(this.acts()), (model.get("keymap") as Overrides) ?? {}, () => this.paintKeys());
     this.layout();
   }
 
@@ -86,7 +88,7 @@ class Screen {
       this.stage.root.classList.remove("rb-opening");
     } catch (error) {
       this.stage.fail(error);
-      this.say("The review could not be opened.", () => void this.open(), "Try again");
+      this.toast.offer("The review could not be opened.", "Try again", () => void this.open());
     }
   }
 
@@ -96,19 +98,8 @@ class Screen {
     root.classList.add("rb-opening");
     const bulk = menuButton("Bulk…", () => this.bulkItems(), signal);
     const refresh = h("button", { class: "rb-button rb-quiet", title: "Look again at the frame", "aria-label": "Look again at the frame", onclick: () => void this.desk.refresh() }, "↻");
-    const openList = h("button", { class: "rb-button rb-quiet rb-only-narrow", onclick: () => root.classList.toggle("rb-list-open") }, "List");
-    const previous = h("button", { class: "rb-button rb-quiet", "aria-label": "Previous row", onclick: () => this.step(-1) }, "‹");
-    const next = h("button", { class: "rb-button rb-quiet", "aria-label": "Next row", onclick: () => this.step(1) }, "›");
-    this.head.append(
-      openList,
-      this.heading,
-      this.chips,
-      h("span", { class: "rb-grow" }),
-      h("span", { class: "rb-stars", role: "group", "aria-label": "Rating" }, ...this.stars),
-      h("span", { class: "rb-steps" }, previous, this.place, next),
-    );
     this.aside.append(h("div", { class: "rb-side-head" }, this.listed, h("span", { class: "rb-grow" }), this.filters.order, bulk, refresh), this.list.element);
-    this.main.append(this.head, this.detail.element, this.repair.element, this.empty);
+    this.main.append(this.head.element, this.detail.element, this.repair.element, this.empty);
     const acts = h(
       "div",
       { class: "rb-acts", role: "toolbar", "aria-label": "Decide" },
@@ -132,7 +123,7 @@ class Screen {
       h("div", { class: "rb-body" }, this.aside, this.main),
       acts,
       h("div", { class: "rb-foot" }, this.progress, badge, h("span", { class: "rb-grow" }), this.keys.hints),
-      this.toast,
+      this.toast.element,
       this.voice,
     );
     this.paintKeys();
@@ -154,59 +145,29 @@ class Screen {
     return button;
   }
 
-  private commands() {
-    const act = (id: string, label: string, keys: string[], run: () => void, more: { hint?: boolean; typing?: boolean; sheet?: boolean } = {}) => ({
-      id, label, keys, hint: false, run, ...more,
-    });
-    const judge = (id: string, label: string, keys: string[], run: () => void) => act(id, label, keys, () => this.whenLoaded(run));
-    return [
-      judge("accept", "accept", ["a"], () => this.decide("accepted")),
-      judge("reject", "reject", ["r"], () => this.decide("rejected")),
-      judge("skip", "skip", ["s"], () => this.step(1)),
-      judge("clear", "take verdict off", ["x"], () => this.decide(null)),
-      ...[1, 2, 3, 4, 5].map((n) => judge(`rate${n}`, `rate ${n}`, [String(n)], () => this.rate(n))),
-      judge("rate0", "take rating off", ["0"], () => this.rate(null)),
-      judge("edit", "edit", ["e"], () => this.edit()),
-      judge("repair", "repair", ["f"], () => this.startRepair()),
-      judge("confirm", "stale reasoning still fits", ["c"], () => this.desk.current?.status === "stale" && this.desk.confirm()),
-      act("compare", "show changes", ["d"], () => this.detail.toggleCompare()),
-      act("undo", "undo", ["u", "Ctrl+z"], () => this.turn("undo")),
-      act("redo", "redo", ["U", "Ctrl+Z", "Ctrl+y"], () => this.turn("redo")),
-      act("next", "next", ["j", "ArrowDown"], () => this.step(1), { hint: true }),
-      act("previous", "previous", ["k", "ArrowUp"], () => this.step(-1), { hint: true }),
-      act("further", "ten further", ["PageDown", "J"], () => this.jump(10)),
-      act("back", "ten back", ["PageUp", "K"], () => this.jump(-10)),
-      act("first", "first", ["Home", "g"], () => this.desk.go(0)),
-      act("last", "last", ["End", "G"], () => this.desk.go(Infinity)),
-      act("scroll", "scroll the row", [" "], () => this.scroll(1)),
-      act("search", "search", ["/"], () => this.search(), { hint: true }),
-      act("save", "save an edit, send feedback", ["Ctrl+Enter"], () => this.save(), { typing: true }),
-      act("leave", "leave a field, then the widget", ["Escape"], () => this.escape(), { typing: true, sheet: true }),
-      act("keys", "keys", ["?"], () => this.showKeys(), { sheet: true }),
-    ];
+  private acts(): Acts {
+    return {
+      decide: (verdict) => this.decide(verdict),
+      rate: (rating) => this.rate(rating),
+      step: (by) => this.step(by),
+      jump: (to) => this.jump(to),
+      edit: () => this.edit(),
+      repair: () => this.startRepair(),
+      confirm: () => this.desk.current?.status === "stale" && this.desk.confirm(),
+      compare: () => this.detail.toggleCompare(),
+      turn: (op) => this.turn(op),
+      scroll: () => this.scroll(1),
+      search: () => this.search(),
+      save: () => this.save(),
+      escape: () => this.escape(),
+      keys: () => this.showKeys(),
+      place: () => this.desk.at,
+      whenLoaded: (run, opens) => this.early.take(run, opens),
+      opening: () => this.early.opening,
+    };
   }
 
   // -- act -----------------------------------------------------------------------------------------------
-  /** A key pressed a moment before its row is here waits for it; nobody judges a row that never came. */
-  private whenLoaded(run: () => void): void {
-    const now = Date.now();
-    if (this.early.length === 0 && this.desk.current !== undefined) return run();
-    if (this.early.length >= 8 || now - (this.early[0]?.at ?? now) > 1500) {
-      this.early = [];
-      return this.flash("This row is still loading.");
-    }
-    this.early.push({ at: now, run });
-    this.catchUp();
-  }
-
-  private catchUp(): void {
-    while (this.early.length > 0 && this.desk.current !== undefined) {
-      const next = this.early.shift();
-      if (next !== undefined && Date.now() - next.at <= 1500) next.run();
-      else this.flash("The row came late; press the key again.");
-    }
-  }
-
   private decide(verdict: "accepted" | "rejected" | null): void {
     this.leave();
     const last = this.desk.state !== undefined && this.desk.at >= this.desk.state.count - 1;
@@ -224,9 +185,9 @@ class Screen {
     if (this.desk.state !== undefined && !this.desk.step(by) && by > 0) this.atEnd();
   }
 
-  private jump(by: number): void {
+  private jump(to: number): void {
     this.leave();
-    if (this.desk.state !== undefined) this.desk.go(this.desk.at + by);
+    if (this.desk.state !== undefined) this.desk.go(to);
   }
 
   private turn(op: "undo" | "redo"): void {
@@ -262,7 +223,7 @@ class Screen {
   private leave(): void {
     if (this.detail.editing) this.detail.editing = false;
     if (this.repair.open) this.repair.close();
-    this.toast.classList.remove("rb-shown");
+    this.toast.hide();
   }
 
   private search(): void {
@@ -284,7 +245,7 @@ class Screen {
     const rows = `${n.toLocaleString("en")} ${n === 1 ? "row" : "rows"}`;
     const item = (label: string, words: string, act: string, rating?: number) => ({
       label,
-      run: () => this.say(`${words} ${rows}?`, () => void this.bulk(act, words, rating), words),
+      run: () => this.toast.offer(`${words} ${rows}?`, words, () => void this.bulk(act, words, rating)),
     });
     return [
       item("Accept all", "Accept", "accept"),
@@ -296,12 +257,12 @@ class Screen {
   }
 
   private async bulk(act: string, words: string, rating?: number): Promise<void> {
-    this.flash("Working…");
+    this.toast.say("Working…");
     try {
       const done = await this.desk.bulk(act, rating);
-      this.flash(`${words}: ${done.toLocaleString("en")} rows. ${showKey(this.keys.keysOf("undo")[0] ?? "u")} takes it back.`);
+      this.toast.say(`${words}: ${done.toLocaleString("en")} rows. ${showKey(this.keys.keysOf("undo")[0] ?? "u")} takes it back.`);
     } catch (error) {
-      this.flash("");
+      this.toast.say("");
       this.stage.fail(error);
     }
   }
@@ -341,20 +302,15 @@ class Screen {
 
   private paintCurrent(): void {
     const row = this.desk.current ?? this.desk.summary(this.desk.at);
-    setText(this.place, `${(this.desk.at + 1).toLocaleString("en")} / ${this.desk.state.count.toLocaleString("en")}`);
+    this.head.paint(row, this.desk.at, this.desk.state.count);
     if (row !== undefined) {
-      const { kind, words } = mark(row);
-      fill(this.heading, glyph(kind), `Row ${row.position}`);
-      const chips = [kind === "open" ? null : words, row.edited ? "edited" : null, ...row.flags.map((flag) => `⚑ ${flag}`)];
-      fill(this.chips, ...chips.map((text) => text && h("span", { class: "rb-chip", "data-kind": text === words ? kind : "plain" }, text)));
-      this.stars.forEach((star, i) => star.setAttribute("aria-pressed", String(i < (row.rating ?? 0))));
       this.buttons.get("accept")?.button.setAttribute("aria-pressed", String(row.verdict === "accepted"));
       this.buttons.get("reject")?.button.setAttribute("aria-pressed", String(row.verdict === "rejected"));
-      setText(this.voice, `Row ${row.position}, ${words}. ${row.request}`);
+      setText(this.voice, `Row ${row.position}, ${mark(row).words}. ${row.request}`);
     }
     this.detail.paint();
     this.stage.root.classList.toggle("rb-editing", this.detail.editing);
-    if (this.early.length > 0) queueMicrotask(() => this.catchUp());
+    this.early.catchUp();
   }
 
   private paintState(): void {
@@ -384,28 +340,13 @@ class Screen {
 
   private atEnd(): void {
     const open = this.desk.state.counts.undecided;
-    if (open === 0) this.flash("Every row is decided.");
-    else if (this.desk.query.verdict === "undecided") this.say("The end of this list.", () => void this.desk.refresh(), "Look for open rows");
-    else this.say(`The end of this list; ${open.toLocaleString("en")} rows are open.`, () => void this.desk.choose({ verdict: "undecided" }), "Show open rows");
-  }
-
-  private flash(text: string): void {
-    clearTimeout(this.toastEnds);
-    fill(this.toast, text);
-    this.toast.classList.toggle("rb-shown", text !== "");
-    this.toastEnds = setTimeout(() => this.toast.classList.remove("rb-shown"), 5000);
-  }
-
-  /** A line with one thing to do. */
-  private say(text: string, act: () => void, label: string): void {
-    const end = () => this.toast.classList.remove("rb-shown");
-    const refocus = () => this.stage.root.focus({ preventScroll: true });
-    clearTimeout(this.toastEnds);
-    const yes = h("button", { class: "rb-button rb-primary", onclick: () => (end(), refocus(), act()) }, label);
-    const no = h("button", { class: "rb-button", onclick: () => (end(), refocus()) }, "Cancel");
-    fill(this.toast, h("span", {}, text), yes, no);
-    this.toast.classList.add("rb-shown");
-    yes.focus({ preventScroll: true });
+    if (open === 0) this.toast.say("Every row is decided.");
+    else if (this.desk.query.verdict === "undecided")
+      this.toast.offer("The end of this list.", "Look for open rows", () => void this.desk.refresh());
+    else
+      this.toast.offer(`The end of this list; ${open.toLocaleString("en")} rows are open.`, "Show open rows", () => {
+        void this.desk.choose({ verdict: "undecided" });
+      });
   }
 
   private showKeys(): void {

@@ -16,14 +16,14 @@ from ..errors import ReviewError
 from ..events import Event
 from ..repair import Repair
 from ..review import Review
-from ..samples import SORTS, STATUSES, Query, Sample
+from ..samples import SORTS, STATUSES, Query
 from .base import View, verb
+from .review_rows import full, pairs, summary, text_of
 
 _WINDOW = 40  # rows of the list in the first answer
 _FIRST = 4  # rows in full in the first answer
 _AHEAD = 12  # rows whose full text the page may ask for at once
 _NAMED = 200  # changed rows that are sent one by one; beyond that the page asks for what it shows
-_SNIPPET = 160  # characters of request and response in the list
 
 
 class SampleReview(View):
@@ -82,7 +82,7 @@ class SampleReview(View):
         """The full text of some rows, by place in the list."""
         known = [int(place) for place in places[:_AHEAD] if 0 <= int(place) < len(self._positions)]
         samples = self.core.samples(self._positions[known].tolist() if known else [])
-        return [{"place": place, **_full(sample)} for place, sample in zip(known, samples, strict=True)]
+        return [{"place": place, **full(sample)} for place, sample in zip(known, samples, strict=True)]
 
     @verb(background=True)
     def choose(self, query: dict[str, Any], position: int | None = None) -> dict[str, Any]:
@@ -149,13 +149,13 @@ class SampleReview(View):
         """Changes fields of the reasoning, the response, or both."""
         row = self._row(position, key)
         self.core.edit(row, reasoning, response)
-        return {**self._after(row), "sample": _full(self.core[row])}
+        return {**self._after(row), "sample": full(self.core[row])}
 
     @verb(once=True)
     def confirm(self, position: int, key: str) -> dict[str, Any]:
         row = self._row(position, key)
         self.core.confirm(row)
-        return {**self._after(row), "sample": _full(self.core[row])}
+        return {**self._after(row), "sample": full(self.core[row])}
 
     @verb(once=True)
     def undo(self) -> dict[str, Any]:
@@ -205,8 +205,8 @@ class SampleReview(View):
         self._repair = job
         assert job.proposal is not None
         return {
-            "reasoning": _pairs(job.proposal.reasoning),
-            "response": _text(job.proposal.response),
+            "reasoning": pairs(job.proposal.reasoning),
+            "response": text_of(job.proposal.response),
         }
 
     @verb(once=True)
@@ -216,7 +216,7 @@ class SampleReview(View):
         if self._repair is None or self._repair.row != row:
             raise ReviewError("There is no proposal for this row.", "ask the teacher again")
         self._repair.accept()
-        return {**self._after(row), "sample": _full(self.core[row])}
+        return {**self._after(row), "sample": full(self.core[row])}
 
     # -- news --------------------------------------------------------------------------------------------
     def fold(self, event: Event) -> None:
@@ -259,47 +259,14 @@ class SampleReview(View):
         }
 
     def _after(self, row: int) -> dict[str, Any]:
-        return {**self._state(), "row": _summary(self.core[row])}
+        return {**self._state(), "row": summary(self.core[row])}
 
     def _place(self, position: int) -> int | None:
         found = np.flatnonzero(self._positions == position)
         return int(found[0]) if len(found) else None
 
     def _summaries(self, positions: Sequence[int] | np.ndarray) -> list[dict[str, Any]]:
-        return [_summary(sample) for sample in self.core.samples([int(p) for p in positions])]
-
-
-def _summary(sample: Sample) -> dict[str, Any]:
-    """A row as the list shows it."""
-    asked = [m.get("content") for m in sample.conversation.prompt if m.get("role") != "system"]
-    return {
-        "position": sample.position,
-        "request": _snippet(asked[-1] if asked else ""),
-        "response": _snippet(sample.response),
-        "verdict": sample.decision.verdict,
-        "rating": sample.decision.rating,
-        "status": sample.status,
-        "edited": sample.decision.reasoning is not None or sample.decision.response is not None,
-        "flags": sample.finding.flags,
-    }
-
-
-def _full(sample: Sample) -> dict[str, Any]:
-    """A row as it is judged: all of its text."""
-    return {
-        **_summary(sample),
-        "key": sample.key,
-        "messages": [
-            {"role": str(message.get("role")), "text": _text(message.get("content"))}
-            for message in sample.conversation.prompt
-        ],
-        "reasoning": _pairs(sample.reasoning),
-        "teacher": _pairs(sample.teacher_reasoning),
-        "full_response": _text(sample.response),
-        "data_response": _text(sample.data_response),
-        "error": sample.error,
-        "problem": sample.conversation.problem,
-    }
+        return [summary(sample) for sample in self.core.samples([int(p) for p in positions])]
 
 
 def _subject(review: Review) -> str:
@@ -312,16 +279,3 @@ def _name(teacher: Any) -> str:
     if teacher is None or isinstance(teacher, str):
         return teacher or ""
     return str(getattr(teacher, "name", None) or getattr(teacher, "__name__", type(teacher).__name__))
-
-
-def _pairs(reasoning: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
-    """Fields as pairs: JSON objects in a browser put names that look like numbers first."""
-    return [(str(name), value) for name, value in (reasoning or {}).items()]
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else str(value)
-
-
-def _snippet(value: Any) -> str:
-    return " ".join(_text(value)[: 4 * _SNIPPET].split())[:_SNIPPET]

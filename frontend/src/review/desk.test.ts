@@ -17,6 +17,7 @@ const counts = { accepted: 0, rejected: 0, undecided: 30, stale: 0, rows: 30 };
 /** A Python side whose answers the test gives by hand. */
 class Other {
   asked: { op: string; args: any; answer(result: unknown): void; refuse(problem: string): void }[] = [];
+  fetched = 0;
   state = { list: 0, count: 30, counts, can_undo: false, can_redo: false };
   call = <T,>(op: string, args: object = {}): Promise<T> =>
     new Promise((resolve, reject) => {
@@ -26,7 +27,8 @@ class Other {
           window: { list: 0, start: 0, rows: Array.from({ length: 30 }, (_, i) => row(i)) },
           samples: [0, 1, 2].map((place) => ({ place, ...full(place) })),
         } as T);
-      if (op === "samples" || op === "look") return;
+      if (op === "samples") this.fetched++;
+      if (op === "samples" || op === "look" || op === "check") return;
       this.asked.push({
         op, args, answer: (result) => resolve(result as T),
         refuse: (problem) => reject(new CallError({ problem, fix: "" })),
@@ -104,6 +106,22 @@ test("acts from elsewhere change rows and counts, but not a row that waits for i
   other.asked[0]?.answer({ ...other.state, counts: { ...counts, accepted: 1 }, row: row(0, { verdict: "accepted" }) });
   await settled();
   assert.equal(desk.state.counts.accepted, 1);
+});
+
+test("the echo of one's own act fetches nothing, a change from elsewhere fetches the row and shows the old one meanwhile", async () => {
+  const { desk, other } = await opened();
+  desk.autoAdvance = false;
+  desk.decide("accepted");
+  const done = row(0, { verdict: "accepted" });
+  other.asked[0]?.answer({ ...other.state, row: done });
+  await settled();
+  const news = { ...other.state, query: NO_QUERY, whole: false };
+  const before = other.fetched;
+  desk.news({ ...news, rows: [done] });
+  assert.equal(other.fetched, before);
+  desk.news({ ...news, rows: [row(0, { verdict: "accepted", edited: true })] });
+  assert.equal(other.fetched, before + 1);
+  assert.equal(desk.current?.key, "k0");
 });
 
 test("one cannot go beyond either end", async () => {

@@ -22,6 +22,7 @@ export class Desk {
   choosing = false;
   autoAdvance = true;
   private readonly outdated = new Set<number>(); // positions whose full text is to be fetched again
+  private readonly answered = new Map<number, string>(); // what Python answered to this page's acts, by position
   private view = { first: 0, count: PAGE }; // the rows of the list that stand in view
   private told!: State; // what Python said last, without what this page has shown ahead of it
   private readonly rows = new Map<number, Summary>(); // by place
@@ -213,6 +214,7 @@ export class Desk {
       .then((answer) => {
         if (this.confirmed(position)) {
           if (answer.sample !== undefined) this.full.set(position, answer.sample);
+          this.outdated.delete(position);
           this.takeRow(answer.row, false);
         }
         this.takeState(answer);
@@ -291,8 +293,14 @@ export class Desk {
     const full = this.full.get(row.position);
     if (full === undefined) return;
     Object.assign(full, row);
-    if (!refetch) return;
-    this.full.delete(row.position);
+    if (!refetch) {
+      this.answered.set(row.position, JSON.stringify(row));
+      return;
+    }
+    const own = this.answered.get(row.position) === JSON.stringify(row); // the echo of this page's own act
+    this.answered.delete(row.position);
+    if (own) return;
+    this.outdated.add(row.position);
     if (place === this.at) this.fetch();
   }
 
