@@ -12,6 +12,7 @@ from ..teachers import Failure, Limits
 _WINDOW = 16  # newest outcomes that tell a wave of refusals from stray ones
 _WAVE, _WAVELET = 6, 3  # refusals among them that count: while no rate is learnt, and later
 _LONGEST_PAUSE = 60.0
+_UNTOLD = 0.15  # seconds of a pause that nobody named
 _SAME = 0.4  # refusals within so many seconds tell of the same moment
 _CAUTION = 0.98
 _GROWTH, _FASTEST = 0.02, 0.2  # a learnt rate is tried this much faster each second, ever bolder
@@ -149,7 +150,10 @@ class Pacer:
             self.refused += 1
             self._admitted -= 1
             self._outcomes.append(False)
-            few = _WAVELET if self.learnt else min(_WAVE, max(2, self.most // 2))
+            few = _WAVELET
+            if not self.learnt:  # refusals come back before answers do, so those under way count as good so far
+                told = len(self._outcomes) + min(self.in_flight, 2 * _WINDOW)
+                few = max(min(_WAVE, max(2, self.most // 2)), 0.2 * told)
             if self._outcomes.count(False) >= few or now < self.paused_until:
                 self._wave(now, error.retry_after)
         elif error.kind in ("server", "timeout"):
@@ -179,7 +183,7 @@ class Pacer:
                 bucket.set(rate=max(limit / 60, (limit - left) / reset))
 
     def _wave(self, now: float, retry_after: float | None) -> None:
-        pause = min(_LONGEST_PAUSE, retry_after if retry_after is not None else 0.5)
+        pause = min(_LONGEST_PAUSE, retry_after if retry_after is not None else _UNTOLD)
         self.paused_until = max(self.paused_until, now + pause)
         before, admitted = self._empty_at, self._admitted - self._admitted_then
         self._empty_at, self._admitted_then = now, self._admitted

@@ -121,7 +121,7 @@ def test_what_passes_is_tried_again(provider, schema, fault):
     provider.retry_after = 0.1
     provider.script = at(fault)
     df = frame(5)
-    job = df.reason.augment(schema, teacher=provider.chat, timeout=1.0).wait()
+    job = df.reason.augment(schema, teacher=provider.chat, timeout=3.0).wait()
     assert job.status is Status.COMPLETED
     check(df)
     assert sum(provider.paid.values()) == 5 and provider.attempts[ONE] == 2
@@ -183,7 +183,7 @@ def test_answers_of_a_range_of_faults_are_all_right(provider, schema):
     provider.retry_after = 0.2
     provider.script = Chances(rate=0.1, server=0.05, malformed=0.05, hang=0.01, seed=3)
     df = frame(300)
-    job = df.reason.augment(schema, teacher=provider.chat, timeout=1.5, concurrency=32).wait()
+    job = df.reason.augment(schema, teacher=provider.chat, timeout=4.0, concurrency=32).wait()
     assert job.status is Status.COMPLETED
     check(df)
     assert provider.requests <= 1.1 * (

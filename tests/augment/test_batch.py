@@ -21,7 +21,7 @@ def job_of(df, schema, teacher, **config):
     return Augmentation(Frame(df, detect(df)), schema, teacher, AugmentConfig(mode="batch", **config))
 
 
-def wait_for(condition, seconds=10.0):
+def wait_for(condition, seconds=30.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

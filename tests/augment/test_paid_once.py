@@ -90,6 +90,7 @@ def test_stale_rows_are_asked_again_with_the_corrected_response(provider, schema
     assert df["reasoning_status"].tolist() == ["ok"] * 3
 
 
+@pytest.mark.alone
 def test_stop_acts_at_once_and_the_next_run_goes_on(provider, schema):
     provider.latency = 0.05
     df = frame(300)
@@ -107,6 +108,7 @@ def test_stop_acts_at_once_and_the_next_run_goes_on(provider, schema):
     assert sum(provider.paid.values()) - 300 <= 8 and paid > 0
 
 
+@pytest.mark.alone
 def test_stop_acts_while_calls_hang(provider, schema):
     provider.script = lambda row, attempt: "hang"
     df = frame(50)
@@ -117,6 +119,7 @@ def test_stop_acts_while_calls_hang(provider, schema):
     assert time.monotonic() - began <= 0.5 and job.status is Status.CANCELLED
 
 
+@pytest.mark.alone
 def test_stop_acts_during_a_long_pause(provider, schema):
     provider.retry_after = 60
     provider.script = lambda row, attempt: "rate"
@@ -128,6 +131,7 @@ def test_stop_acts_during_a_long_pause(provider, schema):
     assert time.monotonic() - began <= 0.5
 
 
+@pytest.mark.alone
 def test_an_interrupt_keeps_what_is_finished(provider, schema):
     import _thread
 

@@ -85,6 +85,7 @@ def test_an_edited_function_is_asked_anew():
     assert df["reasoning"][0]["Text"] == "new"
 
 
+@pytest.mark.alone
 def test_sync_functions_run_at_once_and_a_stuck_one_does_not_hold_the_job():
     def teacher(request):
         time.sleep(0.1)
