@@ -68,7 +68,7 @@ def test_tokenizer_and_model_that_do_not_belong_together(tiny_student, tmp_path)
     config = AutoConfig.from_pretrained(tiny_student, vocab_size=300)
     AutoModelForCausalLM.from_config(config).save_pretrained(student)
     run = train(refund_chat(str(student), 20), **FEW)
-    with pytest.raises(TrainingError, match="knows only 300"):
+    with pytest.raises(TrainingError, match=r"knows only 300"):
         run.wait()
     assert run.status is Status.FAILED and "tokenizer" in run.reason
 
@@ -201,5 +201,5 @@ def test_a_prompt_that_leaves_no_room(tiny_student):
 def test_one_row_trains(tiny_student):
     run = train(refund_chat(tiny_student, 1, held_out=0), **FEW).wait()
     assert run.status is Status.COMPLETED and run.plan.batch_size == 1
-    with pytest.raises(TrainingError, match="share no rows|empty"):
+    with pytest.raises(TrainingError, match=r"share no rows|empty"):
         run.evaluate("test")
