@@ -15,12 +15,11 @@ from reasonbook.chat.oddities import (
     oddities,
 )
 from reasonbook.conversation import Conversation
-from reasonbook.examples.tiny_student import tiny_student
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory):
-    return tiny_student(tmp_path_factory.mktemp("student") / "tiny")
+def student(tiny_student):
+    return tiny_student
 
 
 def row(position, *, words=12, request="Please refund the chair that I bought", split="train"):

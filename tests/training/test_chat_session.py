@@ -9,14 +9,13 @@ import time
 import pytest
 
 from reasonbook.errors import TrainingError
-from reasonbook.examples.tiny_student import tiny_student
 from reasonbook.training.chat import ChatSession
 from tests.training.scripted_student import THOUGHT, Scripted
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tiny_student(tmp_path_factory.mktemp("student") / "tiny")
+def folder(tiny_student):
+    return tiny_student
 
 
 def test_the_answer_arrives_in_pieces_that_add_up(folder):

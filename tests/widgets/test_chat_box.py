@@ -6,15 +6,14 @@ import time
 
 import pytest
 
-from reasonbook.examples.tiny_student import tiny_student
 from reasonbook.training.chat import ChatSession
 from reasonbook.widgets.chat_box import ChatBox
 from tests.training.scripted_student import THOUGHT, Scripted
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tiny_student(tmp_path_factory.mktemp("student") / "tiny")
+def folder(tiny_student):
+    return tiny_student
 
 
 def replayed(opened):

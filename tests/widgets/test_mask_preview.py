@@ -7,13 +7,11 @@ import pytest
 
 from reasonbook.chat import ChatRow, build
 from reasonbook.conversation import Conversation
-from reasonbook.examples.tiny_student import tiny_student
 from reasonbook.widgets.mask_preview import MaskPreview
 
 
 @pytest.fixture(scope="module")
-def chat(tmp_path_factory):
-    student = tiny_student(tmp_path_factory.mktemp("student") / "tiny")
+def chat(tiny_student):
     rows = []
     for i in range(40):
         messages = (
@@ -23,7 +21,7 @@ def chat(tmp_path_factory):
         reasoning = {"Policy": f"gold, {i} days", "Amount": str(i)} if i != 9 else None
         split = "test" if i % 4 == 0 else "train"
         rows.append(ChatRow(i, f"key{i}", split, Conversation(messages=messages), reasoning))
-    return build(rows, student)
+    return build(rows, tiny_student)
 
 
 def painted(row):
