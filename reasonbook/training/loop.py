@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -324,7 +323,6 @@ def _callback(trainer: Any, watch: Watch, control: Control) -> Any:
         def on_step_end(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
             self.release()
             watch.step_ends()
-            time.sleep(0)
             if control.stopping():
                 ctrl.should_training_stop = ctrl.should_save = True
             elif watch.wants_checkpoint(state.global_step):

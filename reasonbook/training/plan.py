@@ -282,7 +282,7 @@ def _steps(
     return per_epoch * epochs
 
 
-_RATES = {"nothing": 3e-3, "small full": 5e-4, "full": 2e-5, "small adapter": 2e-3, "adapter": 2e-4}
+_RATES = {"nothing": 2e-3, "small full": 5e-4, "full": 2e-5, "small adapter": 2e-3, "adapter": 2e-4}
 _RATE_REASON = {
     "nothing": "random weights bear a high rate",
     "small full": "all weights of a small student that has learned already",

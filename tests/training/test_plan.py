@@ -39,7 +39,7 @@ def test_random_weights_are_all_trained_and_long_enough():
     made = make(TINY, CPU, rows=10_000)
     assert (made.tuning, made.backend, made.precision) == ("full", "peft", "fp32")
     assert made.steps * made.batch_size >= plan.FROM_NOTHING
-    assert made.learning_rate == 3e-3 and "random" in made.reasons["tuning"]
+    assert made.learning_rate == 2e-3 and "random" in made.reasons["tuning"]
 
 
 def test_a_real_student_on_a_gpu_gets_four_bits(monkeypatch):
