@@ -28,7 +28,10 @@ TEXT = "the parcel came on {day} and the lamp in it was broken; I paid by card, 
 TEXT += "would rather have my money back than another lamp. What do I do now?"
 OPTIONS = ("low", "high", "none")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
-SYSTEM = "Fill every field from the request alone.\n- intent\n- mood\n- urgency: one of low, high, none\n- score: 0 to 10"
+SYSTEM = (
+    "Fill every field from the request alone.\n"
+    "- intent\n- mood\n- urgency: one of low, high, none\n- score: 0 to 10"
+)
 SHAPE = {
     "type": "object",
     "properties": {
@@ -326,8 +329,9 @@ def pacing(bench: Bench, rounds: int) -> None:
 
 def memory(bench: Bench, rounds: int) -> None:
     r = bench.run("ours", 100_000, 256)
-    table("100 000 rows, 0 ms, concurrency 256", ("client", "correct", "MB over the frame", "seconds", "CPU s / 1000 rows"),
-          [("ours", r["correct"], r["grown"], r["wall"], r["cpu"] / 100)])  # fmt: skip
+    head = ("client", "correct", "MB over the frame", "seconds", "CPU s / 1000 rows")
+    row = ("ours", r["correct"], r["grown"], r["wall"], r["cpu"] / 100)
+    table("100 000 rows, 0 ms, concurrency 256", head, [row])
 
 
 def python(bench: Bench, rounds: int) -> None:

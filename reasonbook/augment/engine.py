@@ -109,6 +109,7 @@ class Engine:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(everything, halted, return_exceptions=True)
+            await self._committer.close()
             await self.teacher.close()
         if everything.done() and not everything.cancelled() and everything.exception() is not None:
             error = everything.exception()
