@@ -194,6 +194,11 @@ class View(anywidget.AnyWidget):
             self._unsubscribe()
             self._unsubscribe = None
 
+    @property
+    def closed(self) -> bool:
+        """Whether the view was taken off the page for good."""
+        return self.comm is None
+
     def close(self) -> None:
         """Takes the view off the page and stops following the core; the core goes on."""
         self.close_stream()

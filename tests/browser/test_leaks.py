@@ -47,10 +47,11 @@ class Meter:
 @pytest.mark.slow
 def test_ten_thousand_updates_and_fifty_displays_leave_no_trace(open_notebook):
     pytest.importorskip("psutil")
-    nb = open_notebook([SETUP + MORE, "review", "schema"])
+    # Both in one cell: JupyterLab itself leaves a toolbar behind whenever another cell becomes the active one.
+    nb = open_notebook([SETUP + MORE, "display(review, schema)"])
     nb.run_all()
     expect(nb.output(1).locator(".rb-field").first).to_be_visible(timeout=20_000)
-    expect(nb.output(2).locator(".rb-schema-code")).to_contain_text("customer_intent")
+    expect(nb.output(1).locator(".rb-schema-code")).to_contain_text("customer_intent")
     meter = Meter(nb.page)
 
     def review_updates(count):
@@ -65,7 +66,6 @@ def test_ten_thousand_updates_and_fifty_displays_leave_no_trace(open_notebook):
     def displays(count):
         for _ in range(count):
             nb.run_cell(1)
-            nb.run_cell(2)
         expect(nb.output(1).locator(".rb-field").first).to_be_visible()
 
     review_updates(300)  # warm: caches fill once
@@ -80,9 +80,9 @@ def test_ten_thousand_updates_and_fifty_displays_leave_no_trace(open_notebook):
     assert nb.output(1).locator(".rb-sample-review").count() == 1
     report = f"before {before}, after updates {between}, after displays {after}; kernel {kernel} → {kernel_after} MB"
     print(report)
-    assert between["heap"] - before["heap"] < 5, report
+    assert between["heap"] - before["heap"] < 3, report
     assert between["nodes"] - before["nodes"] < 1_500, report
-    assert after["heap"] - before["heap"] < 8, report
-    assert after["nodes"] - before["nodes"] < 1_000, report
+    assert after["heap"] - before["heap"] < 3, report
+    assert after["nodes"] - before["nodes"] < 500, report
     assert after["listeners"] - before["listeners"] < 200, report
     assert kernel_after - kernel < 25, report

@@ -144,7 +144,9 @@ def test_a_flood_of_events_becomes_few_messages_and_the_last_state_arrives(page)
 def test_closed_view_follows_no_more(page):
     thing = Thing()
     probe = page(Probe(thing))
+    assert not probe.view.closed
     probe.view.close()
+    assert probe.view.closed
     thing.stream.emit("rows")
     time.sleep(0.15)
     assert probe.pushes == []
