@@ -93,7 +93,7 @@ class Pacer:
         self._admitted = 0  # calls sent and not refused
         self._empty_at: float | None = None  # when the allowance was last seen to be empty
         self._admitted_then = 0
-        self._guessed = False
+        self._guessed = self._bound = False
         self._growth = _GROWTH
         self._grown_at = self._halved_at = 0.0
 
@@ -105,6 +105,7 @@ class Pacer:
     # -- a call's way through ----------------------------------------------------------------------------
     async def enter(self, tokens: float = 0.0) -> None:
         """Waits until one more call may leave."""
+        self._bound = self.requests is not None and self.requests.delay(1.0) > 0
         while self._waiting or self._delay() > 0 or self.in_flight >= int(self.allowed):
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(future)
@@ -136,7 +137,8 @@ class Pacer:
         self._outcomes.append(True)
         if self.allowed < self.most:
             self.allowed = min(self.most, self.allowed + 1.0 / max(1.0, self.allowed))
-        if self.learnt and self.requests and self._waiting:  # only a limit that binds is worth trying
+        # Only a limit that binds is worth trying; a single worker is never seen waiting, but it had to.
+        if self.learnt and self.requests and (self._waiting or self._bound):
             now = self.clock()
             if now - self._grown_at >= 1.0:
                 self._grown_at = now
@@ -151,7 +153,9 @@ class Pacer:
             self._admitted -= 1
             self._outcomes.append(False)
             few = _WAVELET
-            if not self.learnt:  # refusals come back before answers do, so those under way count as good so far
+            if (
+                not self.learnt
+            ):  # refusals come back before answers do, so those under way count as good so far
                 told = len(self._outcomes) + min(self.in_flight, 2 * _WINDOW)
                 few = max(min(_WAVE, max(2, self.most // 2)), 0.2 * told)
             if self._outcomes.count(False) >= few or now < self.paused_until:

@@ -19,7 +19,7 @@ def test_a_new_job_does_not_wait_for_threads_of_an_old_one():
         threads.close()
 
     async def second():
-        return await asyncio.wait_for(threads.run(lambda: "here"), 2)
+        return await asyncio.wait_for(threads.run(lambda: "here"), 20)
 
     asyncio.run(first())
     gate.set()  # the old thread comes back from its function only now
