@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 KEEP = 4_000  # events in memory; `history` has the rest as arrays
 _training: weakref.ref[Run] | None = None
 _claim = threading.Lock()
-_open: weakref.WeakValueDictionary[Path, Run] = weakref.WeakValueDictionary()
+_here: weakref.WeakSet[Run] = weakref.WeakSet()  # every run of this kernel
 
 
 class Run(Job):
@@ -94,7 +94,7 @@ class Run(Job):
         self._card: dict[str, Any] | None = None
         self._trace = Trace(lambda: self.data, plan, folder)
         self._lock = RunLock(folder)
-        _open[folder.resolve()] = self
+        _here.add(self)
 
     # -- what it stands on -------------------------------------------------------------------------------
     @property
@@ -300,9 +300,11 @@ class Run(Job):
                 f"There is no run {str(source)!r} here.",
                 choices(str(source), names[-5:]) if names else "rb.train(chat) makes the first",
             )
-        if folder.resolve() in _open:
-            return _open[folder.resolve()]
         record = runcard.read(folder)
+        if folder.name == record["run"]:  # not a copy that `save` wrote
+            for run in list(_here):
+                if run.folder.resolve() == folder.resolve():
+                    return run
         known = f"run:{record['run']}" in store.subjects("run:")
         run = cls(
             id=record["run"],
@@ -338,7 +340,7 @@ class Run(Job):
         following = {
             Status.RUNNING: "run.wait()",
             Status.PAUSED: "run.resume()",
-            Status.COMPLETED: f"rb.compare([{'run'}])   run.chat(\"…\")   run.save(\"folder\")",
+            Status.COMPLETED: 'run.chat("…")   rb.compare([run, …])   run.save("folder")',
         }.get(self.status, "run.resume()")
         return html_card(
             f"Run {self.name}: {self.plan.tuning} tuning of {self.student}",
@@ -384,7 +386,7 @@ class Run(Job):
     def make_room(self) -> None:
         """Gives back what other runs of this kernel hold on the GPU; they load again when they are asked."""
         if self.plan.device == "cuda":
-            for other in list(_open.values()):
+            for other in list(_here):
                 if other is not self and not other.running:
                     other.unload()
 

@@ -186,6 +186,15 @@ def test_early_stopping_keeps_the_best_step(tiny_student):
     assert eval_loss(run.unload()) == best  # from disk too
 
 
+def test_early_stopping_on_the_score(tiny_student):
+    """Nothing is right in so few steps: one evaluation without progress, and it ends."""
+    run = train(
+        refund_chat(tiny_student), max_steps=40, batch_size=8, samples=1, sample_tokens=4,
+        eval_every=2, early_stopping="score", patience=1,
+    ).wait()  # fmt: skip
+    assert run.step == 4 and run.history["eval"]["score"].tolist() == [0.0, 0.0]
+
+
 def eval_loss(run: Run) -> float:
     import torch
 

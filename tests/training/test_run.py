@@ -94,6 +94,9 @@ def test_saved_reloaded_and_asked(pair, tmp_path):
     assert again is not run
     assert again.chat("Hi, 3 mugs please").text == run.chat("Hi, 3 mugs please").text
     assert again.history["step"]["loss"].tolist() == run.history["step"]["loss"].tolist()
+    plain = pair[0]
+    plain.save(tmp_path / "kept")  # again into the same folder: what is loaded now is the new one
+    assert Run.load(tmp_path / "kept").chat("Hi").text == plain.chat("Hi").text
     with pytest.raises(TrainingError, match="holds other files"):
         (tmp_path / "mine").mkdir()
         (tmp_path / "mine" / "thesis.txt").write_text("x")
@@ -106,7 +109,7 @@ def test_a_run_is_found_again_without_training(pair):
 
     from reasonbook.training import run as module
 
-    module._open = weakref.WeakValueDictionary()  # as in a new kernel
+    module._here = weakref.WeakSet()  # as in a new kernel
     again = Run.load(run.id)
     assert again is not run and again.status is Status.COMPLETED
     for kind in ("step", "eval"):
