@@ -270,6 +270,8 @@ def compare(arms: list[str], count: int, rounds: int) -> dict[str, list[dict[str
                     print(f"{ARMS[arm]}: stopped", flush=True)
                     continue
                 figures[arm].append(json.loads(answer))
+                one = figures[arm][-1]
+                print(f"  {ARMS[arm]}: {one['rows'] / one['wall']:.0f} rows/s", file=sys.stderr, flush=True)
         for server in servers.values():
             server.stdin.close()
             server.wait()

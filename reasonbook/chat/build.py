@@ -16,11 +16,11 @@ from .arrays import Growing, Rows
 from .config import ChatConfig, ChatRow
 from .dataset import ChatDataset, Columns
 from .format import ChatFormat
+from .places import Placed, Places
 from .preflight import LOST, NO_STOP, TOO_LONG, UNTRAINED, Preflight, Tally, findings, histogram
 from .render import Rendered
 from .turns import Turn, Unusable, turns_of
 
-_READ_ONLY = (parts.PROMPT, parts.CONTEXT | parts.TRAINED)
 CHUNK = 512  # rows that are encoded in one call
 VERIFY_FIRST, VERIFY_EVERY = 32, 256  # rows held against the template's own rendering of the whole
 
@@ -70,6 +70,7 @@ class _Builder:
         self.notes = tuple(notes)
         self.chat = chat
         self.tally = Tally()
+        self.places = Places(chat.tokenizer)
         self.splits: dict[str, int] = {}
         self.ids, self.codes = Growing(np.int32), Growing(np.uint8)
         self.sizes = Growing(np.int64)
@@ -112,7 +113,7 @@ class _Builder:
         with ThreadPoolExecutor(1, thread_name_prefix="reasonbook-encode") as worker:
             for items in self._chunks():
                 texts = [item.rendered.text for item in items]
-                waiting.append((items, worker.submit(self.chat.encode, texts)))
+                waiting.append((items, worker.submit(self.places.encode, texts)))
                 if len(waiting) > 2:
                     self._take(*waiting.pop(0))
             for items, encodings in waiting:
@@ -165,6 +166,8 @@ class _Builder:
         rendered = self.chat.renderer.render(
             turn, verify=verify, roles="all_but_system" if row.unmask else None
         )
+        if not rendered.text.isascii():
+            _check_text(rendered.text)
         if rendered.rebuilt:
             self.count["rebuilt"] += 1
             self.careful = True  # the template has surprises: each row is held against it from here on
@@ -178,25 +181,25 @@ class _Builder:
         kept: list[Item] = []
         sizes: list[int] = []
         lengths: list[int] = []
-        for item, encoding in zip(items, future.result(), strict=True):
-            mine = encoding.ids
+        found = self.places.find([item.rendered for item in items], future.result())
+        for item, placed in zip(items, found, strict=True):
+            mine = placed.ids
             size = len(mine)
             lengths.append(size)
             self.longest = max(self.longest, size)
             if size > self.chat.config.max_length:
                 self.tally.add(TOO_LONG, item.position)
-                answer_at = _token_at(encoding, item.rendered.answer_at, len(item.rendered.text), size)
-                self.count["cut"] += answer_at >= self.chat.config.max_length
+                self.count["cut"] += placed.answer >= self.chat.config.max_length
                 continue
-            found = _runs(encoding, item.rendered, size)
-            self.count["straddled"] += _straddles(encoding, item.rendered, found)
-            problem = self._problem(item, found, mine)
+            row_runs = _runs(item.rendered, placed, size)
+            self.count["straddled"] += placed.straddles
+            problem = self._problem(item, row_runs, mine)
             if problem:
                 self.tally.add(problem, item.position)
                 continue
             ids += mine
             sizes.append(size)
-            for start, end, code in found:
+            for start, end, code in row_runs:
                 runs.append(end - start)
                 run_codes.append(code)
             kept.append(item)
@@ -302,15 +305,11 @@ class _Builder:
         }
 
 
-def _runs(encoding: Any, rendered: Rendered, size: int) -> list[tuple[int, int, int]]:
+def _runs(rendered: Rendered, placed: Placed, size: int) -> list[tuple[int, int, int]]:
     """``(first token, end, part code)`` of each part; a token on a boundary belongs to the later part."""
     runs: list[tuple[int, int, int]] = []
     start, code = 0, rendered.segments[0][1]
-    end_of_text = len(rendered.text)
-    for char, following in rendered.segments[1:]:
-        at = encoding.char_to_token(char)
-        if at is None:
-            at = _token_at(encoding, char, end_of_text, size)
+    for at, (_, following) in zip(placed.starts, rendered.segments[1:], strict=True):
         at = max(at, start)
         if at == start and parts.is_reasoning(code) and at < size:
             at += (
@@ -334,20 +333,11 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _straddles(encoding: Any, rendered: Rendered, runs: list[tuple[int, int, int]]) -> bool:
-    """Whether the first token after the prompt begins inside it, so that inference sees other ids there."""
-    at = next((start for start, end, code in runs if end > start and code not in _READ_ONLY), None)
-    chars = encoding.token_to_chars(at) if at is not None else None
-    return chars is not None and chars[0] < rendered.boundary
-
-
-def _token_at(encoding: Any, char: int, end: int, size: int) -> int:
-    """The token of a character, or the next one's where white space is left out of the offsets."""
-    for place in range(char, end):
-        at = encoding.char_to_token(place)
-        if at is not None:
-            return at
-    return size
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Unusable("it holds half a character (a lone surrogate), which no tokenizer takes") from error
 
 
 def _plain(message: Any) -> bool:

@@ -268,6 +268,12 @@ def test_unusable_rows_are_counted_by_reason():
     assert (chat.report.rows, chat.report.rows_kept) == (3, 1)
 
 
+def test_half_a_character_is_refused():
+    chat = build([row(), row("lone \ud83d half", position=4)], student("qwen3"))
+    [why] = chat.report.dropped
+    assert "half a character" in why and chat.report.places[why] == [4]
+
+
 def test_no_rows_at_all():
     chat = build([], student("qwen3"))
     assert len(chat) == 0 and not chat.report.ok
