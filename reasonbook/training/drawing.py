@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -56,10 +57,9 @@ def loss_svg(history: Mapping[str, Mapping[str, np.ndarray]]) -> str:
     )
 
 
-def _clean(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(x, float), np.asarray(y, float)
+def _clean(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = np.isfinite(x) & np.isfinite(y)
-    return x[known], y[known]
+    return np.asarray(x, float)[known], np.asarray(y, float)[known]
 
 
 def _band(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +79,7 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return (sums[ends] - sums[begins]) / (ends - begins)
 
 
-def _scale(low: float, high: float, first: float, last: float):
+def _scale(low: float, high: float, first: float, last: float) -> Callable[[Any], Any]:
     def place(value):
         return first + (np.asarray(value) - low) * (last - first) / ((high - low) or 1.0)
 
@@ -98,7 +98,7 @@ def _path(x: np.ndarray, y: np.ndarray) -> str:
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def _level(value: float, up) -> str:
+def _level(value: float, up: Callable[[Any], Any]) -> str:
     y = float(up(value))
     line = f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" stroke-opacity=".15" stroke-width="1"/>'
     return line + _text(LEFT - 6, y + 4, f"{value:.3g}", "end")
