@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from reasonbook.training.drawing import HEIGHT, LEFT, WIDTH, loss_svg
+from reasonbook.training.drawing import HEIGHT, LEFT, RIGHT, WIDTH, loss_svg
 
 
 def history(steps, losses, marks=(), evals=()):
@@ -36,7 +36,7 @@ def test_a_spike_among_a_hundred_thousand_points_is_drawn():
     svg = loss_svg(history(range(100_000), losses))
     assert len(svg) < 20_000
     highest = min(points(svg, 0), key=lambda point: point[1])
-    assert highest[1] < 20 and abs(highest[0] - (LEFT + 0.543 * (WIDTH - LEFT))) < 8
+    assert highest[1] < 20 and abs(highest[0] - (LEFT + 0.543 * (WIDTH - LEFT - RIGHT))) < 8
 
 
 @pytest.mark.parametrize("steps, losses", [([], []), ([1], [2]), ([1, 2], [np.nan, 3])])
