@@ -11,7 +11,7 @@ import numpy as np
 from ..conversation import Conversation
 from .config import ChatRow
 
-SPILL = 64 << 20  # bytes of one array that are kept in memory
+SPILL = 8 << 20  # bytes of one array that are kept in memory
 
 
 class Growing:

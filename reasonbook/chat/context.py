@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .turns import Unusable
 
 if TYPE_CHECKING:
-    from .probe import Mode
+    from .mode import Mode
     from .render import Rendered, Renderer
     from .turns import Turn
 

@@ -12,8 +12,9 @@ from ..conversation import Conversation, Message
 from ..errors import FormatError
 from .config import ChatConfig, check_strategy
 from .markers import Markers
+from .mode import Mode
 from .parse import Parsed, ThinkingParser
-from .probe import Mode, Probe, probe
+from .probe import Probe, probe
 from .render import Renderer
 from .student import load_tokenizer
 from .template import Template, TemplateFault

@@ -9,7 +9,9 @@ from . import parts
 from .config import ChatConfig
 from .context import context_spans
 from .families import TAGS
-from .probe import Mode, Probe, special_tokens
+from .finder import special_tokens
+from .mode import Mode
+from .probe import Probe
 from .template import Template, TemplateFault
 from .turns import Turn, Unusable
 
