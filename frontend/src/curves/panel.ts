@@ -48,6 +48,14 @@ export interface PanelHooks {
   onPick: (x: number) => void;
 }
 
+interface Reading {
+  run: RunCurves;
+  index: number;
+  curve: Curve;
+  text: string;
+  note: string;
+}
+
 export class Panel {
   readonly root: HTMLElement;
   private readonly where = h("span", { class: "rb-tc-where" });
@@ -56,6 +64,8 @@ export class Panel {
   private readonly area: HTMLElement;
   private plot: Plot;
   private log = false;
+  private readKey = "";
+  private readings: { root: HTMLElement; value: HTMLElement; note: HTMLElement }[] = [];
 
   constructor(
     readonly spec: PanelSpec,
@@ -93,29 +103,44 @@ export class Panel {
 
   /** Reads out the values under the crosshair, or the newest ones. */
   read(picture: Picture): void {
-    const shown: HTMLElement[] = [];
     const alone = picture.runs.length - picture.hidden.size === 1;
+    const found: Reading[] = [];
     picture.runs.forEach((run, index) => {
       if (picture.hidden.has(run.info.id)) return;
+      const x = picture.at ?? run.lastStep;
       for (const curve of this.spec.curves) {
-        const text = this.valueText(run, curve, picture.at ?? run.lastStep, picture.smoothing);
-        if (text === null) continue;
-        const mark = curve.seldom && this.spec.curves.length > 1 ? "rb-tc-mark rb-tc-seldom" : "rb-tc-mark";
-        const hint = picture.runs.length > 1 ? `${run.info.label}${curve.label ? ` · ${curve.label}` : ""}` : curve.label;
-        shown.push(
-          h(
-            "span",
-            { class: "rb-tc-value", title: hint, style: `--run:${this.hooks.colours().runs[index % 6]}` },
-            h("i", { class: mark, "aria-hidden": "true" }),
-            curve.label ? h("span", { class: "rb-tc-dim" }, curve.label) : null,
-            h("b", {}, text),
-            h("span", { class: "rb-tc-dim" }, alone ? (this.spec.note?.(run, picture.at ?? run.lastStep) ?? "") : ""),
-          ),
-        );
+        const text = this.valueText(run, curve, x, picture.smoothing);
+        if (text !== null) found.push({ run, index, curve, text, note: alone ? (this.spec.note?.(run, x) ?? "") : "" });
       }
     });
-    fill(this.values, ...shown);
+    const key = found.map(({ index, curve }) => `${index}${curve.column}`).join();
+    if (key !== this.readKey) {
+      this.readKey = key;
+      this.readings = found.map((reading) => this.reading(reading, picture.runs.length > 1));
+      fill(this.values, ...this.readings.map(({ root }) => root));
+    }
+    found.forEach(({ text, note }, place) => {
+      const shown = this.readings[place];
+      if (shown === undefined) return;
+      setText(shown.value, text);
+      setText(shown.note, note);
+    });
     if (this.spec.height > 150) setText(this.where, picture.at === null ? "" : `at step ${picture.at}`);
+  }
+
+  /** The elements of one value; only their texts change from frame to frame. */
+  private reading({ run, index, curve }: Reading, several: boolean) {
+    const mark = curve.seldom && this.spec.curves.length > 1 ? "rb-tc-mark rb-tc-seldom" : "rb-tc-mark";
+    const hint = several ? [run.info.label, curve.label].filter(Boolean).join(" · ") : curve.label;
+    const [value, note] = [h("b", {}), h("span", { class: "rb-tc-dim" })];
+    const root = h(
+      "span",
+      { class: "rb-tc-value", title: hint, style: `--run:var(--rb-run-${index % 6})` },
+      h("i", { class: mark, "aria-hidden": "true" }),
+      curve.label ? h("span", { class: "rb-tc-dim" }, curve.label) : null,
+      value, note,
+    );
+    return { root, value, note };
   }
 
   /** Says why there is nothing to see, or nothing (""). */
