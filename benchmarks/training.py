@@ -79,7 +79,7 @@ def ours(args: argparse.Namespace, *, widget: bool = False) -> dict[str, float]:
 
 def trl(args: argparse.Namespace, *, grouped: bool = True) -> dict[str, float]:
     from transformers import AutoModelForCausalLM, TrainerCallback
-    from trl import SFTTrainer
+    from trl import SFTTrainer  # pyright: ignore
 
     chat = _chat(args)
     model = AutoModelForCausalLM.from_pretrained(chat.student)
@@ -94,7 +94,7 @@ def trl(args: argparse.Namespace, *, grouped: bool = True) -> dict[str, float]:
 def unsloth(args: argparse.Namespace) -> dict[str, float]:
     from unsloth import FastLanguageModel  # isort: skip  first, as its notebooks do
     from transformers import TrainerCallback
-    from trl import SFTTrainer
+    from trl import SFTTrainer  # pyright: ignore
 
     chat = _chat(args)
     model, _ = FastLanguageModel.from_pretrained(
@@ -115,7 +115,7 @@ def _sft(
     import torch
     from datasets import Dataset
     from transformers import DataCollatorForSeq2Seq
-    from trl import SFTConfig
+    from trl import SFTConfig  # pyright: ignore
 
     torch.set_num_threads(1)
     rows = chat.split("train")

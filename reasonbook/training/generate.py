@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainingError
-from .loop import out_of_memory
+from .trainer import out_of_memory
 
 if TYPE_CHECKING:
     from ..chat import ChatFormat

@@ -63,6 +63,6 @@ def merged_model(run: Run, dtype: str) -> Iterator[Any]:
         model = PeftModel.from_pretrained(base, str(weights)).merge_and_unload()
     model = model.to(kind)
     if hasattr(model.config, "reasonbook_random_weights"):
-        del model.config.reasonbook_random_weights
+        delattr(model.config, "reasonbook_random_weights")
     model.config.use_cache = True
     yield model.eval()

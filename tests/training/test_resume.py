@@ -199,7 +199,7 @@ def eval_loss(run: Run) -> float:
     import torch
 
     from reasonbook.training.batches import Collator
-    from reasonbook.training.loop import target_losses
+    from reasonbook.training.target_loss import target_losses
 
     data = run.data.validation
     batch = Collator(0)([data[i] for i in range(len(data))])

@@ -142,7 +142,7 @@ def test_it_shows_itself_and_escapes(pair):
 
 def test_the_trainer_sees_the_labels_as_they_are(tiny_student, monkeypatch):
     """The arrays of the first batch, at the model's door, are the chat dataset's arrays."""
-    from reasonbook.training import loop
+    from reasonbook.training import trainer as loop
 
     seen: list[tuple[bytes, bytes]] = []
     real = loop.target_losses

@@ -80,7 +80,8 @@ def base_model(plan: Plan, source: Path | str) -> Any:
         if isinstance(error, (OSError, ValueError)):
             raise not_found(name, error) from error
         raise
-    return model if plan.tuning == "qlora" else model.to(_device(plan))
+    whole: Any = model
+    return whole if plan.tuning == "qlora" else whole.to(_device(plan))
 
 
 def with_adapter(model: Any, plan: Plan, weights: Path | None) -> Any:
@@ -127,9 +128,9 @@ def guard_cpu_gradients(model: Any) -> int:
     On processors with AVX512-BF16 the first forward pass without gradients packs the weights anew in place,
     and every gradient after that is wrong, silently.
     """
-    import bitsandbytes as bnb
+    from bitsandbytes.nn.modules import Linear4bit
 
-    layers = [module for module in model.modules() if isinstance(module, bnb.nn.Linear4bit)]
+    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
     for layer in layers:
         layer.support_avx512bf16_for_cpu = False
     return len(layers)
