@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import threading
 import time
 import weakref
@@ -17,16 +15,16 @@ import numpy as np
 from ..card import card as html_card
 from ..card import details
 from ..conversation import Conversation, Message
-from ..errors import TrainingError, choices
+from ..errors import TrainingError
 from ..events import Stream
 from ..job import Job, Status
 from ..store import Store, default_store
-from . import backends, checkpoints, device, generate, runcard, scores
+from . import backends, checkpoints, device, generate, opening, runcard, scores
 from .config import TrainConfig
 from .control import Control
 from .data import RunData
 from .drawing import loss_svg
-from .fitting import LOG, TOKENIZER, first_process, fit_run, weights_of
+from .fitting import LOG, first_process, fit_run, weights_of
 from .generate import Reply
 from .history import Curves, Journal
 from .lock import RunLock
@@ -291,15 +289,7 @@ class Run(Job):
             TrainingError: there is no such run, or its card is damaged.
         """
         store = store or default_store()
-        folder = Path(source).expanduser()
-        if not (folder / runcard.NAME).is_file():
-            folder = store.folder / "runs" / str(source)
-        if not (folder / runcard.NAME).is_file():
-            names = [s.removeprefix("run:") for s in store.subjects("run:")]
-            raise TrainingError(
-                f"There is no run {str(source)!r} here.",
-                choices(str(source), names[-5:]) if names else "rb.train(chat) makes the first",
-            )
+        folder = opening.find(source, store)
         record = runcard.read(folder)
         if folder.name == record["run"]:  # not a copy that `save` wrote
             for run in list(_here):
@@ -311,7 +301,7 @@ class Run(Job):
             name=record["name"],
             plan=Plan.from_dict(record["plan"]),
             config=TrainConfig.from_dict(record["config"]),
-            form=lambda: _format(record, folder),
+            form=lambda: opening.format_of(record, folder),
             data=None,
             folder=folder,
             store=store if known else None,
@@ -455,32 +445,6 @@ class Run(Job):
             self._curves.take(event)
         if not events:
             self._curves.fill(record.get("curves", {}))
-        told = [e.data["status"] for e in events if e.kind == "status"]
-        status = told[-1] if told else record.get("status", "COMPLETED")
-        self.reason = record.get("reason", "")
-        if status in ("RUNNING", "PAUSED", "CREATED") and not self._lock.held_elsewhere():
-            status = "CANCELLED"
-            self.reason = "The kernel ended while it was training; run.resume() goes on from the last checkpoint."
-        self._status = Status(status)
+        self._status, self.reason = opening.status_of(record, events, held=self._lock.held_elsewhere())
         if events:
             self.started_at, self.ended_at = events[0].at, events[-1].at
-
-
-def new_id() -> str:
-    """Sorts by time; two in the same second differ."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
-
-
-def short_name(student: str, strategy: str) -> str:
-    """A label for tables: the student and what it learns."""
-    base = re.sub(r"[^\w.-]+", "-", Path(student).name or student)
-    words = {"final_only": "answers only", "final_and_reasoning": "thinking", "two_message_cot": "two messages"}
-    return f"{base} {words.get(strategy, strategy)}"
-
-
-def _format(record: Mapping[str, Any], folder: Path) -> ChatFormat:
-    from ..chat import ChatFormat
-
-    saved = folder / TOKENIZER
-    return ChatFormat.from_dict(record["format"], student=str(saved) if saved.is_dir() else None)
-

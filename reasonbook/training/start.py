@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainingError, choices
@@ -13,7 +16,7 @@ from .batches import Examples
 from .config import TrainConfig
 from .data import RunData
 from .plan import Plan
-from .run import Run, new_id, short_name
+from .run import Run
 
 if TYPE_CHECKING:
     from ..chat import ChatDataset
@@ -105,3 +108,15 @@ def _settings(config: TrainConfig | None, given: dict[str, Any]) -> TrainConfig:
         if name not in known:
             raise TrainingError(f"train() has no parameter {name!r}.", choices(name, known))
     return replace(config or TrainConfig(), **given)
+
+
+def new_id() -> str:
+    """Sorts by time; two in the same second differ."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
+
+
+def short_name(student: str, strategy: str) -> str:
+    """A label for tables: the student and what it learns."""
+    base = re.sub(r"[^\w.-]+", "-", Path(student).name or student)
+    words = {"final_only": "answers only", "final_and_reasoning": "thinking", "two_message_cot": "two messages"}
+    return f"{base} {words.get(strategy, strategy)}"

@@ -1,0 +1,58 @@
+"""Opening: a run of another kernel, or a folder that somebody saved, becomes a run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import TrainingError, choices
+from ..events import Event
+from ..job import Status
+from ..store import Store
+from . import runcard
+from .fitting import TOKENIZER
+
+if TYPE_CHECKING:
+    from ..chat import ChatFormat
+
+ENDED = "The kernel ended while it was training; run.resume() goes on from the last checkpoint."
+
+
+def find(source: str | Path, store: Store) -> Path:
+    """The folder of a run by its id, or the folder itself.
+
+    Raises:
+        TrainingError: there is no such run; the newest ones are named.
+    """
+    for folder in (Path(source).expanduser(), store.folder / "runs" / str(source)):
+        if (folder / runcard.NAME).is_file():
+            return folder
+    names = [subject.removeprefix("run:") for subject in store.subjects("run:")]
+    raise TrainingError(
+        f"There is no run {str(source)!r} here.",
+        choices(str(source), names[-5:]) if names else "rb.train(chat) makes the first",
+    )
+
+
+def status_of(record: Mapping[str, Any], events: list[Event], *, held: bool) -> tuple[Status, str]:
+    """Where a run stands, and why; one that no kernel holds any more is not running.
+
+    Args:
+        record: the run card.
+        events: the run's own, oldest first.
+        held: whether some process trains it now.
+    """
+    told = [event.data["status"] for event in events if event.kind == "status"]
+    status = Status(told[-1] if told else record.get("status", "COMPLETED"))
+    if not status.final and not held:
+        return Status.CANCELLED, ENDED
+    return status, str(record.get("reason", ""))
+
+
+def format_of(record: Mapping[str, Any], folder: Path) -> ChatFormat:
+    """How the student is asked and read, from the tokenizer that was kept with the run."""
+    from ..chat import ChatFormat
+
+    kept = folder / TOKENIZER
+    return ChatFormat.from_dict(record["format"], student=str(kept) if kept.is_dir() else None)
