@@ -106,8 +106,10 @@ class ReasonAccessor:
 
         options = AugmentConfig(method=method, budget=budget, limit=limit, **config)
         schema = _schema(schema)
-        self._kept |= {"schema": schema, "teacher": teacher}
-        return Augmentation(self._frame(), schema, teacher, options, store=default_store()).start()
+        job = Augmentation(self._frame(), schema, teacher, options, store=default_store())
+        card = {"schema": job.schema.to_dict(), "teacher": job.teacher.name, "method": options.method}
+        self._kept |= {"schema": schema, "teacher": teacher, "card": card}
+        return job.start()
 
     def review(self) -> Review:
         """Opens the review of this frame; earlier decisions on its rows come back."""
@@ -202,7 +204,7 @@ class ReasonAccessor:
         from .training import train
 
         chat = self.to_chat(student, strategy=strategy, max_length=max_length)
-        return train(chat, **config)
+        return train(chat, card=self._kept.get("card"), **config)
 
     def _frame(self) -> Frame:
         return Frame(self._df, self.layout())
