@@ -175,10 +175,17 @@ class Schema:
             lines.append(f"- {key} ({name}; {field.words}): {field.instruction.strip()}")
         return "\n".join(lines)
 
-    def read(self, answer: Any, names: Iterable[str] | None = None) -> dict[str, Any]:
+    def read(
+        self, answer: Any, names: Iterable[str] | None = None, *, surplus: bool = False
+    ) -> dict[str, Any]:
         """The values of an answer by field name, in the schema's order.
 
         Keys may be the safe keys or the field names.
+
+        Args:
+            answer: a mapping from keys to values.
+            names: the fields that were asked for; all without it.
+            surplus: pass over what was not asked for, instead of refusing it.
 
         Raises:
             ValueError: something is missing, extra or does not fit; the text names every such key.
@@ -191,6 +198,8 @@ class Schema:
         wrong = []
         for key, value in answer.items():
             name = by_name.get(key) or by_name.get(_fold(key))
+            if name is None and surplus:
+                continue
             if name is None or name in given:
                 wrong.append(f"`{key}` is not asked for" if name is None else f"`{key}` stands twice")
             else:

@@ -44,7 +44,7 @@ class Reader:
             Invalid: the answer was cut or refused, holds no object, or the object does not fit.
         """
         if completion.data is not None:
-            return self.checked(completion.data)
+            return self.checked(completion.data, surplus=completion.surplus)
         text = stopped(completion)
         try:
             answer = orjson.loads(text)
@@ -57,8 +57,8 @@ class Reader:
                     break
         return self.checked(answer)
 
-    def checked(self, answer: Any) -> dict[str, Any]:
-        """The values in an object.
+    def checked(self, answer: Any, *, surplus: bool = False) -> dict[str, Any]:
+        """The values in an object, which may hold more than was asked with ``surplus``.
 
         Raises:
             Invalid: it does not fit.
@@ -69,7 +69,7 @@ class Reader:
             except ValueError:
                 pass
         try:
-            return self.schema.read(answer, self.names)
+            return self.schema.read(answer, self.names, surplus=surplus)
         except ValueError as error:
             raise Invalid(str(error)) from None
 

@@ -21,8 +21,9 @@ _THREADS = 16
 class PythonTeacher:
     """Calls a function with the request's text, and with the response's too if it takes two arguments.
 
-    The function, sync or async, returns a dict of values by field name (or by safe key); for the methods
-    that keep a text, it may return the text. What it raises becomes the row's error.
+    The function, sync or async, returns a dict of values by field name (or by safe key); fields that are not
+    asked for are passed over, so that one function serves a schema that shrinks or changes in part. For the
+    methods that keep a text, it may return the text. What it raises becomes the row's error.
 
     Args:
         function: the function; its source is part of the name, so that an edited one is asked anew.
@@ -63,7 +64,7 @@ class PythonTeacher:
             return Completion(answer, answer if request.thinking else "", usage)
         if isinstance(answer, Mapping):
             data = {str(key): _plain(value) for key, value in answer.items()}
-            return Completion(compact(data), "", usage, data=data)
+            return Completion(compact(data), "", usage, data=data, surplus=True)
         raise Failure("request", f"the function returned {type(answer).__name__}, not a dict of field values")
 
     async def close(self) -> None:

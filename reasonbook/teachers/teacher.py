@@ -90,6 +90,7 @@ class Completion:
         usage: tokens.
         stop_reason: ``stop``, ``length`` (cut), ``refusal`` or ``filter``.
         data: the answer as an object, where it never was text (a Python function).
+        surplus: whether ``data`` may hold more fields than were asked for.
     """
 
     text: str
@@ -97,6 +98,7 @@ class Completion:
     usage: Usage = Usage()
     stop_reason: str = "stop"
     data: Mapping[str, Any] | None = None
+    surplus: bool = False
 
 
 @dataclass(frozen=True)

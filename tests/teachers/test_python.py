@@ -34,6 +34,29 @@ def test_sync_async_and_safe_keys():
         assert df["reasoning"][7] == {"Length": 9, "Text": "request 7"}
 
 
+def test_a_function_may_return_more_than_is_asked():
+    def teacher(request):
+        return {"Length": len(request), "text": request, "Tone": "calm"}
+
+    schema = SCHEMA.snapshot()
+    df = frame(5)
+    assert df.reason.augment(schema, teacher=teacher).wait().status is Status.COMPLETED
+    assert df["reasoning"][2] == {"Length": 9, "Text": "request 2"}
+
+    schema.update("Text", instruction="The whole text.")  # asks for this field alone
+    assert df.reason.augment(schema, teacher=teacher).wait().status is Status.COMPLETED
+    schema.remove("Length")
+    assert df.reason.augment(schema, teacher=teacher).wait().status is Status.COMPLETED
+    assert df["reasoning"][2] == {"Text": "request 2"}
+
+
+def test_a_misspelt_field_is_still_missed():
+    df = frame(2)
+    job = df.reason.augment(SCHEMA, teacher=lambda request: {"Lenght": 3, "Text": request})
+    with pytest.raises(rb.ReasonbookError, match="`length` is missing"):
+        job.wait()
+
+
 def test_two_arguments_see_the_response_where_the_method_shows_it():
     seen = []
 
