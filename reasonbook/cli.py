@@ -138,7 +138,9 @@ def parser() -> argparse.ArgumentParser:
     sub = add(train)
     sub.add_argument("card", help="a run's card.json, or the folder it stands in")
     sub.add_argument(
-        "--run-id", default="", help="id of the new run; give the same again to go on from its last checkpoint"
+        "--run-id",
+        default="",
+        help="id of the new run; give the same again to go on from its last checkpoint",
     )
     sub = add(rerun)
     sub.add_argument("card", help="a run's card.json, or the folder it stands in")

@@ -78,5 +78,5 @@ class Delivery:
         }
         if with_reasoning:
             columns["reasoning"] = [row[1] for row in rows]
-        positions = [row[0] for row in rows]
+        positions: list[int] = [row[0] for row in rows]
         self.lost += len(self.frame.write_rows(columns, [self.keys[p] for p in positions], positions))

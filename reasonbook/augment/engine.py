@@ -7,6 +7,7 @@ import random
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ..conversation import Conversation
@@ -31,7 +32,7 @@ from .refusals import fatal
 if sys.version_info >= (3, 11):
     from asyncio import timeout as _timeout
 else:
-    from async_timeout import timeout as _timeout
+    from async_timeout import timeout as _timeout  # pyright: ignore[reportMissingImports]
 
 _BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
 _LONGEST_WAIT = 300.0  # a provider that asks for more is out of quota for practical purposes
@@ -145,14 +146,14 @@ class Engine:
                 if state is None:
                     self._close(task)
                     continue
-                request = state.request
+                request, step = state.request, partial(self._step, task, state)
             else:
-                state, request = None, task.request
+                request, step = task.request, partial(self._step_pack, task)
             await self.pacer.enter(self._guess(request))
             try:
                 delay = None
                 if not self._halted:
-                    delay = await (self._step(task, state) if state else self._step_pack(task))
+                    delay = await step()
             finally:
                 self.pacer.leave()
             if self._halted:

@@ -133,7 +133,9 @@ class AnthropicBatches:
 
     async def submit(self, lines: Sequence[bytes]) -> str:
         content = b'{"requests":[' + b",".join(lines) + b"]}"
-        return str((await self.teacher.wire._json("POST", "/v1/messages/batches", content, timeout=600.0))["id"])
+        return str(
+            (await self.teacher.wire._json("POST", "/v1/messages/batches", content, timeout=600.0))["id"]
+        )
 
     async def look(self, batch: str) -> State:
         told = await self.teacher.wire.get(f"/v1/messages/batches/{batch}")

@@ -215,7 +215,12 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Run] | Run, *, split: str = "test", score: Any = None, base: bool = False, limit: int | None = None
+    runs: Sequence[Run] | Run,
+    *,
+    split: str = "test",
+    score: Any = None,
+    base: bool = False,
+    limit: int | None = None,
 ) -> Comparison:
     """Judges runs on the same held-out rows; the first is the one the others are measured against.
 

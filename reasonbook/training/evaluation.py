@@ -89,7 +89,10 @@ class Evaluation:
         header = ("row", "request", "expected", "answer", "thinking")
         return card(
             f"{self.label} on {len(self.tasks)} {self.split} rows",
-            {self.measure: f"{s.value:.1%} ({s.low:.1%} – {s.high:.1%})", "tokens per answer": round(self.tokens, 1)}
+            {
+                self.measure: f"{s.value:.1%} ({s.low:.1%} – {s.high:.1%})",
+                "tokens per answer": round(self.tokens, 1),
+            }
             | {name: count for name, count in self.health.items() if count},
             body=details(f"{len(wrong)} not right", table(header, wrong[:20])),
             next_verb="rb.compare([plain, run])",

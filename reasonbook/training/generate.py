@@ -46,7 +46,11 @@ class Reply:
 
         from ..card import card, details
 
-        body = details(f"thinking ({self.health})", f"<pre>{escape(self.thinking)}</pre>") if self.thinking else ""
+        body = (
+            details(f"thinking ({self.health})", f"<pre>{escape(self.thinking)}</pre>")
+            if self.thinking
+            else ""
+        )
         return card(self.answer or "(no answer)", {"thinking": self.health, "tokens": self.tokens}, body=body)
 
 

@@ -22,7 +22,9 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def begin(*, run: str, name: str, plan: Any, config: Any, form: Any, data: Any, device: str) -> dict[str, Any]:
+def begin(
+    *, run: str, name: str, plan: Any, config: Any, form: Any, data: Any, device: str
+) -> dict[str, Any]:
     """The card of a run before its first step."""
     return {
         "card": VERSION,

@@ -54,7 +54,8 @@ def resolve(score: Any = None) -> Score:
         return _own(score)
     raise TrainingError(
         f"score={score!r} is not a way to grade answers.",
-        choices(str(score), ("exact", "numeric", "choice")) + " or a function: score=lambda answer, expected: …",
+        choices(str(score), ("exact", "numeric", "choice"))
+        + " or a function: score=lambda answer, expected: …",
     )
 
 
@@ -210,9 +211,7 @@ def _own(function: Callable[..., Any]) -> Score:
     return Score(getattr(function, "__name__", "score").strip("<>"), grade)
 
 
-def _each(
-    rule: Callable[[str, str], bool], answers: Sequence[str], tasks: Sequence[Task]
-) -> list[float]:
+def _each(rule: Callable[[str, str], bool], answers: Sequence[str], tasks: Sequence[Task]) -> list[float]:
     return [float(rule(answer, task.expected)) for answer, task in zip(answers, tasks, strict=True)]
 
 

@@ -118,5 +118,9 @@ def new_id() -> str:
 def short_name(student: str, strategy: str) -> str:
     """A label for tables: the student and what it learns."""
     base = re.sub(r"[^\w.-]+", "-", Path(student).name or student)
-    words = {"final_only": "answers only", "final_and_reasoning": "thinking", "two_message_cot": "two messages"}
+    words = {
+        "final_only": "answers only",
+        "final_and_reasoning": "thinking",
+        "two_message_cot": "two messages",
+    }
     return f"{base} {words.get(strategy, strategy)}"

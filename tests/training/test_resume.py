@@ -139,7 +139,9 @@ def test_kill_dash_nine_then_resume(tiny_student, home):
     assert run.status is Status.COMPLETED
     assert run.history["step"]["step"].tolist() == list(range(1, steps + 1))
 
-    straight = train(refund_chat(tiny_student), max_steps=steps, batch_size=8, samples=0, eval_every=1000).wait()
+    straight = train(
+        refund_chat(tiny_student), max_steps=steps, batch_size=8, samples=0, eval_every=1000
+    ).wait()
     np.testing.assert_allclose(
         run.history["step"]["loss"], straight.history["step"]["loss"], rtol=1e-4, atol=1e-6
     )

@@ -137,7 +137,9 @@ def test_it_shows_itself_and_escapes(pair):
         assert "<script>" not in run._repr_html_()
     finally:
         run.name = name
-    assert "<img" not in rb.training.generate.Reply("<img src=x>", "<img src=x>", health="valid")._repr_html_()
+    assert (
+        "<img" not in rb.training.generate.Reply("<img src=x>", "<img src=x>", health="valid")._repr_html_()
+    )
 
 
 def test_the_trainer_sees_the_labels_as_they_are(tiny_student, monkeypatch):
@@ -149,7 +151,9 @@ def test_the_trainer_sees_the_labels_as_they_are(tiny_student, monkeypatch):
 
     def spy(model, batch):
         if model.training:
-            for ids, labels, mask in zip(batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True):
+            for ids, labels, mask in zip(
+                batch["input_ids"], batch["labels"], batch["attention_mask"], strict=True
+            ):
                 n = int(mask.sum())
                 seen.append((ids[:n].int().numpy().tobytes(), labels[:n].int().numpy().tobytes()))
         return real(model, batch)

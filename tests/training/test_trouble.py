@@ -146,14 +146,18 @@ def test_a_store_that_cannot_be_written_stops_no_training(tiny_student, monkeypa
     assert run.status is Status.COMPLETED and refused
     assert run.history["step"]["step"].tolist() == [1, 2, 3, 4, 5, 6]
     run._journal.flush()  # what waited is written when there is room again
-    kept = [event.data["step"] for event in run._journal.store.events(f"run:{run.id}") if event.kind == "step"]
+    kept = [
+        event.data["step"] for event in run._journal.store.events(f"run:{run.id}") if event.kind == "step"
+    ]
     assert kept == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("harm", ["state", "weights"])
 def test_a_damaged_checkpoint_is_passed_over(tiny_student, harm):
     """The run goes back to the checkpoint before it, and its curve with it."""
-    run = train(refund_chat(tiny_student, 40), max_steps=500, batch_size=8, samples=0, checkpoint_seconds=1e-3)
+    run = train(
+        refund_chat(tiny_student, 40), max_steps=500, batch_size=8, samples=0, checkpoint_seconds=1e-3
+    )
     while run.step < 3:
         time.sleep(0.005)
     run.stop().wait()
