@@ -38,7 +38,9 @@ def test_from_the_schema_to_the_comparison(open_notebook):
     desk.focus()
     for key in ("a", "r", "5"):
         nb.page.keyboard.press(key)
-    nb.wait_for_kernel("df['verdict'].tolist()[:2] == ['accepted', 'rejected'] and df['rating'].iloc[2] == 5")
+    nb.wait_for_kernel(
+        "'rating' in df and df['verdict'].tolist()[:2] == ['accepted', 'rejected'] and df['rating'].iloc[2] == 5"
+    )
 
     nb.run_cell(4)
     tokens = nb.output(4).locator(".rb-mask-preview")
