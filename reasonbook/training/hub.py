@@ -66,7 +66,7 @@ def model_card(run: Run, name: str) -> str:
     )
     lines = [
         "---", *head, "---", "", f"# {name.split('/')[-1]}", "",
-        f"`{Path(plan.student).name}` fine-tuned with [reasonbook](https://pypi.org/project/reasonbook/): "
+        f"`{Path(plan.student).name}` fine-tuned with reasonbook: "
         f"{plan.tuning} tuning, strategy `{run.strategy}`, {run.step} steps of {plan.batch_size} rows, "
         f"{plan.rows} training examples, learning rate {plan.learning_rate:g}, seed {plan.seed}.", "",
     ]  # fmt: skip
