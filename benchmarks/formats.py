@@ -80,7 +80,7 @@ def make_student(folder: Path) -> None:
 def bare(rows: list[dict[str, Any]], student: str) -> Callable[[], int]:
     from transformers import AutoTokenizer
 
-    from reasonbook.chat.template import Template
+    from reasonbook.chat.template.template import Template
 
     tokenizer = AutoTokenizer.from_pretrained(student)
     template = Template(tokenizer)
@@ -109,7 +109,7 @@ def bare_transformers(rows: list[dict[str, Any]], student: str) -> Callable[[], 
 
 def _chat_rows(rows: list[dict[str, Any]], fields: bool) -> list[Any]:
     from reasonbook.chat import ChatRow
-    from reasonbook.conversation import Conversation
+    from reasonbook.data.conversation import Conversation
 
     made = []
     for i, row in enumerate(rows):
@@ -298,7 +298,7 @@ def table(figures: dict[str, list[dict[str, float]]]) -> str:
 def memory(count: int) -> None:
     """Memory that is the process's own (no mapped files) while a stream of rows goes by."""
     from reasonbook.chat import ChatRow, build
-    from reasonbook.conversation import Conversation
+    from reasonbook.data.conversation import Conversation
 
     with tempfile.TemporaryDirectory() as home:
         student = Path(home) / "student"

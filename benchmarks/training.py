@@ -191,7 +191,7 @@ class Marks:
 # -- the same rows for all --------------------------------------------------------------------------------
 def _chat(args: argparse.Namespace) -> Any:
     from reasonbook.chat import ChatRow, build
-    from reasonbook.conversation import Conversation
+    from reasonbook.data.conversation import Conversation
     from reasonbook.examples import refund_rules, refunds, tiny_student
 
     frame = refunds(args.rows, seed=0)

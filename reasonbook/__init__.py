@@ -13,10 +13,10 @@ from .schema import Field, Schema
 if TYPE_CHECKING:
     from . import examples, widgets
     from .augment import augment_dataset
+    from .environment import doctor
     from .exports import export
     from .ipython import load_ipython_extension as load_ipython_extension
     from .ipython import unload_ipython_extension as unload_ipython_extension
-    from .machine import doctor
     from .training import Run, ablate, compare, train
 
 # Read when torch is loaded. Its threads spin while they wait for each other; where something else wants the cores, as
@@ -45,7 +45,7 @@ _HOMES = {
     "ablate": "training",
     "augment_dataset": "augment",
     "compare": "training",
-    "doctor": "machine",
+    "doctor": "environment",
     "export": "exports",
     "load_ipython_extension": "ipython",
     "train": "training",

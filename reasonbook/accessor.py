@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from .data.frame import Frame
+from .data.layout import Layout, detect
+from .data.splits import assign
+from .data.training_rows import training_rows
 from .errors import LayoutError, choices
-from .frame import Frame
-from .layout import Layout, detect
 from .schema import Schema
-from .splits import assign
 from .store import default_store
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class ReasonAccessor:
     def review(self) -> Review:
         """Opens the review of this frame; earlier decisions on its rows come back."""
         from .review import Review
-        from .training.losses import row_losses
+        from .training.runs.row_losses import row_losses
 
         frame, store = self._frame(), default_store()
         last = {name: self._kept.get(name) for name in ("schema", "teacher")}
@@ -238,29 +239,3 @@ def _schema(source: Any) -> Schema:
     if isinstance(source, (str, Path)):
         return Schema.load(source) if Path(source).suffix == ".json" else Schema.preset(str(source))
     return source if isinstance(source, Schema) else Schema(source)
-
-
-def training_rows(frame: Frame) -> list[Any]:
-    """The rows that may take part: reasoning ok where there is a status, and not rejected."""
-    from .chat import ChatRow
-
-    statuses, verdicts = frame.column("reasoning_status"), frame.column("verdict")
-    reasonings, splits = frame.column("reasoning"), frame.column("split")
-    augmented = "reasoning_status" in frame.df.columns
-    unmask = frame.column(frame.layout.unmask) if frame.layout.unmask is not None else None
-    rows = []
-    for i, conversation in enumerate(frame.layout.read(frame.df)):
-        if verdicts[i] == "rejected" or (augmented and statuses[i] != "ok"):
-            continue
-        reasoning = reasonings[i] if augmented else conversation.reasoning
-        rows.append(
-            ChatRow(
-                position=i,
-                key=frame.keys[i],
-                split=splits[i],
-                conversation=conversation,
-                reasoning=reasoning,
-                unmask=bool(unmask and unmask[i]),
-            )
-        )
-    return rows

@@ -15,20 +15,20 @@ from .errors import MissingPackage, ReasonbookError
 
 def demo(args: argparse.Namespace) -> int:
     """Runs the quickstart without a browser; writes the executed notebook and a page to open offline."""
-    from . import page, walkthrough
+    from .demo import html_page, notebooks
 
-    source = walkthrough.find(args.notebook)
+    source = notebooks.find(args.notebook)
     name = source.stem.split("_", 1)[-1]
     out = Path(args.out)
     target, html = out / f"{name}.ipynb", out / f"{name}.html"
     print(f"reasonbook demo: running {source.name}; a real augmentation and real training, on this machine")
-    line = walkthrough.ProgressLine()
+    line = notebooks.ProgressLine()
     try:
-        notebook = walkthrough.execute(source, target=target, parameters=dict(args.set), report=line)
+        notebook = notebooks.execute(source, target=target, parameters=dict(args.set), report=line)
     finally:
         line.done()
-    html.write_text(page.to_html(notebook, title=f"reasonbook · {name}"), encoding="utf-8")
-    shown = page.tagged_text(notebook, "comparison")
+    html.write_text(html_page.to_html(notebook, title=f"reasonbook · {name}"), encoding="utf-8")
+    shown = html_page.tagged_text(notebook, "comparison")
     if shown:
         print(f"\n{shown}\n")
     print(f"executed notebook  {target}\npage to open       {html}")
@@ -39,12 +39,12 @@ def lab(args: argparse.Namespace) -> int:
     """Opens JupyterLab on your own copy of the quickstart."""
     import importlib.util
 
-    from . import walkthrough
+    from .demo import notebooks
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingPackage("jupyterlab", feature="reasonbook lab", extra="lab")
-    walkthrough.copy_to(args.dir)
-    quickstart = Path(args.dir) / walkthrough.find().name
+    notebooks.copy_to(args.dir)
+    quickstart = Path(args.dir) / notebooks.find().name
     command = [
         sys.executable,
         "-m",
@@ -62,9 +62,9 @@ def lab(args: argparse.Namespace) -> int:
 
 def examples(args: argparse.Namespace) -> int:
     """Copies the walkthrough notebooks into a folder; works in Colab and VS Code too."""
-    from . import walkthrough
+    from .demo import notebooks
 
-    new, kept = walkthrough.copy_to(args.dir)
+    new, kept = notebooks.copy_to(args.dir)
     for path in new:
         print(f"new   {path}")
     for path in kept:
@@ -74,7 +74,7 @@ def examples(args: argparse.Namespace) -> int:
 
 def doctor(args: argparse.Namespace) -> int:
     """Says what this machine can do: packages, GPU, keys found, which teacher and backend would be picked."""
-    from .machine import doctor as examine
+    from .environment import doctor as examine
 
     print(examine())
     return 0

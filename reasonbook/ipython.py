@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 # Core type, by module and name so that nothing is imported before it is shown → widget class.
 VIEWS: dict[tuple[str, str], str] = {
-    ("reasonbook.schema", "Schema"): "SchemaEditor",
-    ("reasonbook.augment.job", "Augmentation"): "AugmentProgress",
-    ("reasonbook.review", "Review"): "SampleReview",
+    ("reasonbook.schema.schema", "Schema"): "SchemaEditor",
+    ("reasonbook.augment.augmentation", "Augmentation"): "AugmentProgress",
+    ("reasonbook.review.review", "Review"): "SampleReview",
     ("reasonbook.chat.preview", "Preview"): "MaskPreview",
     ("reasonbook.training.run", "Run"): "TrainingCurves",
-    ("reasonbook.training.comparison", "Comparison"): "Comparison",
-    ("reasonbook.training.chat", "ChatSession"): "ChatBox",
+    ("reasonbook.training.evaluation.comparison", "Comparison"): "Comparison",
+    ("reasonbook.training.chat_session", "ChatSession"): "ChatBox",
 }
 _KEYS = """Review keys, while the review has focus
   a accept   r reject   s skip   1–5 rate   e edit   f repair with feedback

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonbook.checks import Checks, check
+from reasonbook.review.checks import Checks, check
 
 
 def rows(n=20):

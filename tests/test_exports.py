@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import reasonbook as rb
 from reasonbook.chat import ChatRow
-from reasonbook.conversation import Conversation, missing
+from reasonbook.data.conversation import Conversation, missing
+from reasonbook.data.layout import INLINE, detect
 from reasonbook.errors import FormatError
 from reasonbook.exports import LAYOUTS, export, records
-from reasonbook.layout import INLINE, detect
 
 TEXTS = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs"])

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reasonbook.data.frame import Frame
+from reasonbook.data.layout import Layout, detect
 from reasonbook.errors import LayoutError
-from reasonbook.frame import Frame
-from reasonbook.layout import Layout, detect
 
 
 def frame_of(n=6, index=None, **columns):

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reasonbook.data.layout import HUB, Layout, detect
 from reasonbook.errors import LayoutError
-from reasonbook.layout import HUB, Layout, detect
 
 USER = {"role": "user", "content": "What is 6 × 7?"}
 REPLY = {"role": "assistant", "content": "42", "reasoning_content": "Six sevens."}

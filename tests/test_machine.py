@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from reasonbook import machine
-from reasonbook.machine import doctor
-from reasonbook.training import device
+from reasonbook import environment
+from reasonbook.environment import doctor
+from reasonbook.training.planning import device
 
 pytest.importorskip("torch")
 
@@ -50,7 +50,7 @@ def test_without_torch_it_says_what_to_install(monkeypatch):
 
 def test_a_full_disk_is_a_problem(monkeypatch):
     usage = shutil.disk_usage("/")
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: usage._replace(free=1 << 20))
+    monkeypatch.setattr(environment.shutil, "disk_usage", lambda path: usage._replace(free=1 << 20))
     found = doctor()
     assert found["store"].state == "problem" and not found.ok
 
@@ -60,7 +60,7 @@ def test_a_driver_without_cuda_torch(monkeypatch):
 
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    monkeypatch.setattr(machine.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(environment.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     assert doctor()["GPU"].state == "problem"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from reasonbook import page, walkthrough
+from reasonbook.demo import html_page, notebooks
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -53,16 +53,16 @@ def test_it_is_told_in_words_before_code(path):
 @each_notebook
 def test_it_runs_on_its_small_setting(path, tmp_path):
     small = nbformat.read(path, as_version=4).metadata.get("reasonbook", {}).get("small", {})
-    executed = walkthrough.execute(path, target=tmp_path / path.name, parameters=small)
-    html = page.to_html(executed, title=path.stem)
-    assert page.outside_sources(html) == []
+    executed = notebooks.execute(path, target=tmp_path / path.name, parameters=small)
+    html = html_page.to_html(executed, title=path.stem)
+    assert html_page.outside_sources(html) == []
     (tmp_path / f"{path.stem}.html").write_text(html, encoding="utf-8")
     assert (tmp_path / path.name).stat().st_size < 3_000_000
 
 
 def test_the_quickstart_shows_its_comparison():
     """`make demo` prints what the cell tagged `comparison` shows."""
-    quickstart = FOLDER / f"{walkthrough.QUICKSTART}.ipynb"
+    quickstart = FOLDER / f"{notebooks.QUICKSTART}.ipynb"
     if not quickstart.exists():
         pytest.fail("notebooks/00_quickstart.ipynb is missing")
     tags = [

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reasonbook.decisions import Decisions
+from reasonbook.data.frame import Frame
+from reasonbook.data.layout import Layout
 from reasonbook.errors import ReviewError
-from reasonbook.frame import Frame
-from reasonbook.layout import Layout
 from reasonbook.review import Review
-from reasonbook.samples import Query
+from reasonbook.review.decisions import Decisions
+from reasonbook.review.samples import Query
 from reasonbook.store import Store
 
 

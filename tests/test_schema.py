@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import reasonbook as rb
 from reasonbook.errors import SchemaError
-from reasonbook.presets import PRESETS
+from reasonbook.schema.presets import PRESETS
 
 
 def test_the_four_presets_are_valid():

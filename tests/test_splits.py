@@ -2,8 +2,8 @@
 
 import pytest
 
+from reasonbook.data.splits import assign
 from reasonbook.errors import ReasonbookError
-from reasonbook.splits import assign
 
 PARTS = {"test": 0.2, "validation": 0.1}
 

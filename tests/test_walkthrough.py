@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from reasonbook import cli, page, walkthrough
+from reasonbook import cli
+from reasonbook.demo import html_page, notebooks
 from reasonbook.errors import ReasonbookError
 
 FIGURE = "import plotly.graph_objects as go\ngo.Figure(go.Bar(x=['a'], y=[3]), {'title': 'bars'})"
@@ -40,9 +41,9 @@ def test_a_run_reports_headings_and_writes_outputs_without_widget_state(tmp_path
         ("code", "import ipywidgets\nprint('half way')\nipywidgets.IntSlider(rows)"),
         ("code", "import os; open('here.txt', 'w').close(); rows"),
     )
-    seen: list[walkthrough.Progress] = []
+    seen: list[notebooks.Progress] = []
     target = tmp_path / "out" / "run.ipynb"
-    walkthrough.execute(source, target=target, parameters={"rows": 7}, report=seen.append)
+    notebooks.execute(source, target=target, parameters={"rows": 7}, report=seen.append)
     executed = nbformat.read(target, as_version=4)
     assert executed.cells[-1].outputs[0].data["text/plain"] == "7"
     assert (target.parent / "here.txt").exists(), "the kernel runs in the folder of the result"
@@ -56,8 +57,8 @@ def test_a_failing_cell_is_named_and_what_ran_is_kept(tmp_path):
         tmp_path, ("md", "# Start"), ("code", "1 + 1"), ("md", "# Trouble"), ("code", "{}['key']")
     )
     target = tmp_path / "run.ipynb"
-    with pytest.raises(walkthrough.WalkthroughFailed) as caught:
-        walkthrough.execute(source, target=target)
+    with pytest.raises(notebooks.WalkthroughFailed) as caught:
+        notebooks.execute(source, target=target)
     assert "code cell 2 (Trouble)" in str(caught.value) and "KeyError" in str(caught.value)
     assert str(target) in caught.value.fix
     assert nbformat.read(target, as_version=4).cells[1].outputs[0].data["text/plain"] == "2"
@@ -66,7 +67,7 @@ def test_a_failing_cell_is_named_and_what_ran_is_kept(tmp_path):
 def test_parameters_need_a_tagged_cell(tmp_path):
     source = written(tmp_path, ("code", "1"))
     with pytest.raises(ReasonbookError, match="parameters"):
-        walkthrough.execute(source, target=tmp_path / "run.ipynb", parameters={"rows": 1})
+        notebooks.execute(source, target=tmp_path / "run.ipynb", parameters={"rows": 1})
 
 
 def test_the_page_needs_no_network_and_shows_cards_and_figures(tmp_path):
@@ -78,9 +79,9 @@ def test_the_page_needs_no_network_and_shows_cards_and_figures(tmp_path):
         ("code", "import ipywidgets\nipywidgets.Label('hello')"),
         ("code", "from IPython.display import HTML\nHTML('<b class=card>static card</b>')"),
     )
-    executed = walkthrough.execute(source, target=tmp_path / "run.ipynb")
-    html = page.to_html(executed, title="sums")
-    assert page.outside_sources(html) == []
+    executed = notebooks.execute(source, target=tmp_path / "run.ipynb")
+    html = html_page.to_html(executed, title="sums")
+    assert html_page.outside_sources(html) == []
     assert "<title>sums</title>" in html
     assert '<b class="card">static card</b>' in html
     assert html.count("Plotly.newPlot(") >= 2 and "more bars" in html
@@ -89,8 +90,8 @@ def test_the_page_needs_no_network_and_shows_cards_and_figures(tmp_path):
 
 
 def test_a_page_without_figures_is_small(tmp_path):
-    executed = walkthrough.execute(written(tmp_path, ("code", "1")), target=tmp_path / "run.ipynb")
-    assert len(page.to_html(executed, title="one")) < 1_000_000
+    executed = notebooks.execute(written(tmp_path, ("code", "1")), target=tmp_path / "run.ipynb")
+    assert len(html_page.to_html(executed, title="one")) < 1_000_000
 
 
 def test_outside_sources_sees_every_way_out():
@@ -98,7 +99,7 @@ def test_outside_sources_sees_every_way_out():
         '<script src="https://a/x.js"></script><link rel=stylesheet href="//b/x.css"><img src="http://c/x.png">'
         '<a href="https://fine">link</a><img src="data:image/png;base64,AA"><script>var u="https://fine"</script>'
     )
-    assert [each.split()[0] for each in page.outside_sources(html)] == ["<script>", "<link>", "<img>"]
+    assert [each.split()[0] for each in html_page.outside_sources(html)] == ["<script>", "<link>", "<img>"]
 
 
 def test_tables_come_out_as_aligned_text():
@@ -108,13 +109,13 @@ def test_tables_come_out_as_aligned_text():
         "</tbody></table>"
         "<table><tr><td>second</td></tr></table></div>"
     )
-    assert page.table_text(html).splitlines() == [
+    assert html_page.table_text(html).splitlines() == [
         "run              exact",
         "──────────────  ──────",
         "answers & only  12.0 %",
         "thinking           9 %",
     ]
-    assert page.table_text("<p>none</p>") == ""
+    assert html_page.table_text("<p>none</p>") == ""
 
 
 def test_tagged_text_takes_the_table_once(tmp_path):
@@ -122,10 +123,10 @@ def test_tagged_text_takes_the_table_once(tmp_path):
         tmp_path,
         ("code", "import pandas as pd\npd.DataFrame({'run': ['a', 'b'], 'exact': [1, 2]})", "comparison"),
     )
-    executed = walkthrough.execute(source, target=tmp_path / "run.ipynb")
-    text = page.tagged_text(executed, "comparison")
+    executed = notebooks.execute(source, target=tmp_path / "run.ipynb")
+    text = html_page.tagged_text(executed, "comparison")
     assert text.count("exact") == 1 and text.count("\n") == 3
-    assert page.tagged_text(executed, "other") == ""
+    assert html_page.tagged_text(executed, "other") == ""
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ def bundled(tmp_path, monkeypatch):
             "comparison",
         ),
     ).rename(place / "00_quickstart.ipynb")
-    monkeypatch.setattr(walkthrough, "folder", lambda: place)
+    monkeypatch.setattr(notebooks, "folder", lambda: place)
     return place
 
 
@@ -154,7 +155,7 @@ def test_demo_writes_both_files_and_prints_progress_and_the_table(bundled, tmp_p
     assert "[ 2/3]" in said and "The proof" in said
     assert "thinking     99" in said and "41" in said
     assert (out / "quickstart.ipynb").is_file()
-    assert page.outside_sources((out / "quickstart.html").read_text(encoding="utf-8")) == []
+    assert html_page.outside_sources((out / "quickstart.html").read_text(encoding="utf-8")) == []
 
 
 def test_examples_never_overwrites(bundled, tmp_path, capsys):
@@ -187,9 +188,9 @@ def test_a_bad_setting_is_refused(capsys):
 
 def test_the_progress_line_in_a_log_says_each_cell_once_and_then_each_half_minute():
     out = io.StringIO()
-    line = walkthrough.ProgressLine(out)
+    line = notebooks.ProgressLine(out)
     for cell, seconds in [(0, 0.0), (1, 1.0), (1, 2.0), (1, 29.0), (1, 31.5), (2, 32.0)]:
-        line(walkthrough.Progress(cell, 2, "Train", seconds))
+        line(notebooks.Progress(cell, 2, "Train", seconds))
     assert [text.split("]")[0] for text in out.getvalue().splitlines()] == [
         "[ 0/2",
         "[ 1/2",

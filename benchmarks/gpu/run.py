@@ -141,7 +141,7 @@ def _save_tokenizer(folder: Path, size: int) -> None:
 
 def examples(args: argparse.Namespace, vocabulary: int) -> Any:
     """Rows that count upwards: learnable ids of one length, a third of each a masked prompt."""
-    from reasonbook.training.batches import Examples
+    from reasonbook.training.loop.batches import Examples
 
     rng = np.random.default_rng(0)
     ids, labels = [], []
@@ -155,13 +155,16 @@ def examples(args: argparse.Namespace, vocabulary: int) -> Any:
 
 
 def _ours(student: str, data: Any, name: str, args: argparse.Namespace, gpu: bool) -> Any:
-    from reasonbook.training import backends, device, plan
-    from reasonbook.training import student as students
-    from reasonbook.training.config import TrainConfig
-    from reasonbook.training.control import Control
+    from reasonbook.training import planner
+    from reasonbook.training.backends.pick import get_backend
+    from reasonbook.training.loop.backend import FitTask
+    from reasonbook.training.loop.control import Control
+    from reasonbook.training.planning import device
+    from reasonbook.training.planning import student as students
+    from reasonbook.training.planning.config import TrainConfig
 
-    backend = backends.get("unsloth" if "unsloth" in name else "peft")
-    decided = plan.make(
+    backend = get_backend("unsloth" if "unsloth" in name else "peft")
+    decided = planner.decide(
         data,
         TrainConfig(
             backend=backend.name, tuning="qlora", max_steps=args.steps, batch_size=args.batch,
@@ -181,7 +184,7 @@ def _ours(student: str, data: Any, name: str, args: argparse.Namespace, gpu: boo
 
     model = backend.load(decided)
     folder = Path(student).parent / f"run-{os.getpid()}"
-    backend.fit(model, backends.Task(data, None, decided, folder, pad_id=0), emit, Control())
+    backend.fit(model, FitTask(data, None, decided, folder, pad_id=0), emit, Control())
     return marks, losses
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 import reasonbook as rb
-from reasonbook.frame import Frame
+from reasonbook.data.frame import Frame
 from reasonbook.review import Review
 from reasonbook.store import Store
 

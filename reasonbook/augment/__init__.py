@@ -1,11 +1,11 @@
 """Augment: a teacher fills the schema for every row, in the caller's frame."""
 
+from .augmentation import Augmentation
 from .config import AugmentConfig
-from .dataset import DatasetAugmentation, augment_dataset
-from .estimate import Estimate, estimate
-from .job import Augmentation
-from .outcome import Candidate, Outcome, Progress, RowError
-from .partitions import augment_partitions
+from .datasets.dask_frame import augment_partitions
+from .datasets.dataset import DatasetAugmentation, augment_dataset
+from .estimation import Estimate, estimate
+from .results import Candidate, Outcome, Progress, RowError
 
 __all__ = [
     "AugmentConfig",

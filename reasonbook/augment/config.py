@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import ReasonbookError, choices
+from .cost import Price
 from .methods import METHODS
-from .prices import Price
 
 MethodName = Literal["extract", "rationalize", "native", "chain_of_thought"]
 Mode = Literal["live", "batch"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from ..conversation import Conversation, Message
+from ..data.conversation import Conversation, Message
 from ..schema import Schema
 from ..teachers import Request
 from .config import AugmentConfig

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-from ..conversation import Conversation
 from ..errors import FormatError, choices
 
 Strategy = Literal["final_and_reasoning", "final_only", "two_message_cot"]
@@ -17,27 +16,6 @@ Markers = Literal["refuse", "escape"]
 Turns = Literal["all", "last"]
 
 THINKING_INSTRUCTIONS = "Think step by step, explaining your reasoning."
-
-
-@dataclass(frozen=True)
-class ChatRow:
-    """One row of the frame on its way to tokens.
-
-    Attributes:
-        position: where it stands in the frame.
-        key: its identity in the journal.
-        split: ``train``, ``validation`` or ``test``.
-        conversation: request and response; earlier turns may carry their own reasoning.
-        reasoning: field name → value, or a text, for the last response; None takes what the conversation has.
-        unmask: every message but the system's carries loss in this row (InstructLab's flag).
-    """
-
-    position: int
-    key: str
-    split: str
-    conversation: Conversation
-    reasoning: Mapping[str, Any] | str | None = None
-    unmask: bool = False
 
 
 @dataclass(frozen=True)

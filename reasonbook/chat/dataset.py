@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..card import card, details
-from ..conversation import Conversation, Message
+from ..data.conversation import Conversation, Message
 from ..errors import FormatError
-from . import parts
-from .arrays import Rows
 from .format import ChatFormat
-from .parse import Parsed
 from .preflight import Preflight
 from .preview import Preview, PreviewToken
-from .turns import turns_of
+from .rendering import segments
+from .rendering.arrays import Rows
+from .rendering.turns import turns_of
+from .thinking_parser import Parsed
 
 if TYPE_CHECKING:
     from .config import ChatConfig
-    from .probe import Probe
+    from .template.probe import Probe
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ class ChatDataset(Sequence[ChatExample]):
         edges = np.flatnonzero(np.diff(codes)) + 1
         for start, stop in zip([0, *edges.tolist()], [*edges.tolist(), len(codes)], strict=True):
             code = int(codes[start])
-            yield Span(self.format.renderer.fields.part(code), start, stop, bool(code & parts.TRAINED))
+            yield Span(self.format.renderer.fields.part(code), start, stop, bool(code & segments.TRAINED))
 
     def _id_of(self, text: str) -> int | None:
         return self.tokenizer.backend_tokenizer.token_to_id(text)
@@ -339,7 +339,7 @@ class _Tasks(Sequence[Task]):
 
 
 def _labels(ids: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    return np.where(codes & parts.TRAINED, ids, np.int32(-100)).astype(np.int32)
+    return np.where(codes & segments.TRAINED, ids, np.int32(-100)).astype(np.int32)
 
 
 def _nth_assistant(messages: Sequence[Message], turn: int) -> int:

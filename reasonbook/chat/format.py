@@ -8,17 +8,17 @@ from datetime import date as Date
 from functools import cached_property
 from typing import Any
 
-from ..conversation import Conversation, Message
+from ..data.conversation import Conversation, Message
 from ..errors import FormatError
 from .config import ChatConfig, check_strategy
-from .markers import Markers
-from .mode import Mode
-from .parse import Parsed, ThinkingParser
-from .probe import Probe, probe
-from .render import Renderer
-from .student import load_tokenizer
-from .template import Template, TemplateFault
-from .turns import first_request, second_request
+from .rendering.render import Renderer
+from .rendering.turns import first_request, second_request
+from .template.mode import Mode
+from .template.probe import Probe, probe
+from .template.reserved_text import Markers
+from .template.template import Template, TemplateFault
+from .template.tokenizer import load_tokenizer
+from .thinking_parser import Parsed, ThinkingParser
 
 
 class ChatFormat:

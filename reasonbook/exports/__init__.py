@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..chat.config import STRATEGIES, ChatRow, check_strategy
+from ..chat.config import STRATEGIES, check_strategy
+from ..data.training_rows import ChatRow
 from ..errors import FormatError, choices
 from . import kiln
 from . import layouts as out
@@ -119,8 +120,8 @@ def _layout(name: str, strategy: str) -> ExportLayout:
 
 def _rows(source: Any) -> Iterable[ChatRow]:
     if hasattr(source, "iloc") and hasattr(source, "columns"):
-        from ..accessor import training_rows
-        from ..frame import Frame
+        from ..data.frame import Frame
+        from ..data.training_rows import training_rows
 
         return training_rows(Frame(source, source.reason.layout()))
     return source

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..chat.config import ChatConfig, ChatRow
-from ..chat.styles import thought
-from ..chat.turns import second_request
-from ..conversation import REASONING_KEYS, Message, missing
-from ..layout import INLINE as LAYOUT_TAGS
+from ..chat.config import ChatConfig
+from ..chat.reasoning_text import thought
+from ..chat.rendering.turns import second_request
+from ..data.conversation import REASONING_KEYS, Message, missing
+from ..data.layout import INLINE as LAYOUT_TAGS
+from ..data.training_rows import ChatRow
 
 INLINE = "<think>\n{thinking}\n</think>\n\n{answer}"  # Kiln's R1 form, character for character
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import NeedsKey
+from .endpoints import local, shown
 from .hosted import Hosted
+from .http import unconnected
 from .openai import KEYLESS
-from .providers import local, shown
 from .teacher import Capabilities, Completion, Failure, Request, Rung, Usage
-from .wire import unconnected
 
 _STOPS = {"max_tokens": "length", "model_context_window_exceeded": "length", "refusal": "refusal"}
 _OPTIONAL = ("temperature", "effort", "display", "adaptive", "thinking", "cache_control")

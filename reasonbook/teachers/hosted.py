@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .fallback import Fallback
+from .downgrade import Fallback
+from .http import Wire
 from .teacher import Capabilities, Completion, Failure, Request, Rung
-from .wire import Wire
 
 
 class Hosted:

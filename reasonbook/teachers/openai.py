@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import NeedsKey, TeacherError
+from .endpoints import PROVIDERS, local, provider, shown
 from .hosted import Hosted
-from .providers import PROVIDERS, local, provider, shown
+from .http import unconnected
 from .teacher import Capabilities, Completion, Failure, Request, Rung, Usage
-from .wire import unconnected
 
 KEYLESS = "Without any key: teacher=rb.examples.refund_rules (or any Python function of yours)"
 _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.effort", "reasoning", "effort",

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ReasonbookError, TeacherError
+from .http import compact
 from .teacher import Capabilities, Completion, Failure, Request, Usage
-from .wire import compact
 
 _THREADS = 16
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from ..errors import MissingPackage, ReasonbookError, TeacherError
 from .constrain import Cut, Filler, Vocabulary
+from .http import compact
 from .python import Threads
 from .teacher import Capabilities, Completion, Failure, Request, Usage
-from .wire import compact
 
 _ANSWER_TOKENS = 1024
 _THINKING_TOKENS = 4096

@@ -7,29 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .ablation import Ablation, ablate
-    from .chat import ChatSession
-    from .comparison import Comparison, compare
-    from .config import TrainConfig
-    from .evaluation import Evaluation
-    from .generate import Reply
-    from .plan import Plan
+    from .answering.generate import Reply
+    from .answering.scoring import judge
+    from .chat_session import ChatSession
+    from .evaluation.comparison import Comparison, compare
+    from .evaluation.evaluation import Evaluation
+    from .planner import make_plan
+    from .planning.config import TrainConfig
+    from .planning.plan import Plan
     from .run import Run
-    from .scores import judge
-    from .start import make_plan, train
+    from .start import train
 
 _HOMES = {
     "Ablation": "ablation",
-    "ChatSession": "chat",
-    "Comparison": "comparison",
-    "Evaluation": "evaluation",
-    "Plan": "plan",
-    "Reply": "generate",
+    "ChatSession": "chat_session",
+    "Comparison": "evaluation.comparison",
+    "Evaluation": "evaluation.evaluation",
+    "Plan": "planning.plan",
+    "Reply": "answering.generate",
     "Run": "run",
-    "TrainConfig": "config",
+    "TrainConfig": "planning.config",
     "ablate": "ablation",
-    "compare": "comparison",
-    "judge": "scores",
-    "make_plan": "start",
+    "compare": "evaluation.comparison",
+    "judge": "answering.scoring",
+    "make_plan": "planner",
     "train": "start",
 }
 __all__ = [

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..card import card, table
 from ..errors import TrainingError
 from ..job import Job, Status
-from .comparison import Comparison
-from .evaluation import Evaluation
-from .intervals import Difference, paired
+from .evaluation.comparison import Comparison
+from .evaluation.evaluation import Evaluation
+from .evaluation.statistics import Difference, paired
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +167,7 @@ def ablate(
     Raises:
         TrainingError: the frame's reasoning has fewer than two fields, or the split is empty.
     """
-    from .start import make_plan
+    from .planner import make_plan
 
     chat = df.reason.to_chat(student)
     if not len(chat.split(split)):

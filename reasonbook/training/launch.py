@@ -14,18 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainingError
 from ..store import Store, default_store
-from . import backends, checkpoints, device, generate, plan, runcard, scores, student
-from .config import TrainConfig
-from .control import Control
-from .data import RunData
-from .history import Curves, Journal
-from .observe import Observer
-from .prints import hashes
-from .quiet import muted
+from .answering import generate, scoring
+from .answering.samples import Observer
+from .backends.pick import get_backend
+from .loop import checkpoints
+from .loop.backend import FitResult, FitTask
+from .loop.control import Control
+from .planner import decide
+from .planning import device, plan, student
+from .planning.config import TrainConfig
+from .runs import run_card
+from .runs.data import RunData, hashes
+from .runs.history import Curves, Journal
+from .runs.output_log import muted
 
 if TYPE_CHECKING:
     from ..chat import ChatFormat
-    from .plan import Plan
+    from .planning.plan import Plan
 
 PINNED = (
     "learning_rate", "tuning", "batch_size", "rank", "alpha", "dropout", "schedule", "weight_decay",
@@ -57,7 +62,7 @@ def train_card(card: str | Path, *, run: str = "", store: Store | None = None, t
     form = chat_format(folder, record)
     settings = pinned(record["plan"])
     machine = device.look()
-    decided = plan.make(
+    decided = decide(
         data.train,
         settings,
         student=student.look_up(record["student"], trust_remote_code=settings.trust_remote_code),
@@ -67,9 +72,9 @@ def train_card(card: str | Path, *, run: str = "", store: Store | None = None, t
     )
     resume_from = checkpoints.latest(target)
     earlier = (
-        runcard.read(target).get("curves", {}) if resume_from and (target / runcard.NAME).is_file() else {}
+        run_card.read(target).get("curves", {}) if resume_from and (target / run_card.NAME).is_file() else {}
     )
-    new = runcard.begin(
+    new = run_card.begin(
         run=run,
         name=record["name"],
         plan=decided,
@@ -85,7 +90,7 @@ def train_card(card: str | Path, *, run: str = "", store: Store | None = None, t
         if resume_from is None:
             data.save(target)
             form.export_tokenizer().save_pretrained(target / "tokenizer")
-        runcard.write(target, new)
+        run_card.write(target, new)
     teller = _Teller(store if rank == 0 else None, run, decided, tell=tell and rank == 0)
     if earlier:
         teller.curves.fill(earlier)
@@ -109,7 +114,7 @@ def train_card(card: str | Path, *, run: str = "", store: Store | None = None, t
                 "status": ended, "reason": reason, "seconds": round(time.time() - began, 2),
                 "curves": teller.curves.arrays(),
             }  # fmt: skip
-            runcard.write(target, new)
+            run_card.write(target, new)
         teller.close()
     return run
 
@@ -164,16 +169,16 @@ def _fit(
     teller: _Teller,
     control: Control,
     rank: int,
-) -> tuple[Any, backends.Outcome]:
-    backend = backends.get(decided.backend)
+) -> tuple[Any, FitResult]:
+    backend = get_backend(decided.backend)
     model = backend.load(decided)
     looked_at = data.of("validation") or data.of("train")
     if rank and decided.early_stopping != "score":
         looked_at = []  # the first process looks for all
     observer = Observer(
-        form, looked_at, plan=decided, score=scores.resolve(None), emit=teller, stopping=control.stopping
+        form, looked_at, plan=decided, score=scoring.resolve(None), emit=teller, stopping=control.stopping
     )
-    task = backends.Task(
+    task = FitTask(
         train=data.train,
         validation=data.validation,
         plan=decided,
@@ -237,7 +242,7 @@ def _interrupts() -> Iterator[Control]:
 
 def _opened(card: str | Path) -> tuple[Path, dict[str, Any]]:
     path = Path(card).expanduser()
-    record = runcard.read(path)
+    record = run_card.read(path)
     return (path if path.is_dir() else path.parent), record
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import TrainingError
-from . import runcard
 from .launch import train_card
 from .run import Run
+from .runs import run_card
 
 NEAR = 1e-3  # of the loss: other processors add up in another order
 
@@ -58,7 +58,7 @@ def rerun(card: str | Path, *, split: str = "test", tell: bool = True) -> Rerun:
     Raises:
         TrainingError: the data is not what the card says, or the card's run never finished a step.
     """
-    old = runcard.read(card)
+    old = run_card.read(card)
     before = old.get("curves", {}).get("step", {}).get("loss", [])
     if not before:
         raise TrainingError(
@@ -73,7 +73,7 @@ def rerun(card: str | Path, *, split: str = "test", tell: bool = True) -> Rerun:
     results = {}
     if split in old.get("results", {}):
         results[split] = (old["results"][split]["share"], run.evaluate(split).share.value)
-    new = runcard.read(run.folder)
+    new = run_card.read(run.folder)
     return Rerun(old["run"], run.id, drift, results, _changed(old["packages"], new["packages"]))
 
 

@@ -9,29 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..conversation import Conversation, Message
+from ..card import card, details
+from ..data.conversation import Conversation, Message
 from ..errors import TrainingError
 from ..events import Event, Stream
 from ..job import Job, Status
 from ..store import Store, default_store
-from . import checkpoints, generate, opening, roster, runcard, scores
-from .config import TrainConfig
-from .control import Control
-from .data import RunData
-from .fitting import first_process, fit_run, weights_of
-from .generate import Reply
-from .held import Held
-from .history import Curves, Journal
-from .lock import RunLock
-from .plan import Plan
-from .showing import run_html
-from .trace import Trace
+from .answering import generate, scoring
+from .answering.generate import Reply
+from .loop import checkpoints
+from .loop.control import Control
+from .planning.config import TrainConfig
+from .planning.plan import Plan
+from .runs import load, registry, run_card
+from .runs.data import RunData
+from .runs.folder import RunLock, first_process, weights_of
+from .runs.history import Curves, Journal
+from .runs.loss_svg import loss_svg
+from .runs.model import Held
+from .runs.row_losses import Trace
+from .runs.session import fit_run
 
 if TYPE_CHECKING:
     from ..chat import ChatFormat
-    from .chat import ChatSession
-    from .evaluation import Evaluation
-    from .export import Saved
+    from .chat_session import ChatSession
+    from .evaluation.evaluation import Evaluation
+    from .saving.save import Saved
 
 KEEP = 4_000  # events in memory; `history` has the rest as arrays
 
@@ -72,7 +75,7 @@ class Run(Job):
         super().__init__(stream=Stream(persist=self._journal, keep=KEEP))
         self.id, self.name, self.plan, self.config, self.folder = id, name, plan, config, folder
         self.reason = ""
-        self.score = scores.resolve(score)
+        self.score = scoring.resolve(score)
         self.origin: Mapping[str, Any] = origin or {}
         self.control = Control(lambda: self.stopping)
         self.resume_from: Path | None = None
@@ -81,10 +84,10 @@ class Run(Job):
         self._curves = Curves()
         self.stream.subscribe(self._curves.take)
         self.evaluations: dict[Any, Evaluation] = {}  # answers are written once
-        self.record = runcard.Record(folder)
+        self.record = run_card.Record(folder)
         self._trace = Trace(lambda: self.data, plan, folder)
         self._lock = RunLock(folder)
-        roster.enter(self)
+        registry.enter(self)
 
     # -- what it stands on -------------------------------------------------------------------------------
     @property
@@ -165,8 +168,8 @@ class Run(Job):
         Raises:
             TrainingError: another run is training.
         """
-        with roster.claiming:
-            roster.claim(self)
+        with registry.claiming:
+            registry.claim(self)
             if not self.running and not self._lock.take():
                 raise TrainingError(
                     f"The run {self.name} is being trained by another kernel.",
@@ -248,14 +251,14 @@ class Run(Job):
             beside: a second run that answers the same questions in the conversation.
         """
         if text is None:
-            from .chat import ChatSession
+            from .chat_session import ChatSession
 
             return ChatSession([self] if beside is None else [self, beside])
         return self.generate([text])[0]
 
     def evaluate(self, split: str = "test", *, score: Any = None, limit: int | None = None) -> Evaluation:
         """Answers the rows of a split and grades them; the same question is answered from memory."""
-        from .evaluation import evaluate
+        from .evaluation.evaluation import evaluate
 
         return evaluate(self, split=split, score=score, limit=limit)
 
@@ -267,7 +270,7 @@ class Run(Job):
             format: which form.
             **options: of that form.
         """
-        from .export import save
+        from .saving.save import save
 
         return save(self, path, format=format, **options)
 
@@ -286,7 +289,7 @@ class Run(Job):
         Raises:
             TrainingError: there is no such run, or its card is damaged.
         """
-        return opening.open_run(cls, source, store or default_store())
+        return load.open_run(cls, source, store or default_store())
 
     # -- showing -----------------------------------------------------------------------------------------
     def __repr__(self) -> str:
@@ -367,6 +370,33 @@ class Run(Job):
             self._curves.take(event)
         if not events:
             self._curves.fill(record.get("curves", {}))
-        self._status, self.reason = opening.status_of(record, events, held=self._lock.held_elsewhere())
+        self._status, self.reason = load.status_of(record, events, held=self._lock.held_elsewhere())
         if events:
             self.started_at, self.ended_at = events[0].at, events[-1].at
+
+
+_NEXT = {
+    Status.RUNNING: "run.wait()",
+    Status.PAUSED: "run.resume()",
+    Status.COMPLETED: 'run.chat("…")   rb.compare([run, …])   run.save("folder")',
+}
+
+
+def run_html(run: Run) -> str:
+    """Where the run stands, why it ended, its newest alarms and notes, its loss, and its plan."""
+    last, seen = run.last_step, run.last_evaluation
+    facts: dict[str, Any] = {"status": str(run.status), "step": f"{run.step} of {run.plan.steps}"}
+    if last:
+        facts["loss"] = last["loss"]
+        facts["tokens/s"] = int(last["tokens_per_second"])
+    if seen:
+        facts["eval loss"] = seen["eval_loss"]
+    notes = [run.reason] if run.reason else []
+    notes += [str(e.data["text"]) for e in run.stream if e.kind in ("alarm", "note")][-3:]
+    return card(
+        f"Run {run.name}: {run.plan.tuning} tuning of {run.student}",
+        facts,
+        notes=notes,
+        body=loss_svg(run.history) + details("plan: every setting and its reason", run.plan.settings_html),
+        next_verb=_NEXT.get(run.status, "run.resume()"),
+    )

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainingError, choices
 from ..store import Store, default_store
-from . import device, plan, student
-from .batches import Examples
-from .config import TrainConfig
-from .data import RunData
-from .plan import Plan
+from .planner import make_plan
+from .planning.config import TrainConfig
+from .planning.student import label_of
 from .run import Run
-from .student import label_of
+from .runs.data import RunData
 
 if TYPE_CHECKING:
     from ..chat import ChatDataset
@@ -70,32 +68,6 @@ def train(
     for text in decided.notes:
         run.emit("note", text=text)
     return run.start()
-
-
-def make_plan(chat: ChatDataset, config: TrainConfig | None = None) -> Plan:
-    """Every setting that `train` would use, with reasons; nothing is loaded or trained.
-
-    Raises:
-        FormatError: the chat dataset must not be trained.
-        TrainingError: as in `train`.
-    """
-    settings = config or TrainConfig()
-    chat.check()
-    learning = chat.split("train")
-    if not len(learning):
-        raise TrainingError(
-            f"The train split has no rows to learn from; there are {chat.splits or 'none at all'}.",
-            "df.reason.split(test=0.1) makes splits; chat.report says why rows were left out",
-        )
-    train_rows = Examples.of(learning)
-    return plan.make(
-        train_rows,
-        settings,
-        student=student.look_up(chat.student, trust_remote_code=settings.trust_remote_code),
-        machine=device.look(),
-        validation_rows=len(chat.split("validation")),
-        processes=int(os.environ.get("WORLD_SIZE", "1")),
-    ).replace(notes=chat.report.remarks)
 
 
 def _settings(config: TrainConfig | None, given: dict[str, Any]) -> TrainConfig:

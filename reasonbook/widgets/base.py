@@ -15,8 +15,8 @@ import traitlets
 
 from ..errors import ReasonbookError
 from ..events import Event, Stream
-from .pace import pacer
-from .wire import Packed, encode, plain
+from .serialize import Packed, encode, plain
+from .throttle import pacer
 
 STATIC = Path(__file__).parent / "static"
 _WIDGET_MIME = "application/vnd.jupyter.widget-view+json"

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..events import Event
 from .base import View, verb
-from .wire import Packed
+from .serialize import Packed
 
 SHOWN = 50  # turns that a page gets when it opens
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ReasonbookError
 from .base import View, verb
-from .wire import plain
+from .serialize import plain
 
 MOST = 50  # rows in one page of the list
 

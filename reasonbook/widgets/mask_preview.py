@@ -83,6 +83,6 @@ class MaskPreview(View):
     def _odd(self) -> dict[int, tuple[str, ...]]:
         if self.dataset is None:
             return {}
-        from ..chat.oddities import oddities
+        from ..chat.outliers import oddities
 
         return oddities(self.dataset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..samples import Sample
+from ..review.samples import Sample
 
 _SNIPPET = 160  # characters of request and response in the list
 

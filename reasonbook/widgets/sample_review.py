@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from ..checks import WEIGHTS
-from ..conversation import digest
+from ..data.conversation import digest
 from ..errors import ReviewError
 from ..events import Event
-from ..repair import Repair
 from ..review import Review
-from ..samples import SORTS, STATUSES, Query
+from ..review.checks import WEIGHTS
+from ..review.repair import Repair
+from ..review.samples import SORTS, STATUSES, Query
 from .base import View, verb
 from .review_rows import full, pairs, summary, text_of
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from ..data.frame import COLUMNS
 from ..errors import ReasonbookError, SchemaError, TeacherError
 from ..events import Event
-from ..field import TYPES, Field
-from ..frame import COLUMNS
-from ..presets import PRESETS
 from ..schema import Schema, Trial
+from ..schema.field import TYPES, Field
+from ..schema.presets import PRESETS
 from .base import View, verb
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from ..errors import ReasonbookError
 from ..events import Event
 from .base import View, verb
 from .run_track import RunTrack
-from .wire import Packed
+from .serialize import Packed
 
 
 class TrainingCurves(View):

@@ -6,10 +6,10 @@ import pytest
 
 import reasonbook as rb
 from reasonbook.augment import Augmentation, AugmentConfig
+from reasonbook.data.frame import Frame
+from reasonbook.data.layout import detect
 from reasonbook.errors import ReasonbookError, TeacherError
-from reasonbook.frame import Frame
 from reasonbook.job import Status
-from reasonbook.layout import detect
 from reasonbook.store import default_store
 from tests.augment.conftest import check, frame
 from tests.augment.test_live import teachers

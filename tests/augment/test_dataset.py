@@ -7,7 +7,7 @@ import pytest
 
 import reasonbook as rb
 from reasonbook.augment import AugmentConfig, augment_partitions
-from reasonbook.augment.partitions import share
+from reasonbook.augment.datasets.dask_frame import share
 from reasonbook.errors import LayoutError, ReasonbookError
 from reasonbook.job import Status
 from tests.augment.conftest import check, frame
@@ -209,7 +209,7 @@ def test_bad_input_is_said(tmp_path):
 
 def test_memory_stays_with_the_chunk(tmp_path):
     """A dataset of many row groups is never held whole: the largest table read is one chunk."""
-    from reasonbook.augment.parquet import parquet_files, pieces
+    from reasonbook.augment.datasets.parquet import parquet_files, pieces
 
     source = write(tmp_path / "in.parquet", make(500), 20)
     sizes = [len(table) for _, table in pieces(parquet_files(source), 35, lambda chunk: False)]

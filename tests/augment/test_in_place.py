@@ -4,10 +4,10 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reasonbook.augment.delivery import Delivery
-from reasonbook.frame import Frame
+from reasonbook.augment.frame_writer import Delivery
+from reasonbook.data.frame import Frame
+from reasonbook.data.layout import detect
 from reasonbook.job import Mailbox
-from reasonbook.layout import detect
 
 INDEXES = st.sampled_from(["range", "same", "text", "multi", "dates", "floats with nan"])
 DTYPES = st.sampled_from(["object", "string", "string[pyarrow]"])

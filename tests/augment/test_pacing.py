@@ -5,7 +5,7 @@ import heapq
 
 import pytest
 
-from reasonbook.augment.pacing import Pacer
+from reasonbook.augment.engine.pacing import Pacer
 from reasonbook.job import Status
 from reasonbook.teachers import Failure, Limits
 from tests.augment.conftest import check, frame

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reasonbook.chat import ChatRow
-from reasonbook.conversation import Conversation
+from reasonbook.data.conversation import Conversation
 
 _SPECIAL = re.compile(
     r"<\|[^<>|\s'\"]+\|>|<｜[^<>\s'\"]+｜>|<\|[a-z_]+>|<[a-z_]+\|>|<(?:start|end)_of_turn>|<(?:start|end)_of_image>"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from reasonbook.chat import ChatConfig, build
-from reasonbook.chat.messages import PARTS
+from reasonbook.chat.template.message_form import PARTS
 
 from .students import learnt_text, row, tokenizer
 

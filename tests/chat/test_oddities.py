@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reasonbook.chat import ChatConfig, ChatRow, build
-from reasonbook.chat.oddities import (
+from reasonbook.chat.outliers import (
     LONG_REASONING,
     NEARLY_FULL,
     NO_REASONING,
@@ -14,7 +14,7 @@ from reasonbook.chat.oddities import (
     TWIN,
     oddities,
 )
-from reasonbook.conversation import Conversation
+from reasonbook.data.conversation import Conversation
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonbook.chat.places import Places, _by_offsets
-from reasonbook.chat.render import Rendered
+from reasonbook.chat.rendering.alignment import Places, _by_offsets
+from reasonbook.chat.rendering.segments import Rendered
 
 from .students import template, tokenizer
 

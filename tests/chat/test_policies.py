@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reasonbook.chat import ChatConfig, ChatRow, build, thought
-from reasonbook.chat.styles import as_text
-from reasonbook.conversation import Conversation
+from reasonbook.chat.reasoning_text import as_text
+from reasonbook.data.conversation import Conversation
 from reasonbook.errors import FormatError
 
 from .students import learnt_text, row, student, template, tokenizer

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from reasonbook.chat import ChatConfig, ChatFormat, ChatRow, build
-from reasonbook.chat import arrays as arrays_module
-from reasonbook.conversation import Conversation
+from reasonbook.chat.rendering import arrays as arrays_module
+from reasonbook.data.conversation import Conversation
 
 from .students import row, student, template, tokenizer, trl_templates
 

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from reasonbook.chat import ChatConfig, build
-from reasonbook.chat.messages import EMBEDDED
+from reasonbook.chat.template.message_form import EMBEDDED
 
 from .students import learnt_text, row, tokenizer, trl_templates, unsloth_templates
 

@@ -7,9 +7,9 @@ import pytest
 
 from reasonbook import Field, Schema
 from reasonbook.augment import Augmentation, AugmentConfig
+from reasonbook.data.frame import Frame
+from reasonbook.data.layout import detect
 from reasonbook.errors import TeacherError
-from reasonbook.frame import Frame
-from reasonbook.layout import detect
 from reasonbook.teachers import Request, resolve
 
 xllamacpp = pytest.importorskip("xllamacpp")

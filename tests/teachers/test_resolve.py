@@ -4,8 +4,8 @@ import pytest
 
 from reasonbook.errors import NeedsKey, ReasonbookError, TeacherError
 from reasonbook.teachers import Teacher, resolve
+from reasonbook.teachers.endpoints import local, provider, shown
 from reasonbook.teachers.openai import OpenAI
-from reasonbook.teachers.providers import local, provider, shown
 
 
 def test_specs(monkeypatch):

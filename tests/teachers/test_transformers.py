@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from reasonbook import Field, Schema
 from reasonbook.augment import Augmentation, AugmentConfig
+from reasonbook.data.frame import Frame
+from reasonbook.data.layout import detect
 from reasonbook.errors import TeacherError
-from reasonbook.frame import Frame
-from reasonbook.layout import detect
 from reasonbook.teachers import resolve
 from reasonbook.teachers.constrain import Cut, Filler, Vocabulary
 

@@ -9,7 +9,7 @@ import pytest
 
 from reasonbook.errors import TeacherError
 from reasonbook.teachers import Failure
-from reasonbook.teachers.wire import Wire, unconnected
+from reasonbook.teachers.http import Wire, unconnected
 from tests.servers.provider import Provider
 
 BODY = {"model": "mock", "messages": [{"role": "user", "content": "ROW-000001: hello"}]}

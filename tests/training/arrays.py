@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from reasonbook.training import backends, device, plan, student
-from reasonbook.training.batches import Examples
-from reasonbook.training.config import TrainConfig
-from reasonbook.training.control import Control
+from reasonbook.training import planner
+from reasonbook.training.backends.pick import get_backend
+from reasonbook.training.loop.backend import FitResult, FitTask
+from reasonbook.training.loop.batches import Examples
+from reasonbook.training.loop.control import Control
+from reasonbook.training.planning import device, student
+from reasonbook.training.planning.config import TrainConfig
 
 VOCABULARY = 128
 
@@ -60,7 +63,7 @@ class Fit:
         self.control = Control(lambda: self.stop_now)
         self.observe: Any = lambda model, step: None
         config = TrainConfig(**{"max_steps": 12, "batch_size": 8, "eval_every": 6, "threads": 1, **settings})
-        self.plan = plan.make(
+        self.plan = planner.decide(
             self.train,
             config,
             student=student.look_up(str(source)),
@@ -74,10 +77,10 @@ class Fit:
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [data for name, data in self.events if name == kind]
 
-    def run(self, *, resume_from: Path | None = None, model: Any = None) -> tuple[Any, backends.Outcome]:
-        backend = backends.get(self.plan.backend)
+    def run(self, *, resume_from: Path | None = None, model: Any = None) -> tuple[Any, FitResult]:
+        backend = get_backend(self.plan.backend)
         model = model if model is not None else backend.load(self.plan)
-        task = backends.Task(
+        task = FitTask(
             train=self.train, validation=self.validation, plan=self.plan, folder=self.folder, pad_id=0,
             resume_from=resume_from, observe=self.observe,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reasonbook.chat import ChatDataset, ChatRow, build
-from reasonbook.conversation import Conversation
+from reasonbook.data.conversation import Conversation
 from reasonbook.examples import refund_rules, refunds
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from reasonbook.errors import TrainingError
 from reasonbook.training.ablation import NONE, Ablation, ablate, holm, judge, sentence
-from reasonbook.training.data import Task
-from reasonbook.training.evaluation import Evaluation
-from reasonbook.training.generate import Reply
+from reasonbook.training.answering.generate import Reply
+from reasonbook.training.answering.task import Task
+from reasonbook.training.evaluation.evaluation import Evaluation
 
 pytest.importorskip("torch")
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 
 from reasonbook.errors import TrainingError
-from reasonbook.training import backends, device
 from reasonbook.training.backends import peft as peft_backend
-from reasonbook.training.device import Machine
+from reasonbook.training.backends.pick import get_backend, pick_backend
+from reasonbook.training.planning import device
+from reasonbook.training.planning.device import Machine
 
 from .arrays import Fit, save_student
 
@@ -26,7 +27,7 @@ def student(tmp_path_factory):
 
 def test_an_adapter_learns_while_the_base_stands_still(student, tmp_path):
     fit = Fit(tmp_path, student, tuning="lora", max_steps=30, learning_rate=5e-3)
-    backend = backends.get("peft")
+    backend = get_backend("peft")
     model = backend.load(fit.plan)
     base = {n: p.clone() for n, p in model.named_parameters() if not p.requires_grad}
     assert all("lora_" in n for n, p in model.named_parameters() if p.requires_grad)
@@ -40,7 +41,7 @@ def test_an_adapter_comes_back_from_its_folder(student, tmp_path):
     fit = Fit(tmp_path, student, tuning="lora", max_steps=4)
     model, _ = fit.run()
     model.save_pretrained(tmp_path / "model")
-    again = backends.get("peft").load(fit.plan, weights=tmp_path / "model")
+    again = get_backend("peft").load(fit.plan, weights=tmp_path / "model")
     ids = torch.tensor([[5, 6, 7, 8]])
     with torch.no_grad():
         assert torch.allclose(model.eval()(ids).logits, again.eval()(ids).logits, atol=1e-5)
@@ -52,7 +53,7 @@ def test_an_adapter_resumes_from_its_checkpoint(student, tmp_path):
     half = Fit(tmp_path / "half", student, tuning="lora", max_steps=8, checkpoint_seconds=1e-6)
     half.run()
     shutil.rmtree(tmp_path / "half" / "checkpoint-8")
-    from reasonbook.training import checkpoints
+    from reasonbook.training.loop import checkpoints
 
     found = checkpoints.latest(tmp_path / "half")
     assert found is not None and found.name == "checkpoint-7"
@@ -77,7 +78,7 @@ def test_gradients_of_four_bit_weights_survive_an_evaluation(student, tmp_path):
     import bitsandbytes as bnb
 
     fit = Fit(tmp_path, student, tuning="qlora")
-    model = backends.get("peft").load(fit.plan)
+    model = get_backend("peft").load(fit.plan)
     layers = [m for m in model.modules() if isinstance(m, bnb.nn.Linear4bit)]
     assert layers and all(layer.support_avx512bf16_for_cpu is False for layer in layers)
     ids = torch.tensor([[5, 6, 7, 8, 9, 10]])
@@ -131,15 +132,15 @@ def test_the_backend_follows_the_machine(monkeypatch):
     from reasonbook.training.backends.unsloth import UnslothBackend
 
     monkeypatch.setattr(UnslothBackend, "unavailable", lambda self: None)
-    assert backends.pick("auto", CPU)[0] == "peft"
-    assert backends.pick("auto", GPU)[0] == "unsloth"
-    assert backends.pick("auto", replace(GPU, gpus=2))[0] == "peft"
-    assert backends.pick("unsloth", CPU)[0] == "unsloth"
+    assert pick_backend("auto", CPU)[0] == "peft"
+    assert pick_backend("auto", GPU)[0] == "unsloth"
+    assert pick_backend("auto", replace(GPU, gpus=2))[0] == "peft"
+    assert pick_backend("unsloth", CPU)[0] == "unsloth"
     monkeypatch.setattr(UnslothBackend, "unavailable", lambda self: "unsloth not installed: pip install …")
-    name, why = backends.pick("auto", GPU)
+    name, why = pick_backend("auto", GPU)
     assert name == "peft" and "pip install" in why
     with pytest.raises(TrainingError, match="cannot run here"):
-        backends.pick("unsloth", GPU)
+        pick_backend("unsloth", GPU)
 
 
 # -- students that cannot be trained ---------------------------------------------------------------------
@@ -183,14 +184,14 @@ def test_a_student_with_code_of_its_own_is_refused_unless_asked_for(student, tmp
 def test_layers_that_are_not_there(student, tmp_path):
     fit = Fit(tmp_path, student, tuning="lora", target_modules=("no_such_layer",))
     with pytest.raises(TrainingError, match="No adapter could be put on") as caught:
-        backends.get("peft").load(fit.plan)
+        get_backend("peft").load(fit.plan)
     assert "target_modules" in caught.value.fix
 
 
 def test_four_bit_without_its_package(student, tmp_path, monkeypatch):
-    from reasonbook.training import footprint
+    from reasonbook.training.planning import memory_estimate
 
-    monkeypatch.setattr(footprint, "installed", lambda name: False)
+    monkeypatch.setattr(memory_estimate, "installed", lambda name: False)
     with pytest.raises(TrainingError, match="bitsandbytes is not installed") as caught:
         Fit(tmp_path, student, tuning="qlora")
     assert 'tuning="lora"' in caught.value.fix

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from reasonbook.errors import TrainingError
-from reasonbook.training.chat import ChatSession
+from reasonbook.training.chat_session import ChatSession
 from tests.training.scripted_student import THOUGHT, Scripted
 
 

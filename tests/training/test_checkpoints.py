@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from reasonbook.errors import TrainingError  # noqa: E402
-from reasonbook.training import checkpoints  # noqa: E402
+from reasonbook.training.loop import checkpoints  # noqa: E402
 
 
 def checkpoint(folder, step, *, weights="model.safetensors"):

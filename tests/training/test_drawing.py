@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from reasonbook.training.drawing import HEIGHT, LEFT, RIGHT, WIDTH, loss_svg
+from reasonbook.training.runs.loss_svg import HEIGHT, LEFT, RIGHT, WIDTH, loss_svg
 
 
 def history(steps, losses, marks=(), evals=()):

@@ -8,9 +8,9 @@ import pytest
 
 from reasonbook.errors import TrainingError
 from reasonbook.training import Run
-from reasonbook.training.gguf_file import RULES, rule_name
-from reasonbook.training.llama import Llama, missing
-from reasonbook.training.ollama import pieces
+from reasonbook.training.saving.gguf import RULES, rule_name
+from reasonbook.training.saving.llamacpp_check import Llama, missing
+from reasonbook.training.saving.ollama import pieces
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.train
@@ -226,11 +226,11 @@ def test_other_peoples_files_are_left_alone(pair, tmp_path):
 
 
 def test_a_full_disk(pair, tmp_path, monkeypatch):
-    from reasonbook.training import export
+    from reasonbook.training.saving import save
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(export, "describe", full)
+    monkeypatch.setattr(save, "describe", full)
     with pytest.raises(TrainingError, match="disk is full"):
         pair[0].save(tmp_path / "new")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from reasonbook.training.intervals import bootstrap, mcnemar, paired, share, wilson
+from reasonbook.training.evaluation.statistics import bootstrap, mcnemar, paired, share, wilson
 
 
 @pytest.mark.parametrize(

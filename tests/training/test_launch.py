@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from reasonbook.errors import TrainingError
-from reasonbook.training import Run, runcard
+from reasonbook.training import Run
 from reasonbook.training.launch import pinned, train_card
 from reasonbook.training.rerun import rerun
+from reasonbook.training.runs import run_card
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.train
@@ -51,7 +52,7 @@ def test_two_processes_share_the_batch_and_take_the_same_steps(pair, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("Run.load('two')") == 1, done.stdout
-    card = runcard.read(tmp_path / "home" / "runs" / "two")
+    card = run_card.read(tmp_path / "home" / "runs" / "two")
     assert card["plan"]["processes"] == 2 and card["status"] == "COMPLETED"
     ours, theirs = run.history["step"]["loss"], np.array(card["curves"]["step"]["loss"])
     assert np.allclose(ours, theirs, atol=2e-3), (ours, theirs)
@@ -65,9 +66,9 @@ def test_the_same_id_again_goes_on_from_its_checkpoint(pair):
     folder = Run.load("job").folder
     kept = sorted(folder.glob("checkpoint-*"))
     assert kept
-    before = runcard.read(folder)["curves"]["step"]["step"]
+    before = run_card.read(folder)["curves"]["step"]["step"]
     assert train_card(run.card_path, run="job", tell=False) == "job"
-    after = runcard.read(folder)["curves"]["step"]["step"]
+    after = run_card.read(folder)["curves"]["step"]["step"]
     assert before[-1] == run.plan.steps and after == before  # it was complete: nothing is trained twice
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from reasonbook.errors import TrainingError
-from reasonbook.training import checkpoints
-from reasonbook.training.batches import Collator, LengthOrder, cut
+from reasonbook.training.loop import checkpoints
+from reasonbook.training.loop.batches import Collator, LengthOrder, cut
 
 from .arrays import Fit, rows, save_student
 
@@ -78,7 +78,7 @@ def digest(ids, labels):
 def test_own_loss_is_the_models_loss(student):
     from transformers import AutoModelForCausalLM
 
-    from reasonbook.training.target_loss import target_losses
+    from reasonbook.training.loop.loss import target_losses
 
     model = AutoModelForCausalLM.from_pretrained(student).eval()
     data = rows(5)
@@ -160,7 +160,7 @@ def test_another_thread_gets_the_model_within_a_step(student, tmp_path):
 
 
 def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(student, tmp_path, monkeypatch):
-    from reasonbook.training import trainer as loop
+    from reasonbook.training.loop import trainer as loop
 
     plain = Fit(tmp_path / "plain", student, max_steps=4)
     model, _ = plain.run()
@@ -183,7 +183,7 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(student, 
 
 
 def test_memory_for_not_even_one_row_ends_with_what_to_do(student, tmp_path, monkeypatch):
-    from reasonbook.training import trainer as loop
+    from reasonbook.training.loop import trainer as loop
 
     def never(model, batch):
         raise MemoryError("out of memory")
@@ -195,7 +195,7 @@ def test_memory_for_not_even_one_row_ends_with_what_to_do(student, tmp_path, mon
 
 
 def test_nan_stops_before_the_weights_are_spoilt(student, tmp_path, monkeypatch):
-    from reasonbook.training import trainer as loop
+    from reasonbook.training.loop import trainer as loop
 
     real, calls = loop.target_losses, []
 
@@ -206,9 +206,9 @@ def test_nan_stops_before_the_weights_are_spoilt(student, tmp_path, monkeypatch)
 
     monkeypatch.setattr(loop, "target_losses", poisoned)
     fit = Fit(tmp_path, student)
-    from reasonbook.training import backends
+    from reasonbook.training.backends.pick import get_backend
 
-    model = backends.get("peft").load(fit.plan)
+    model = get_backend("peft").load(fit.plan)
     with pytest.raises(TrainingError, match="NaN or infinite at step 3") as caught:
         fit.run(model=model)
     assert "learning_rate" in caught.value.fix

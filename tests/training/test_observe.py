@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reasonbook.training.observe import Observer
+from reasonbook.training.answering.samples import Observer
 
 
 def observer(heard, strategy="final_and_reasoning", steps=100):

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from reasonbook.errors import TrainingError
-from reasonbook.training import footprint, plan
-from reasonbook.training.batches import Examples
-from reasonbook.training.config import TrainConfig
-from reasonbook.training.device import GIB, Machine
-from reasonbook.training.student import Student
+from reasonbook.training import planner
+from reasonbook.training.loop.batches import Examples
+from reasonbook.training.planning import memory_estimate, plan
+from reasonbook.training.planning.config import TrainConfig
+from reasonbook.training.planning.device import GIB, Machine
+from reasonbook.training.planning.student import Student
 
 pytest.importorskip("torch")
 
@@ -30,7 +31,7 @@ def data(rows, length=120):
 
 
 def make(student, machine, rows=2000, length=120, **settings):
-    return plan.make(
+    return planner.decide(
         data(rows, length), TrainConfig(**settings), student=student, machine=machine, validation_rows=100
     )
 
@@ -38,12 +39,12 @@ def make(student, machine, rows=2000, length=120, **settings):
 def test_random_weights_are_all_trained_and_long_enough():
     made = make(TINY, CPU, rows=10_000)
     assert (made.tuning, made.backend, made.precision) == ("full", "peft", "fp32")
-    assert made.steps * made.batch_size >= plan.FROM_NOTHING
+    assert made.steps * made.batch_size >= planner.FROM_NOTHING
     assert made.learning_rate == 2e-3 and "random" in made.reasons["tuning"]
 
 
 def test_a_real_student_on_a_gpu_gets_four_bits(monkeypatch):
-    monkeypatch.setattr(footprint, "installed", lambda name: True)
+    monkeypatch.setattr(memory_estimate, "installed", lambda name: True)
     made = make(FOUR_B, H100)
     assert made.tuning == "qlora" and made.precision == "bf16" and made.learning_rate == 2e-4
     assert made.rank == 16 and made.alpha == 32
@@ -60,7 +61,7 @@ def test_more_length_takes_more_memory_and_four_bits_take_less():
             "tuning": "lora", "precision": "bf16", "rank": 16, "micro": 4, "longest": 512, "targets": 256,
             "checkpointing": False,
         }  # fmt: skip
-        return footprint.estimate(FOUR_B, **{**usual, **changes})
+        return memory_estimate.estimate(FOUR_B, **{**usual, **changes})
 
     assert need(longest=1024) > need() > need(tuning="qlora")
     assert need(checkpointing=True) < need()
@@ -104,7 +105,7 @@ def test_rows_of_like_length_need_no_packing():
     lengths = rng.integers(20, 200, 1000)
     ids = [np.zeros(n, np.int32) for n in lengths]
     mixed = Examples(ids, ids, list(range(1000)))
-    made = plan.make(mixed, TrainConfig(), student=TINY, machine=CPU)
+    made = planner.decide(mixed, TrainConfig(), student=TINY, machine=CPU)
     assert made.padding < 0.1
 
 

@@ -149,7 +149,7 @@ def test_kill_dash_nine_then_resume(tiny_student, home):
 
 def test_a_run_that_trains_elsewhere_is_not_resumed_here(tiny_student):
     from reasonbook.errors import TrainingError
-    from reasonbook.training.lock import RunLock
+    from reasonbook.training.runs.folder import RunLock
 
     run = train(refund_chat(tiny_student), max_steps=500, batch_size=8, samples=0)
     until(run, 2)
@@ -200,8 +200,8 @@ def test_early_stopping_on_the_score(tiny_student):
 def eval_loss(run: Run) -> float:
     import torch
 
-    from reasonbook.training.batches import Collator
-    from reasonbook.training.target_loss import target_losses
+    from reasonbook.training.loop.batches import Collator
+    from reasonbook.training.loop.loss import target_losses
 
     data = run.data.validation
     batch = Collator(0)([data[i] for i in range(len(data))])
@@ -213,7 +213,7 @@ def eval_loss(run: Run) -> float:
 
 def test_the_card_keeps_where_the_reasoning_is_from(tiny_student):
     """Schema, teacher and method have names of their own on the card, and a resume in another kernel keeps them."""
-    from reasonbook.training import roster
+    from reasonbook.training.runs import registry
 
     origin = {"schema": {"fields": []}, "teacher": "rules", "method": "extract"}
     run = train(refund_chat(tiny_student, 40), max_steps=400, batch_size=8, samples=0, origin=origin)
@@ -221,7 +221,7 @@ def test_the_card_keeps_where_the_reasoning_is_from(tiny_student):
         time.sleep(0.005)
     run.stop().wait()
     assert {name: run.card[name] for name in origin} == origin
-    roster.forget()
+    registry.forget()
     again = Run.load(run.id)
     again.resume()
     while again.step < run.step + 1:

@@ -13,7 +13,7 @@ from reasonbook.errors import TrainingError
 from reasonbook.job import Status
 from reasonbook.store import Store
 from reasonbook.training import Run, train
-from reasonbook.training.losses import row_losses
+from reasonbook.training.runs.row_losses import row_losses
 from tests.training.refund_chat import refund_chat
 
 pytestmark = pytest.mark.train
@@ -105,9 +105,9 @@ def test_saved_reloaded_and_asked(pair, tmp_path):
 
 def test_a_run_is_found_again_without_training(pair):
     _, run = pair
-    from reasonbook.training import roster
+    from reasonbook.training.runs import registry
 
-    roster.forget()  # as in a new kernel
+    registry.forget()  # as in a new kernel
     again = Run.load(run.id)
     assert again is not run and again.status is Status.COMPLETED
     for kind in ("step", "eval"):
@@ -142,7 +142,7 @@ def test_it_shows_itself_and_escapes(pair):
 
 def test_the_trainer_sees_the_labels_as_they_are(tiny_student, monkeypatch):
     """The arrays of the first batch, at the model's door, are the chat dataset's arrays."""
-    from reasonbook.training import trainer as loop
+    from reasonbook.training.loop import trainer as loop
 
     seen: list[tuple[bytes, bytes]] = []
     real = loop.target_losses

@@ -8,8 +8,8 @@ import pytest
 
 from reasonbook.errors import TrainingError
 from reasonbook.teachers.openai import OpenAI
-from reasonbook.training.data import Task
-from reasonbook.training.scores import judge, resolve
+from reasonbook.training.answering.scoring import judge, resolve
+from reasonbook.training.answering.task import Task
 from tests.servers.provider import Provider
 
 

@@ -176,9 +176,9 @@ def _poison(run: Run) -> None:
 
 
 def _forget() -> None:
-    from reasonbook.training import roster
+    from reasonbook.training.runs import registry
 
-    roster.forget()  # as in a new kernel
+    registry.forget()  # as in a new kernel
 
 
 def test_a_full_disk_in_mid_training(tiny_student, monkeypatch):

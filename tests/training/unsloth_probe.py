@@ -16,7 +16,7 @@ import numpy as np
 
 
 def main(student: str, folder: str, tuning: str) -> dict:
-    from reasonbook.training.quiet import muted
+    from reasonbook.training.runs.output_log import muted
 
     from .arrays import Fit
 
@@ -26,9 +26,9 @@ def main(student: str, folder: str, tuning: str) -> dict:
         )
         seen: set[str] = set()
 
-        from reasonbook.training import backends
+        from reasonbook.training.backends.pick import get_backend
 
-        backend = backends.get("unsloth")
+        backend = get_backend("unsloth")
         model = backend.load(fit.plan)
         from transformers import Trainer
 
@@ -47,7 +47,7 @@ def main(student: str, folder: str, tuning: str) -> dict:
         given = {digest(i, t) for i, t in zip(fit.train.input_ids, fit.train.labels, strict=True)}
         given |= {digest(i, t) for i, t in zip(fit.validation.input_ids, fit.validation.labels, strict=True)}
         model.save_pretrained(Path(folder) / "model")
-        from reasonbook.training.checkpoints import latest
+        from reasonbook.training.loop.checkpoints import latest
 
         again = backend.load(fit.plan, weights=Path(folder) / "model")
         import torch

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from reasonbook.augment import Augmentation, AugmentConfig
-from reasonbook.frame import Frame
-from reasonbook.layout import Layout
+from reasonbook.data.frame import Frame
+from reasonbook.data.layout import Layout
 from reasonbook.schema import Schema
 from reasonbook.store import Store
 from reasonbook.widgets.augment_progress import AugmentProgress

@@ -14,7 +14,7 @@ from reasonbook.events import Stream
 from reasonbook.job import Status
 from reasonbook.widgets import base
 from reasonbook.widgets.base import View, verb
-from reasonbook.widgets.wire import Packed, plain
+from reasonbook.widgets.serialize import Packed, plain
 
 
 class Thing:

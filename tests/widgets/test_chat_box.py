@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from reasonbook.training.chat import ChatSession
+from reasonbook.training.chat_session import ChatSession
 from reasonbook.widgets.chat_box import ChatBox
 from tests.training.scripted_student import THOUGHT, Scripted
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reasonbook.chat import ChatRow, build
-from reasonbook.conversation import Conversation
+from reasonbook.data.conversation import Conversation
 from reasonbook.widgets.mask_preview import MaskPreview
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reasonbook.chat import ChatRow, build
-from reasonbook.conversation import Conversation
+from reasonbook.data.conversation import Conversation
 from reasonbook.examples.refund_rules import refund_rules
 from reasonbook.examples.refunds import refunds
 from reasonbook.training import Run, compare, train

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reasonbook.frame import Frame
-from reasonbook.layout import Layout, detect
+from reasonbook.data.frame import Frame
+from reasonbook.data.layout import Layout, detect
 from reasonbook.review import Review
 from reasonbook.store import Store
 from reasonbook.widgets.sample_review import SampleReview

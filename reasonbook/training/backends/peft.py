@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import TrainingError
-from ..control import Control
-from ..student import code_needed, load_config, not_found
-from . import Emit, Outcome, Task
+from ..loop.backend import Emit, FitResult, FitTask
+from ..loop.control import Control
+from ..planning.student import code_needed, load_config, not_found
 
 if TYPE_CHECKING:
-    from ..plan import Plan
+    from ..planning.plan import Plan
 
 
 class PeftBackend:
@@ -20,7 +20,7 @@ class PeftBackend:
     name = "peft"
 
     def unavailable(self) -> str | None:
-        from ..device import installed
+        from ..planning.device import installed
 
         missing = [name for name in ("torch", "transformers", "peft", "accelerate") if not installed(name)]
         if missing:
@@ -41,8 +41,8 @@ class PeftBackend:
             guard_cpu_gradients(model)
         return with_adapter(model, plan, weights)
 
-    def fit(self, model: Any, task: Task, emit: Emit, control: Control) -> Outcome:
-        from ..loop import fit
+    def fit(self, model: Any, task: FitTask, emit: Emit, control: Control) -> FitResult:
+        from ..loop.fit import fit
 
         return fit(model, task, emit, control)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import TrainingError
 from ...store import home
-from ..control import Control
-from ..student import load_config, not_found
-from . import Emit, Outcome, Task
+from ..loop.backend import Emit, FitResult, FitTask
+from ..loop.control import Control
+from ..planning.student import load_config, not_found
 
 if TYPE_CHECKING:
-    from ..plan import Plan
+    from ..planning.plan import Plan
 
 NEEDS = ("torch", "transformers", "peft", "trl", "datasets", "bitsandbytes", "unsloth", "unsloth_zoo")
 
@@ -28,7 +28,7 @@ class UnslothBackend:
     name = "unsloth"
 
     def unavailable(self) -> str | None:
-        from ..device import installed
+        from ..planning.device import installed
 
         missing = [name for name in NEEDS if not installed(name)]
         if missing:
@@ -75,8 +75,8 @@ class UnslothBackend:
             random_state=plan.seed,
         )
 
-    def fit(self, model: Any, task: Task, emit: Emit, control: Control) -> Outcome:
-        from ..loop import fit
+    def fit(self, model: Any, task: FitTask, emit: Emit, control: Control) -> FitResult:
+        from ..loop.fit import fit
 
         self._fast().for_training(model, use_gradient_checkpointing=task.plan.gradient_checkpointing)
         return fit(model, task, emit, control, own_loss=False)

@@ -1,0 +1,375 @@
+"""Augmentation: the job that fills a schema for every row of a frame, in place."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from ..card import card, clip, details, table
+from ..data.frame import Frame
+from ..errors import ReasonbookError, TeacherError
+from ..events import Stream
+from ..job import Job, Status
+from ..review.decisions import Decisions
+from ..schema import Schema
+from ..store import Store, default_store
+from ..teachers import Teacher, Usage, resolve
+from ..teachers.batches import batch_api
+from ..teachers.python import PythonTeacher
+from .answers import readable
+from .config import AugmentConfig
+from .cost import need_price, price_of
+from .engine.batch import BatchEngine
+from .engine.live import Engine
+from .frame_writer import Delivery
+from .methods import METHODS
+from .prompts import Prompts, request_text
+from .results import Outcome, Progress, RowError, Tally
+from .work import Keys, Plan, Snapshot, Work, make_plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TICK = 0.06  # seconds between looks at stop, deliveries and progress: below 20 a second
+_NEWEST = 200  # outcomes kept for views
+_SPEED = 5.0  # seconds over which the rate is measured
+
+
+class Augmentation(Job):
+    """A running or finished augmentation.
+
+    Rows arrive in the frame as they finish, between cells and inside `wait`. What is paid for is in the
+    store first, so running the same cell again goes on where this one ended and pays for nothing twice.
+
+    Args:
+        frame: the user's frame with its layout.
+        schema: a snapshot of it is taken; later edits do not reach this job.
+        teacher: what `reasonbook.teachers.resolve` takes.
+        config: see `AugmentConfig`.
+        store: the default store when None.
+
+    Raises:
+        SchemaError: the schema is not valid.
+        TeacherError: the teacher cannot be used.
+    """
+
+    def __init__(
+        self,
+        frame: Frame,
+        schema: Schema,
+        teacher: Any,
+        config: AugmentConfig | None = None,
+        *,
+        store: Store | None = None,
+    ) -> None:
+        super().__init__(stream=Stream(keep=2000))
+        self.frame = frame
+        self.config = config or AugmentConfig()
+        self.schema = schema.snapshot()
+        self.teacher: Teacher = resolve(teacher)
+        _refuse(self.config, self.teacher)
+        self.store = store or default_store()
+        self.price = price_of(self.teacher, self.config.price)
+        if self.config.budget is not None:
+            need_price(self.teacher, self.config.price)
+        self._keys = Keys(self.schema, self.teacher.name, self.config)
+        self._only: frozenset[int] | None = None
+        self._lock = threading.Lock()
+        self._tally = Tally()
+        self._plan = Plan([])
+        self._errors: dict[int, RowError] = {}
+        self._newest: OrderedDict[int, Outcome] = OrderedDict()
+        self._clear()
+
+    # -- look --------------------------------------------------------------------------------------------
+    @property
+    def usage(self) -> Usage:
+        """Tokens of every call of this job, those that failed too."""
+        return self._tally.usage
+
+    @property
+    def cost(self) -> float | None:
+        """Dollars so far; None when the price is not known."""
+        return None if self.price is None else self._tally.cost
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is, as one frozen snapshot."""
+        with self._lock:
+            left = self._plan.rows - self._filled - len(self._errors)
+            rate = self._rate()
+            return Progress(
+                total=self._plan.rows,
+                done=self._filled,
+                failed=len(self._errors),
+                cached=self._cached,
+                in_flight=self._engine.in_flight if self._engine is not None and self.running else 0,
+                rate=rate,
+                eta=left / rate if rate and self.running else None,
+                cost=self.cost,
+                budget=self.config.budget,
+            )
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """Rows without reasoning: position, error, the teacher's raw text, and the tokens they cost."""
+        import pandas as pd
+
+        with self._lock:
+            rows = [
+                {
+                    "position": position,
+                    "error": error.reason,
+                    "text": error.text,
+                    "input_tokens": error.usage.input,
+                    "output_tokens": error.usage.output,
+                }
+                for position, error in sorted(self._errors.items())
+            ]
+        return pd.DataFrame(rows, columns=["position", "error", "text", "input_tokens", "output_tokens"])
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where its reasoning comes from, for a run card: schema, teacher, method and the fixed prompt."""
+        prompt, _, _ = Prompts(self.schema, self.config).fixed(tuple(self.schema.names), False)
+        return {
+            "schema": self.schema.to_dict(),
+            "teacher": self.teacher.name,
+            "method": self.config.method,
+            "prompt": prompt,
+        }
+
+    def outcome(self, position: int) -> Outcome | None:
+        """What came for a row, if it is among the newest; also before it is in the frame."""
+        return self._newest.get(position)
+
+    # -- act ---------------------------------------------------------------------------------------------
+    def start(self) -> Augmentation:
+        """Starts, or goes on after a stop; returns at once."""
+        if not self.running:
+            self._snapshot = Snapshot(self.frame.df, self.frame.layout)
+            self._clear()
+        super().start()
+        return self
+
+    def retry(self) -> Augmentation:
+        """Asks again for the rows that have an error; the others stay as they are."""
+        if self.running:
+            raise ReasonbookError("The job is still running.", "job.wait()   or   job.stop()")
+        self._only = frozenset(self._errors)
+        if not self._only:
+            raise ReasonbookError("There is no row with an error.", 'df["reasoning_status"].value_counts()')
+        return self.start()
+
+    def cancel(self) -> Augmentation:
+        """Ends the job; batches that lie with the provider are ended there too, and what they have is taken in."""
+        if self.config.mode == "batch" and self.running:
+            self._cancelling = True
+            return self
+        self.stop()
+        return self
+
+    def _clear(self) -> None:
+        with self._lock:
+            self._errors = {}
+            self._filled = self._cached = 0
+            self._finished: deque[tuple[float, int]] = deque()
+            self._ready: list[int] = []
+            self._engine: Engine | BatchEngine | None = None
+            self._cancelling = False
+
+    # -- work, on the job's own thread ----------------------------------------------------------------------
+    def _work(self) -> Status:
+        try:
+            return asyncio.run(self._main())
+        finally:
+            self._only = None
+
+    async def _main(self) -> Status:
+        delivery = Delivery(self.frame, self.mailbox)
+        decisions = Decisions(self.store)
+        plan = make_plan(
+            self._snapshot,
+            self._keys,
+            self.config,
+            self.store,
+            decision=decisions.of,
+            only=self._only,
+            stopping=lambda: self.stopping,
+        )
+        if self.stopping:
+            return Status.CANCELLED
+        delivery.keys = plan.keys
+        self._delivery = delivery
+        with self._lock:
+            self._plan = plan
+        for position, why in plan.unusable.items():
+            delivery.add(position, None, "invalid", why)
+            self._note(position, RowError(why))
+        works = self._from_store(plan)
+        for work in works:
+            for position in work.positions:
+                delivery.add(position, None, "pending", None)
+        self._tick()
+        engine = self._engine = (BatchEngine if self.config.mode == "batch" else Engine)(
+            schema=self.schema,
+            teacher=self.teacher,
+            config=self.config,
+            store=self.store,
+            keys=self._keys,
+            price=self.price,
+            read_row=self._snapshot.row,
+            settled=self._settled,
+            tally=self._tally,
+            say=lambda text: self.stream.emit("note", text=text),
+        )
+        running = asyncio.ensure_future(engine.run(iter(works)))
+        while not running.done():
+            await asyncio.wait({running}, timeout=_TICK)
+            if self._cancelling:
+                engine.cancel()
+            if self.stopping:
+                engine.halt()
+            self._tick()
+        self._tick(now=True)
+        running.result()
+        return self._end(engine)
+
+    def _from_store(self, plan: Plan) -> list[Work]:
+        """Settles what the store can answer; the rest, and what still has to be chosen from, is to be asked."""
+        choosing = self.config.samples > 1 or self.config.check is not None
+        works = list(chain(plan.cached, plan.open)) if choosing else plan.open
+        if not choosing:
+            for work in plan.cached:
+                assert work.found is not None
+                self._settled(work, readable(work.found[0], METHODS[self.config.method], self._keys.names)[0])
+                self._cached += len(work.positions)
+        return works
+
+    def _settled(self, work: Work, result: dict[str, Any] | RowError) -> None:
+        row = (
+            self._snapshot.row(work.positions[0])
+            if len(self._newest) < _NEWEST or len(self._ready) < 20
+            else None
+        )
+        for position in work.positions:
+            if isinstance(result, RowError):
+                self._delivery.add(position, None, "error", result.reason)
+            else:
+                self._delivery.add(position, result, "ok", None)
+            self._note(position, result, request_text(row) if row is not None else None)
+
+    def _note(self, position: int, result: Mapping[str, Any] | RowError, request: str | None = None) -> None:
+        with self._lock:
+            self._ready.append(position)
+            if isinstance(result, RowError):
+                self._errors[position] = result
+            else:
+                self._filled += 1
+            if request is not None:
+                failed = isinstance(result, RowError)
+                self._newest[position] = Outcome(
+                    request, None if failed else result, result.reason if failed else None
+                )
+                while len(self._newest) > _NEWEST:
+                    self._newest.popitem(last=False)
+
+    def _tick(self, *, now: bool = False) -> None:
+        """Delivers what is ready and says how far the job is."""
+        self._delivery.flush(now=now)
+        with self._lock:
+            ready, self._ready = self._ready, []
+            moment = time.monotonic()
+            self._finished.append((moment, self._filled + len(self._errors)))
+            while len(self._finished) > 2 and moment - self._finished[1][0] > _SPEED:
+                self._finished.popleft()
+        if ready:
+            told = [position for position in ready if position in self._newest] or ready
+            self.stream.emit(
+                "rows",
+                positions=told[-50:],
+                count=len(ready),
+                done=self._filled,
+                failed=len(self._errors),
+                cached=self._cached,
+            )
+            self.stream.emit("progress", **vars(self.progress))
+
+    def _rate(self) -> float:
+        if len(self._finished) < 2:
+            return 0.0
+        (first, before), (last, after) = self._finished[0], self._finished[-1]
+        return (after - before) / (last - first) if last > first else 0.0
+
+    def _end(self, engine: Engine | BatchEngine) -> Status:
+        progress = self.progress
+        if self._delivery.trouble is not None:
+            self.stream.emit("note", text=str(self._delivery.trouble))
+        if engine.stopped_by is not None:
+            self.error = engine.stopped_by
+            self.stream.emit("note", text=str(engine.stopped_by))
+            return Status.FAILED
+        if self.stopping or self._cancelling:
+            return Status.CANCELLED
+        if engine.over_budget:
+            left = progress.total - progress.done - progress.failed
+            self.stream.emit(
+                "note", text=f"The budget of ${self.config.budget:g} is used up; {left} rows were not asked."
+            )
+            return Status.PARTIAL
+        if progress.failed and not progress.done:
+            causes = Counter(error.reason for error in self._errors.values())
+            reason, count = causes.most_common(1)[0]
+            self.error = TeacherError(
+                f"No row got its reasoning; {count} times: {reason.rstrip('.')}.", "job.errors"
+            )
+            return Status.FAILED
+        return Status.PARTIAL if progress.failed else Status.COMPLETED
+
+    # -- shown -------------------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        progress = self.progress
+        return (
+            f"Augmentation({self.status}, {progress.done} of {progress.total} rows, {progress.failed} failed, "
+            f"teacher={self.teacher.name!r})"
+        )
+
+    def _repr_html_(self) -> str:
+        progress, usage = self.progress, self.usage
+        facts: dict[str, Any] = {
+            "status": self.status,
+            "rows": f"{progress.done} of {progress.total}",
+            "failed": progress.failed,
+            "from the store": progress.cached,
+        }
+        if usage.calls or usage.input:
+            facts["tokens"] = f"{usage.input} in, {usage.output} out"
+        if self.cost:
+            facts["cost"] = f"${self.cost:.4f}"
+        causes = Counter(error.reason for error in list(self._errors.values())).most_common(8)
+        body = ""
+        if causes:
+            rows = [(count, clip(reason, 200)) for reason, count in causes]
+            body = details(f"{progress.failed} rows without reasoning", table(("rows", "why"), rows))
+        notes = [event.data["text"] for event in self.stream if event.kind == "note"][-3:]
+        verb = "job.retry()" if progress.failed and not self.running else "df.reason.review()"
+        return card(
+            f"Augmentation by {self.teacher.name}",
+            facts,
+            notes=notes,
+            body=body,
+            next_verb="job.wait()   ·   job.stop()" if self.running else verb,
+        )
+
+
+def _refuse(config: AugmentConfig, teacher: Teacher) -> None:
+    """Says no to what this teacher cannot do."""
+    if config.mode == "batch":
+        batch_api(teacher)
+    if config.pack > 1 and isinstance(teacher, PythonTeacher):
+        raise ReasonbookError("A Python function is asked for its rows one by one.", "pack=1")

@@ -1,0 +1,297 @@
+"""Datasets larger than memory: Parquet in, Parquet out, chunk by chunk, with the rules and the store of a frame."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...card import card, clip, details, table
+from ...data.frame import Frame
+from ...data.layout import Layout, detect
+from ...errors import LayoutError, ReasonbookError
+from ...events import Stream
+from ...job import Job, Status
+from ...schema import Schema
+from ...store import Store, default_store
+from ...teachers import Usage, resolve
+from ..augmentation import Augmentation
+from ..config import AugmentConfig
+from ..methods import METHODS
+from ..results import Progress
+from .parquet import Chunk, chunks_of, footer, need_pyarrow, parquet_files, pieces, statuses_of, write_part
+
+_FINISHED = {"ok", "invalid"}  # what asking again would not change
+_TICK = 0.2
+_NOTES = "_reasonbook.json"
+
+
+def augment_dataset(
+    path_in: str | Path,
+    path_out: str | Path,
+    schema: Any,
+    *,
+    teacher: Any,
+    layout: Mapping[str, Any] | Layout | None = None,
+    rows: int = 20_000,
+    **config: Any,
+) -> DatasetAugmentation:
+    """Augments a Parquet file, or a folder of them, into a folder of Parquet files; returns at once.
+
+    One chunk is in memory at a time. A chunk's file is written whole when its rows are settled, with all columns
+    of the input as they are, so that running the same line again goes on where it ended.
+
+    Args:
+        path_in: a Parquet file or a folder of them.
+        path_out: a folder; it is made where it is missing.
+        schema: a `Schema`, or anything that makes one.
+        teacher: as for ``df.reason.augment``.
+        layout: the columns, where the guess is not right: ``{"prompt": "question", "response": "answer"}``.
+        rows: rows of a chunk.
+        **config: any part of `AugmentConfig`; budget and limit count for the whole dataset.
+
+    Raises:
+        MissingPackage: pyarrow is not installed.
+        ReasonbookError: there is nothing to read, or ``path_out`` is a file or the input itself.
+    """
+    named = Layout(**layout) if isinstance(layout, Mapping) else layout
+    made = schema if isinstance(schema, Schema) else Schema(schema)
+    job = DatasetAugmentation(
+        path_in, path_out, made, teacher, AugmentConfig(**config), layout=named, rows=rows
+    )
+    return job.start()
+
+
+class DatasetAugmentation(Job):
+    """A running or finished augmentation of a dataset on disk.
+
+    Attributes:
+        schema: a snapshot.
+        config: budget and limit count for the whole dataset.
+    """
+
+    def __init__(
+        self,
+        path_in: str | Path,
+        path_out: str | Path,
+        schema: Schema,
+        teacher: Any,
+        config: AugmentConfig | None = None,
+        *,
+        layout: Layout | None = None,
+        rows: int = 20_000,
+        store: Store | None = None,
+    ) -> None:
+        super().__init__(stream=Stream(keep=2000))
+        if rows < 1:
+            raise ReasonbookError(f"A chunk has at least 1 row, not {rows!r}.", "rows=20_000")
+        need_pyarrow()
+        self.files = parquet_files(Path(path_in))
+        self.path_out = Path(path_out)
+        if self.path_out.is_file() or any(file.parent == self.path_out for file in self.files):
+            raise ReasonbookError(
+                f"The output {str(path_out)!r} must be a folder of its own.",
+                'rb.augment_dataset(path_in, "augmented", schema, teacher=…)',
+            )
+        self.schema = schema.snapshot()
+        self.config = config or AugmentConfig()
+        self.teacher = resolve(teacher)
+        self.store = store or default_store()
+        self.layout = layout
+        self.chunk_rows = rows
+        self._clear()
+
+    def _clear(self) -> None:
+        self._usage, self._cost = Usage(), 0.0
+        self._counts: Counter[str] = Counter()
+        self._causes: Counter[str] = Counter()
+        self._total = self._asked = 0
+        self._chunk: Augmentation | None = None
+
+    # -- look --------------------------------------------------------------------------------------------
+    @property
+    def usage(self) -> Usage:
+        """Tokens of every call so far."""
+        return self._usage + (self._chunk.usage if self._chunk is not None else Usage())
+
+    @property
+    def cost(self) -> float | None:
+        """Dollars so far; None when the price is not known."""
+        now = self._chunk.cost if self._chunk is not None else 0.0
+        return None if now is None else self._cost + now
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is, over all chunks."""
+        now = self._chunk.progress if self._chunk is not None else Progress()
+        done = self._counts["ok"] + now.done
+        failed = self._counts["error"] + self._counts["invalid"] + now.failed
+        left = max(0, self._total - done - failed)
+        return Progress(
+            total=self._total,
+            done=done,
+            failed=failed,
+            cached=self._counts["cached"] + now.cached,
+            in_flight=now.in_flight,
+            rate=now.rate,
+            eta=left / now.rate if now.rate and self.running else None,
+            cost=self.cost,
+            budget=self.config.budget,
+        )
+
+    @property
+    def errors(self) -> dict[str, int]:
+        """Why rows have no reasoning, and how many."""
+        return dict(self._causes.most_common())
+
+    def stop(self) -> DatasetAugmentation:
+        super().stop()
+        if self._chunk is not None:
+            self._chunk.stop()
+        return self
+
+    # -- work, on the job's own thread, which is the owner of every chunk's frame -----------------------------
+    def _work(self) -> Status:
+        self._clear()
+        self.path_out.mkdir(parents=True, exist_ok=True)
+        chunks = list(chunks_of(self.files, self.chunk_rows))
+        self._total = sum(chunk.rows for chunk in chunks)
+        if self.config.limit is not None:
+            self._total = min(self._total, self.config.limit)
+        self._begin()
+        for chunk, piece in pieces(self.files, self.chunk_rows, self._is_finished):
+            if self.stopping:
+                return Status.CANCELLED
+            if self.config.limit is not None and self._asked >= self.config.limit:
+                break
+            if piece is None:
+                self._count(statuses_of(self.path_out / chunk.name), cached=True)
+                continue
+            ended = self._fill(chunk, piece)
+            if ended is not None:
+                return ended
+        progress = self.progress
+        return Status.PARTIAL if progress.failed or progress.done < progress.total else Status.COMPLETED
+
+    def _fill(self, chunk: Chunk, piece: Any) -> Status | None:
+        """Augments one chunk and writes its file; a status when the whole job ends with it."""
+        if self.layout is None:
+            self.layout = detect(piece.slice(0, 200).to_pandas())
+        columns = list(self.layout.columns.values())
+        for column in columns:
+            if piece.column_names.count(column) != 1:
+                raise LayoutError(
+                    f"The column {column!r} is not in every file of the dataset, or stands twice.",
+                    f"layout={{'prompt': …}} with columns of {', '.join(piece.column_names)}",
+                )
+        df = piece.select(columns).to_pandas()
+        job = Augmentation(Frame(df, self.layout), self.schema, self.teacher, self._share(), store=self.store)
+        self._chunk = job
+        job.start()
+        if self.stopping:
+            job.stop()
+        while job.running:
+            try:
+                job.wait(_TICK)
+            except ReasonbookError:
+                break
+            self.stream.emit("progress", **vars(self.progress))
+        job.mailbox.drain()
+        self._chunk = None
+        self._usage, self._cost = self._usage + job.usage, self._cost + (job.cost or 0.0)
+        if job.status is Status.CANCELLED or (job.status is Status.FAILED and not _all_rows_failed(job)):
+            self.error = job.error
+            self._count(df["reasoning_status"].tolist() if "reasoning_status" in df else [])
+            return job.status
+        write_part(piece, df, self.schema, METHODS[self.config.method], self.path_out / chunk.name)
+        self._count(df["reasoning_status"].tolist(), cached=job.progress.cached)
+        self._causes.update(error for error in df["reasoning_error"].tolist() if isinstance(error, str))
+        self._asked += job.progress.total
+        progress = self.progress
+        self.stream.emit("rows", count=len(df), done=progress.done, failed=progress.failed, chunk=chunk.name)
+        spent = self.config.budget is not None and self._cost >= self.config.budget * 0.999
+        if spent or (job.status is Status.PARTIAL and (df["reasoning_status"] == "pending").any()):
+            self.stream.emit(
+                "note", text="The budget is used up; run the line again with a larger one to go on."
+            )
+            return Status.PARTIAL
+        return None
+
+    def _share(self) -> AugmentConfig:
+        """The config of the next chunk: what is left of budget and limit."""
+        config = self.config
+        if config.budget is not None:
+            config = replace(config, budget=max(config.budget - self._cost, 1e-9))
+        if config.limit is not None:
+            config = replace(config, limit=max(1, config.limit - self._asked))
+        return config
+
+    def _count(self, statuses: list[Any], cached: bool | int = False) -> None:
+        counted = Counter(status for status in statuses if isinstance(status, str))
+        self._counts.update(counted)
+        self._counts["cached"] += counted["ok"] if cached is True else int(cached)
+        if cached is True:
+            self._asked += sum(counted[status] for status in ("ok", "invalid"))
+
+    def _begin(self) -> None:
+        """Says in the output for what it was made; files that were made for something else are made anew."""
+        notes = self.path_out / _NOTES
+        told = json.dumps(self._recipe(), indent=2, ensure_ascii=False)
+        if not notes.is_file() or notes.read_text(encoding="utf-8") != told:
+            for old in self.path_out.glob("part-*.parquet"):
+                old.unlink()
+            notes.write_text(told, encoding="utf-8")
+
+    def _recipe(self) -> dict[str, Any]:
+        config = self.config
+        return {
+            "files": [[file.name, file.stat().st_size, footer(file)] for file in self.files],
+            "rows": self.chunk_rows,
+            "schema": self.schema.to_dict(),
+            "teacher": self.teacher.name,
+            "method": config.method,
+            "parameters": [config.instructions, config.temperature, config.reasoning_effort, config.samples],
+            "layout": repr(self.layout) if self.layout is not None else "",
+        }
+
+    def _is_finished(self, chunk: Chunk) -> bool:
+        path = self.path_out / chunk.name
+        if not path.is_file():
+            return False
+        statuses = statuses_of(path)
+        return len(statuses) == chunk.rows and set(statuses) <= _FINISHED
+
+    # -- shown -------------------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        progress = self.progress
+        return f"DatasetAugmentation({self.status}, {progress.done} of {progress.total} rows, {str(self.path_out)!r})"
+
+    def _repr_html_(self) -> str:
+        progress = self.progress
+        facts = {
+            "status": self.status,
+            "rows": f"{progress.done} of {progress.total}",
+            "failed": progress.failed,
+            "files": len(list(self.path_out.glob("part-*.parquet"))),
+        }
+        if self.cost:
+            facts["cost"] = f"${self.cost:.4f}"
+        rows = [(count, clip(reason, 200)) for reason, count in self._causes.most_common(8)]
+        return card(
+            f"Dataset augmentation by {self.teacher.name}",
+            facts,
+            notes=[event.data["text"] for event in self.stream if event.kind == "note"][-3:],
+            body=details("rows without reasoning", table(("rows", "why"), rows)) if rows else "",
+            next_verb="job.wait()   ·   job.stop()"
+            if self.running
+            else f'df = pd.read_parquet("{self.path_out}")',
+        )
+
+
+def _all_rows_failed(job: Augmentation) -> bool:
+    """A chunk in which every row was asked and none could be filled: told in its rows, not the job's end."""
+    progress = job.progress
+    return progress.total > 0 and progress.failed == progress.total

@@ -1,0 +1,132 @@
+"""Parquet: the chunks of a dataset, read one at a time and written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import MissingPackage, ReasonbookError
+from ...schema import Schema
+from ..methods import Method
+
+COLUMNS = ("reasoning", "reasoning_status", "reasoning_error")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of the input: which file, and which of its parts."""
+
+    file: int
+    number: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        return f"part-{self.file:05d}-{self.number:06d}.parquet"
+
+
+def chunks_of(files: list[Path], rows: int) -> Iterator[Chunk]:
+    """Every chunk of a dataset, from what the files say of themselves."""
+    import pyarrow.parquet as pq
+
+    for number, file in enumerate(files):
+        total = pq.ParquetFile(file).metadata.num_rows
+        for part, start in enumerate(range(0, total, rows)):
+            yield Chunk(number, part, min(rows, total - start))
+
+
+def pieces(files: list[Path], rows: int, finished: Callable[[Chunk], bool]) -> Iterator[tuple[Chunk, Any]]:
+    """Every chunk with its Arrow table, in order; None for a chunk that is finished."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for number, file in enumerate(files):
+        chunks = [chunk for chunk in chunks_of(files[: number + 1], rows) if chunk.file == number]
+        done = [finished(chunk) for chunk in chunks]
+        if all(done):
+            yield from ((chunk, None) for chunk in chunks)
+            continue
+        with pq.ParquetFile(file) as source:
+            held: list[Any] = []
+            at = 0
+            for batch in source.iter_batches(batch_size=rows):
+                held.append(batch)
+                while at < len(chunks) and sum(len(one) for one in held) >= chunks[at].rows:
+                    whole = pa.Table.from_batches(held)
+                    size = chunks[at].rows
+                    yield chunks[at], None if done[at] else whole.slice(0, size)
+                    held = whole.slice(size).to_batches() if len(whole) > size else []
+                    at += 1
+
+
+def write_part(piece: Any, df: Any, schema: Schema, method: Method, path: Path) -> None:
+    """Writes the chunk with its columns as they came and the three of the reasoning; whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {
+        "text": pa.string(),
+        "choice": pa.string(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "list": pa.list_(pa.string()),
+    }
+    fields = (
+        [(field.name, kinds[field.type]) for field in schema]
+        if method.fields
+        else [(method.label, pa.string())]
+    )
+    for column, kind in zip(COLUMNS, (pa.struct(fields), pa.string(), pa.string()), strict=True):
+        cells = [cell if isinstance(cell, (dict, str)) else None for cell in df[column].tolist()]
+        if column in piece.column_names:
+            piece = piece.drop_columns([column])
+        piece = piece.append_column(column, pa.array(cells, type=kind))
+    # The index that pandas noted in the input says nothing of these rows any more.
+    piece = piece.replace_schema_metadata(
+        {k: v for k, v in (piece.schema.metadata or {}).items() if k != b"pandas"}
+    )
+    unfinished = path.with_suffix(".unfinished")
+    pq.write_table(piece, unfinished)
+    os.replace(unfinished, path)
+
+
+def statuses_of(path: Path) -> list[str]:
+    """The rows' statuses in a written part; none where it cannot be read."""
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, columns=["reasoning_status"])["reasoning_status"].to_pylist()
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """A file, or all Parquet files of a folder in a fixed order."""
+    if path.is_file():
+        return [path]
+    found = sorted(path.rglob("*.parquet")) if path.is_dir() else []
+    if not found:
+        raise ReasonbookError(
+            f"There is no Parquet file at {str(path)!r}.",
+            'rb.augment_dataset("data.parquet", "augmented", …)',
+        )
+    return found
+
+
+def footer(file: Path) -> str:
+    """Digest of a Parquet file's footer, where the places of all its data stand."""
+    with file.open("rb") as opened:
+        opened.seek(max(0, file.stat().st_size - 65_536))
+        return hashlib.blake2b(opened.read(), digest_size=8).hexdigest()
+
+
+def need_pyarrow() -> None:
+    """Raises `MissingPackage` without pyarrow."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise MissingPackage("pyarrow", feature="A dataset on disk", extra="parquet") from error

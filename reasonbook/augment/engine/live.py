@@ -1,0 +1,388 @@
+"""Engine: asks for every open row on a loop of its own, and commits each answer before it counts."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from ...data.conversation import Conversation
+from ...errors import ReasonbookError
+from ...schema import Schema
+from ...store import Call, Store
+from ...teachers import Completion, Failure, Request, Teacher, Usage
+from ..answers import Invalid, Reading, readable
+from ..config import AugmentConfig
+from ..cost import Price, Purse
+from ..prompts import Prompts, again, request_text
+from ..results import Candidate, RowError, Tally
+from ..voting import better, choose
+from ..work import Keys, Work
+from . import packing
+from .pacing import Pacer
+from .packing import Pack
+from .retries import Patience, fatal
+from .state import Asking
+from .store_writer import Committer
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout as _timeout
+else:
+    from async_timeout import timeout as _timeout  # pyright: ignore[reportMissingImports]
+
+_GRACE = 0.2
+
+Settled = Callable[[Work, "dict[str, Any] | RowError"], None]
+
+
+class Engine:
+    """One run over the open rows of a plan.
+
+    Args:
+        settled: called for each row's work with its values or its error, after the answer is in the store.
+        read_row: position → conversation, from the job's snapshot.
+    """
+
+    def __init__(
+        self,
+        *,
+        schema: Schema,
+        teacher: Teacher,
+        config: AugmentConfig,
+        store: Store,
+        keys: Keys,
+        price: Price | None,
+        read_row: Callable[[int], Conversation],
+        settled: Settled,
+        tally: Tally,
+        say: Callable[[str], Any] = lambda text: None,
+    ) -> None:
+        self.teacher = teacher
+        self.config = config
+        self.keys = keys
+        self.prompts = Prompts(schema, config)
+        self.tally = tally
+        self.stopped_by: ReasonbookError | None = None
+        self.over_budget = False
+        parallel = min(config.concurrency, teacher.capabilities.parallel or config.concurrency)
+        self.pacer = Pacer(parallel, rpm=config.rpm, tpm=config.tpm)
+        self._committer = Committer(store)
+        self._purse = Purse(config.budget, price, tally)
+        self._patience = Patience(teacher, config, tally)
+        self._reading = Reading(schema, self.prompts.method)
+        self._read_row = read_row
+        self._settled = settled
+        self._fresh: Iterator[Work] = iter(())
+        self._again: deque[Work | Pack] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._open = 0
+        self._halted = False
+        self._halt: asyncio.Event | None = None
+
+    # -- a run -------------------------------------------------------------------------------------------
+    async def run(self, works: Iterator[Work]) -> None:
+        """Asks until nothing is open, the budget is used up, or `halt` is called."""
+        self._fresh = works
+        self._halt = asyncio.Event()
+        wire = getattr(self.teacher, "wire", None)
+        if wire is not None:
+            wire.on_limits = self.pacer.heard
+        workers = [asyncio.create_task(self._worker()) for _ in range(self.pacer.most)]
+        halted = asyncio.create_task(self._halt.wait())
+        everything = asyncio.gather(*workers)
+        try:
+            await asyncio.wait({everything, halted}, return_when=asyncio.FIRST_COMPLETED)
+            if not everything.done():  # answers that are nearly here are still taken in
+                self._wake(all_of_them=True)
+                await asyncio.wait({everything}, timeout=0.0 if self.stopped_by else _GRACE)
+        finally:
+            halted.cancel()
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(everything, halted, return_exceptions=True)
+            await self._committer.close()
+            await self.teacher.close()
+        if everything.done() and not everything.cancelled() and everything.exception() is not None:
+            error = everything.exception()
+            assert error is not None
+            if self.stopped_by is None and not self._halted:
+                raise error
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way."""
+        return self.pacer.in_flight
+
+    def cancel(self) -> None:
+        """Stops soon, as `halt`: nothing is left with the provider."""
+        self.halt()
+
+    def halt(self) -> None:
+        """Stops soon; callable on the engine's own loop."""
+        self._halted = True
+        if self._halt is not None:
+            self._halt.set()
+
+    def _stop_job(self, error: ReasonbookError) -> None:
+        if self.stopped_by is None:
+            self.stopped_by = error
+        self.halt()
+
+    # -- workers -----------------------------------------------------------------------------------------
+    async def _worker(self) -> None:
+        while (task := await self._next()) is not None:
+            if isinstance(task, Work):
+                state = task.state or self._begin(task)
+                if state is None:
+                    self._close(task)
+                    continue
+                request, step = state.request, partial(self._step, task, state)
+            else:
+                request, step = task.request, partial(self._step_pack, task)
+            await self.pacer.enter(self._purse.tokens(request) if self.pacer.tokens is not None else 0.0)
+            try:
+                delay = None
+                if not self._halted:
+                    delay = await step()
+            finally:
+                self.pacer.leave()
+            if self._halted:
+                return
+            if delay is not None:
+                asyncio.get_running_loop().call_later(delay, self._return, task)
+
+    async def _next(self) -> Work | Pack | None:
+        while not self._halted:
+            if self._again:
+                return self._again.popleft()
+            affordable = self._purse.affordable(self._open)
+            if affordable or not self._open:
+                work = next(self._fresh, None)
+                if work is not None and affordable:
+                    self._open += 1
+                    return self._packed(work) if self.config.pack > 1 else work
+                self.over_budget = self.over_budget or work is not None
+            if self._open == 0:
+                self._wake(all_of_them=True)
+                return None
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._idle.append(future)
+            await future
+        return None
+
+    def _return(self, task: Work | Pack) -> None:
+        self._again.append(task)
+        self._wake()
+
+    def _close(self, work: Work) -> None:
+        work.state = None
+        self._open -= 1
+        if (
+            self._open == 0 or self.config.budget is not None
+        ):  # what one more row may cost is known better now
+            self._wake(all_of_them=self._open == 0)
+
+    def _wake(self, *, all_of_them: bool = False) -> None:
+        while self._idle:
+            future = self._idle.popleft()
+            if not future.done():
+                future.set_result(None)
+                if not all_of_them:
+                    return
+
+    # -- one row -----------------------------------------------------------------------------------------
+    def _begin(self, work: Work) -> Asking | None:
+        """The state of a row's first sample that has to be asked; None when the store had them all."""
+        work.state = Asking(self.keys.names, self._read_row(work.positions[0]))
+        return work.state if self._advance(work, work.state) else None
+
+    def _advance(self, work: Work, state: Asking) -> bool:
+        """Goes to the next sample that has to be asked; settles the row when there is none."""
+        row = state.row
+        while state.sample < self.config.samples:
+            known = (work.found or {}).get(state.sample, {})
+            missing = tuple(name for name in self.keys.names if name not in known)
+            if missing:
+                state.names, state.known = missing, known
+                state.request = self.prompts.request(row, missing, work.shown)
+                state.reasks = state.tries = 0
+                return True
+            if self._took(state, known, row):
+                break
+        self._finish(work, state)
+        return False
+
+    def _took(self, state: Asking, values: dict[str, Any], row: Conversation) -> bool:
+        """Notes a whole sample; True when no other is needed."""
+        state.sample += 1
+        values, answer = readable(values, self.prompts.method, self.keys.names)
+        candidate = Candidate(request_text(row), row.response, answer, values)
+        state.candidates.append(candidate)
+        if self.config.check is None or self.config.samples == 1:
+            return False
+        try:
+            return better(self.config.check, candidate) is True
+        except Exception:  # the choice at the end meets it again and words it
+            return False
+
+    def _finish(self, work: Work, state: Asking) -> None:
+        if not state.candidates:
+            self._settled(work, state.last or RowError("there is no answer"))
+            return
+        single = len(state.candidates) == 1 and self.config.check is None
+        chosen = state.candidates[0] if single else choose(state.candidates, self.config.check)
+        if isinstance(chosen, str):
+            last = state.candidates[-1]
+            self._settled(work, RowError(chosen, last.answer or str(dict(last.values)), state.paid))
+        else:
+            self._settled(work, dict(chosen.values))
+
+    async def _step(self, work: Work, state: Asking) -> float | None:
+        """Makes one call; returns the seconds after which the row wants another, None when it is settled."""
+        problem: str | None = None
+        try:
+            completion = await self._ask(state.request)
+        except Failure as error:
+            if error.kind != "output":
+                return self._failed(work, state, error)
+            completion, problem = Completion(error.text or error.message, "", error.usage), error.message
+        self.pacer.succeeded()
+        self._pay(state, completion.usage)
+        values: dict[str, Any] = {}
+        if problem is None:
+            try:
+                values = self._reading.values(completion, state.names)
+            except Invalid as error:
+                problem = str(error)
+        answers = {self.keys.key(work, name, state.sample): value for name, value in values.items()}
+        await self._keep(completion, answers, problem or "")
+        if problem is not None:
+            return self._bad(work, state, completion.text, problem)
+        if self._took(state, {**state.known, **values}, state.row):
+            self._finish(work, state)
+        elif self._advance(work, state):
+            return 0.0
+        self._close(work)
+        return None
+
+    def _pay(self, state: Asking, usage: Usage) -> None:
+        state.paid = state.paid + usage
+        self._purse.pay(usage)
+
+    async def _ask(self, request: Request) -> Completion:
+        """One call, cut at the time-out."""
+        if self.teacher.capabilities.times_out:
+            return await self.teacher.complete(request)
+        try:
+            async with _timeout(self.config.timeout):
+                return await self.teacher.complete(request)
+        except (asyncio.TimeoutError, TimeoutError):
+            raise Failure("timeout", f"no answer within {self.config.timeout:g} s") from None
+
+    async def _keep(self, completion: Completion, answers: dict[str, Any], problem: str) -> None:
+        """Returns when a paid answer is in the store; one that cannot be stored goes into the frame all the same."""
+        usage = completion.usage.to_dict()
+        call = Call(self.teacher.name, completion.text, answers, completion.reasoning, usage, problem)
+        try:
+            await self._committer.commit(call)
+        except ReasonbookError as error:
+            self._stop_job(error)
+        self.tally.answered += 1
+
+    # -- several rows in one call --------------------------------------------------------------------------
+    def _packed(self, work: Work) -> Work | Pack:
+        """Short rows that want every field, together; a row that is long or half answered goes alone."""
+        works = [work] if self._short(work) else []
+        while works and len(works) < self.config.pack and self._purse.affordable(self._open):
+            other = next(self._fresh, None)
+            if other is None:
+                break
+            self._open += 1
+            if other.shown == work.shown and self._short(other):
+                works.append(other)
+            else:
+                self._return(other)
+        return self._pack(works) if len(works) > 1 else work
+
+    def _short(self, work: Work) -> bool:
+        return not work.found and len(request_text(self._read_row(work.positions[0]))) <= packing.SHORT
+
+    def _pack(self, works: list[Work]) -> Pack:
+        rows = [self._read_row(work.positions[0]) for work in works]
+        return Pack(works, self.prompts.packed(rows, self.keys.names, works[0].shown))
+
+    async def _step_pack(self, pack: Pack) -> float | None:
+        """As `_step`, for a pack; rows that fail go alone, a pack that fails goes in two halves."""
+        try:
+            completion = await self._ask(pack.request)
+        except Failure as error:
+            if error.kind == "output":
+                return self._split(pack)
+            pack.tries += 1
+            delay = self._judged(error, pack.tries)
+            return self._split(pack) if delay is None and not self._halted else delay
+        self.pacer.succeeded()
+        self._purse.pay(completion.usage)
+        try:
+            found = packing.read(completion, self._reading.reader(self.keys.names), len(pack.works))
+        except Invalid as error:
+            await self._keep(completion, {}, str(error))
+            return self._split(pack)
+        pairs = list(zip(pack.works, found, strict=True))
+        answers = {
+            self.keys.key(work, name, 0): value
+            for work, values in pairs
+            if isinstance(values, dict)
+            for name, value in values.items()
+        }
+        await self._keep(completion, answers, "; ".join(str(v) for _, v in pairs if isinstance(v, Invalid)))
+        for work, values in pairs:
+            if isinstance(values, dict):
+                self._settled(work, values)
+                self._close(work)
+            else:
+                self._return(work)
+        return None
+
+    def _split(self, pack: Pack) -> None:
+        half = len(pack.works) // 2
+        for works in (pack.works[:half], pack.works[half:]):
+            self._return(works[0] if len(works) == 1 else self._pack(works))
+
+    # -- what goes wrong ---------------------------------------------------------------------------------
+    def _bad(self, work: Work, state: Asking, text: str, problem: str) -> float | None:
+        """An answer that cannot be used: asked once more with the reason, then given up."""
+        state.last = RowError(problem, text, state.paid)
+        if state.reasks < self.config.reasks and self.teacher.capabilities.samples_differ:
+            state.reasks += 1
+            self.tally.reasked += 1
+            state.request = again(state.request, text, problem)
+            return 0.0
+        return self._give_up(work, state)
+
+    def _give_up(self, work: Work, state: Asking) -> float | None:
+        """Leaves this sample; the next one may still do."""
+        state.sample += 1
+        if self._advance(work, state):
+            return 0.0
+        self._close(work)
+        return None
+
+    def _failed(self, work: Work, state: Asking, error: Failure) -> float | None:
+        """A call that gave no answer: waits and repeats, gives the row up, or ends the job."""
+        self._pay(state, error.usage)
+        state.last = RowError(error.message, error.text, state.paid)
+        state.tries += 1
+        delay = self._judged(error, state.tries)
+        return delay if delay is not None or self._halted else self._give_up(work, state)
+
+    def _judged(self, error: Failure, tries: int) -> float | None:
+        """Seconds until the same request may be made again; None when it is not worth it, or the job is over."""
+        self.pacer.failed(error)
+        if self._patience.hopeless(error):
+            self._stop_job(fatal(self.teacher.name, error))
+            return None
+        return self._patience.delay(error, tries)

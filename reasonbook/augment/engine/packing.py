@@ -1,0 +1,52 @@
+"""Packing: several short rows in one call, each with a name of its own, apart again when something fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...teachers import Completion, Request
+from ..answers import Invalid, Reader, objects, stopped, without_thinking
+from ..work import Work
+
+SHORT = 2_000  # characters; a longer row is asked alone
+
+
+@dataclass
+class Pack:
+    """Rows that are asked together.
+
+    Attributes:
+        works: in the order in which they stand in the request.
+        request: what the teacher gets.
+        tries: calls that gave no answer.
+    """
+
+    works: list[Work]
+    request: Request
+    tries: int = 0
+
+
+def name(number: int) -> str:
+    """The key under which a row's fields stand, counted from 0."""
+    return f"row_{number + 1}"
+
+
+def read(completion: Completion, reader: Reader, count: int) -> list[dict[str, Any] | Invalid]:
+    """Each row's values, or what is wrong with them.
+
+    Raises:
+        Invalid: the answer as a whole cannot be used.
+    """
+    text = without_thinking(stopped(completion))
+    wanted = {name(i) for i in range(count)}
+    whole = next((found for found in objects(text) if found.keys() <= wanted), None)
+    if not whole:
+        raise Invalid("the answer does not hold the rows by their names")
+    results: list[dict[str, Any] | Invalid] = []
+    for i in range(count):
+        try:
+            results.append(reader.checked(whole.get(name(i))))
+        except Invalid as error:
+            results.append(error)
+    return results

@@ -1,0 +1,69 @@
+"""Patience: whether a call that failed is worth making again, and when."""
+
+from __future__ import annotations
+
+import random
+
+from ...errors import TeacherError
+from ...teachers import Failure, Teacher
+from ..config import AugmentConfig
+from ..results import Tally
+
+_BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
+_LONGEST_WAIT = 300.0  # a provider that asks for more is out of quota for practical purposes
+_TRUSTED = 12  # refusals of one row after which the wait that the provider names is not enough
+_SAME_REFUSAL = 20  # so many first rows refused as they stand: the request is wrong, not the rows
+_UNREACHABLE = 12
+
+
+class Patience:
+    """What one job has seen fail so far."""
+
+    def __init__(self, teacher: Teacher, config: AugmentConfig, tally: Tally) -> None:
+        self.teacher = teacher
+        self.config = config
+        self.tally = tally
+
+    def hopeless(self, error: Failure) -> bool:
+        """Whether the job as a whole must end; counts the failure."""
+        hopeless = error.fatal or (error.retry_after or 0.0) > _LONGEST_WAIT
+        if error.kind == "request":
+            self.tally.refused += 1
+            paid = self.tally.answered or self.teacher.capabilities.free
+            hopeless = hopeless or (self.tally.refused >= _SAME_REFUSAL and not paid)
+        if error.kind == "server" and error.status == 0 and not self.tally.answered:
+            self.tally.unreachable += 1
+            hopeless = hopeless or self.tally.unreachable >= _UNREACHABLE
+        return hopeless
+
+    def delay(self, error: Failure, tries: int) -> float | None:
+        """Seconds until the same request may be made again; None when it is not worth it."""
+        # Being told to slow down says nothing against the row; it may be told so more often.
+        if error.kind == "request" or tries > self.config.max_retries * (4 if error.kind == "rate" else 1):
+            return None
+        self.tally.retried += 1
+        backoff = min(_LONGEST_BACKOFF, _BACKOFF * 2 ** min(tries - 1, 10)) * random.uniform(0.5, 1.0)
+        if error.kind == "rate" and error.retry_after is not None and tries <= _TRUSTED:
+            backoff = 0.0  # the provider said when; the pacer sees to it that not all come back at once
+        return max(error.retry_after or 0.0, backoff) + random.uniform(0.0, 0.05)
+
+
+def fatal(teacher: str, error: Failure) -> TeacherError:
+    """What a person reads when no further row makes sense."""
+    said = error.message.rstrip(".")
+    if error.kind == "auth":
+        return TeacherError(
+            f"{teacher} refused the API key: {said}.", "check the key, then run the cell again"
+        )
+    if error.kind in ("quota", "rate"):
+        return TeacherError(
+            f"{teacher} gives no more answers to this account: {said}.",
+            "add credit or wait, then run the cell again: what is paid for is kept",
+        )
+    if error.kind in ("server", "timeout"):
+        return TeacherError(
+            f"{teacher} cannot be reached: {said}.", "check the address and the network, run again"
+        )
+    return TeacherError(
+        f"{teacher} refuses every request: {said}.", "change the model or the config, run again"
+    )

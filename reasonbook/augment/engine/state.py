@@ -1,0 +1,28 @@
+"""State of one question while an engine asks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...data.conversation import Conversation
+from ...teachers import Request, Usage
+from ..results import Candidate, RowError
+
+NOTHING = Request("", "")
+
+
+@dataclass
+class Asking:
+    """Where a row stands between two calls."""
+
+    names: tuple[str, ...]
+    row: Conversation
+    request: Request = NOTHING
+    sample: int = 0
+    tries: int = 0
+    reasks: int = 0
+    paid: Usage = Usage()
+    last: RowError | None = None
+    candidates: list[Candidate] = field(default_factory=list)
+    known: dict[str, Any] = field(default_factory=dict)

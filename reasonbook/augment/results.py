@@ -1,0 +1,96 @@
+"""Outcome: how one row's work ended, and how far a row that is being asked has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..teachers import Usage
+
+
+@dataclass(frozen=True)
+class RowError:
+    """Why a row has no reasoning.
+
+    Attributes:
+        reason: in words.
+        text: what the teacher wrote, as it came.
+        usage: what was paid for it.
+    """
+
+    reason: str
+    text: str = ""
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One sample, as `AugmentConfig.check` gets to see its row.
+
+    Attributes:
+        prompt: the request's text.
+        response: the row's response, where it has one.
+        answer: the teacher's own answer, for methods in which it gives one.
+        values: the reasoning by field name.
+    """
+
+    prompt: str
+    response: str | None
+    answer: str
+    values: Mapping[str, Any]
+
+
+@dataclass
+class Tally:
+    """Running totals of a job."""
+
+    usage: Usage = Usage()
+    cost: float = 0.0
+    answered: int = 0
+    refused: int = 0
+    unreachable: int = 0
+    retried: int = 0
+    reasked: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came for one row, for those who show it before it is in the frame.
+
+    Attributes:
+        request: the request's text.
+        reasoning: field name → value; None where there is an error.
+        error: why there is none.
+    """
+
+    request: str
+    reasoning: Mapping[str, Any] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        total: rows that the job is about.
+        done: rows with reasoning, the cached ones among them.
+        failed: rows with an error, the unusable ones among them.
+        cached: rows that cost nothing, because the store had them.
+        in_flight: calls under way.
+        rate: rows a second over the last seconds.
+        eta: seconds that are left, where that can be said.
+        cost: dollars so far; None when nobody knows the price.
+        budget: dollars at most.
+    """
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    cached: int = 0
+    in_flight: int = 0
+    rate: float = 0.0
+    eta: float | None = None
+    cost: float | None = None
+    budget: float | None = None

@@ -1,0 +1,1 @@
+"""Rendering: a row becomes token ids and labels."""

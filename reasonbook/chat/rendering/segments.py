@@ -1,0 +1,77 @@
+"""Parts: what each token of a row is, in one byte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+PROMPT, TAGS, ANSWER, STOP, TRAILER, CONTEXT, EMPTY, REASONING = range(8)
+FIELDS = 8  # the first field of the dataset; the rest follow in the order in which they were met
+MOST_FIELDS = 100
+TRAINED = 0x80  # the bit that says that the token carries loss
+
+_NAMES = ("prompt", "tags", "answer", "stop", "trailer", "context", "empty thinking", "reasoning")
+
+
+class Fields:
+    """Field names of a dataset, each with its part code; names past the hundredth count as reasoning."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._codes = {name: FIELDS + i for i, name in enumerate(names[:MOST_FIELDS])}
+
+    def code(self, name: str) -> int:
+        known = self._codes.get(name)
+        if known is None:
+            known = FIELDS + len(self._codes) if len(self._codes) < MOST_FIELDS else REASONING
+            if known != REASONING:
+                self._codes[name] = known
+        return known
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._codes)
+
+    def part(self, code: int) -> str:
+        """The part's name in words; ``reasoning:<field>`` for fields."""
+        code &= ~TRAINED
+        return _NAMES[code] if code < FIELDS else f"reasoning:{self.names[code - FIELDS]}"
+
+
+def is_reasoning(code: int) -> bool:
+    """Whether a part is the reasoning's own text."""
+    return (code & ~TRAINED) >= REASONING
+
+
+class Rendered(NamedTuple):
+    """One training row as text.
+
+    Attributes:
+        text: the whole row.
+        segments: ``(first character, part code)`` in order; the trained bit is set where loss is carried.
+        boundary: where the generation prompt ends.
+        answer_at: where the answer begins.
+        rebuilt: the template renders the whole differently; the row was put together behind its prompt.
+    """
+
+    text: str
+    segments: list[tuple[int, int]]
+    boundary: int
+    answer_at: int
+    rebuilt: bool = False
+
+
+class Pieces(NamedTuple):
+    """The text of a row in order; the reasoning is empty in a plain row."""
+
+    prompt: str
+    opening: str
+    thought: str
+    middle: str
+    answer: str
+    stop: str
+    trailer: str
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return f"{self.prompt}{self.opening}{self.thought}{self.middle}{self.answer}{self.stop}{self.trailer}"

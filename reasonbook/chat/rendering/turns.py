@@ -1,0 +1,185 @@
+"""Turns: a row of the frame as one training row per assistant turn, by strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ...data.conversation import REASONING_KEYS, Message, missing
+from ...data.training_rows import ChatRow
+from ...errors import FormatError
+from ..config import ChatConfig
+from ..reasoning_text import NOTHING, Thought, thought
+from ..template.reserved_text import Markers
+
+# The two-message form as Kiln writes it, so that data and prompts are exchangeable.
+_REQUEST = "The input is:\n<user_input>\n{request}\n</user_input>\n\n{instructions}"
+_NOT_EXTRA = ("role", "content", "weight", *REASONING_KEYS)
+_CONCLUDE = "Considering the above, return a final result."
+
+
+class Unusable(Exception):
+    """A row cannot become training rows; the text says why, for the report."""
+
+
+class Turn(NamedTuple):
+    """One assistant turn to be learnt.
+
+    Attributes:
+        index: which assistant turn of its row.
+        prompt: the messages before it.
+        answer: its text.
+        thought: the reasoning before the answer; for the first half of ``two_message_cot`` the whole message.
+        extra: what else the message holds, such as tool calls.
+        first: where the messages begin that no earlier turn of this row has had.
+        is_thought: the message is itself the reasoning (first half of ``two_message_cot``).
+    """
+
+    index: int
+    prompt: list[Message]
+    answer: str
+    thought: Thought = NOTHING
+    extra: Mapping[str, Any] | None = None
+    first: int = 0
+    is_thought: bool = False
+
+
+def turns_of(row: ChatRow, strategy: str, config: ChatConfig, markers: Markers) -> Iterator[Turn]:
+    """The turns of a row.
+
+    Raises:
+        Unusable: the row has to be left out.
+    """
+    conversation = row.conversation
+    if conversation.problem:
+        raise Unusable(conversation.problem)
+    messages = conversation.messages
+    if not conversation.has_response:
+        raise Unusable("there is no response")
+    last = len(messages) - 1
+    own = None if strategy == "final_only" else row.reasoning
+    final = thought(own, config.style, config.prose)
+    if not final and strategy != "final_only":
+        final = thought(conversation.reasoning, config.style, config.prose)
+    if not final and strategy != "final_only" and config.missing != "keep":
+        if config.missing == "drop":
+            raise Unusable("there is no reasoning")
+        raise FormatError(
+            f"Row {row.position} has no reasoning.",
+            'ChatConfig(missing="drop")   or   ChatConfig(missing="keep") to train it as a plain row',
+        )
+    messages, final = _guard(messages, final, config, markers)
+    first = 0
+    count = 0
+    learnt = unlearnt = False
+    for at, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        if message.get("weight") == 0:
+            unlearnt = True
+        elif at == last or (config.turns == "all" and at > 0):
+            learnt = True
+            yield from _turn(
+                list(messages[:at]), message, final if at == last else None, strategy, config, first, count
+            )
+        first = at + 1
+        count += 1
+    if unlearnt and not learnt:
+        raise Unusable("none of its assistant turns is to be learnt (weight 0)")
+
+
+def first_request(prompt: list[Message], instructions: str) -> list[Message]:
+    """The prompt whose last request asks for thinking: the first call of ``two_message_cot``."""
+    at = max((i for i, m in enumerate(prompt) if m["role"] == "user"), default=None)
+    if at is None:
+        return prompt
+    text = _REQUEST.format(request=prompt[at]["content"], instructions=instructions)
+    return [*prompt[:at], {**prompt[at], "content": text}, *prompt[at + 1 :]]
+
+
+def second_request(prompt: list[Message], instructions: str, thought_text: str) -> list[Message]:
+    """The prompt after the thinking came back: the second call of ``two_message_cot``."""
+    return [
+        *first_request(prompt, instructions),
+        {"role": "assistant", "content": thought_text},
+        {"role": "user", "content": _CONCLUDE},
+    ]
+
+
+def _turn(
+    prompt: list[Message],
+    message: Message,
+    final: Thought | None,
+    strategy: str,
+    config: ChatConfig,
+    first: int,
+    index: int,
+) -> Iterator[Turn]:
+    answer = message.get("content") or ""
+    extra = {k: v for k, v in message.items() if k not in _NOT_EXTRA and v is not None}
+    own = final
+    if own is None:
+        text = (
+            None
+            if strategy == "final_only"
+            else next((message[k] for k in REASONING_KEYS if message.get(k)), None)
+        )
+        own = thought(text) if isinstance(text, str) else NOTHING
+    if missing(answer) and not extra.get("tool_calls") and not own:
+        if final is None:
+            return  # an empty earlier turn teaches nothing; it stays in the history
+        raise Unusable("the response is empty")
+    if strategy != "two_message_cot" or not own:
+        yield Turn(index, prompt, answer, own, extra or None, first)
+        return
+    asked = first_request(prompt, config.thinking_instructions)
+    yield Turn(index, asked, own.text, own, None, first, is_thought=True)
+    concluded = second_request(prompt, config.thinking_instructions, own.text)
+    yield Turn(index, concluded, answer, NOTHING, extra or None, len(concluded) - 1)
+
+
+def _guard(
+    messages: tuple[Message, ...], final: Thought, config: ChatConfig, markers: Markers
+) -> tuple[tuple[Message, ...], Thought]:
+    """Looks for reserved markers in every text of the row; refuses or escapes them."""
+    found = []
+    for i, message in enumerate(messages):
+        for key, value in message.items():
+            if key == "role" or value is None:
+                continue
+            marker = markers.find(value if isinstance(value, str) else str(value))
+            if marker and not isinstance(value, str):
+                raise Unusable(f"the {message['role']} message's {key} hold the reserved marker {marker!r}")
+            if marker:
+                found.append((i, key, marker))
+    thought_marker = markers.find(final.text) if final else None
+    if not found and not thought_marker:
+        return messages, final
+    if config.markers == "refuse":
+        if thought_marker:
+            names = [name for name, start, end in final.spans if markers.find(final.text[start:end])]
+            place = f"the field {names[0]!r}" if names else "the reasoning"
+            raise Unusable(f"{place} holds the reserved marker {thought_marker!r}")
+        i, key, marker = found[0]
+        what = "reasoning" if key in REASONING_KEYS else "message"
+        raise Unusable(f"the {messages[i]['role']} {what} holds the reserved marker {marker!r}")
+    changed = list(messages)
+    for i, key, _ in found:
+        changed[i] = {**changed[i], key: markers.escape(str(changed[i][key]))}
+    if thought_marker:
+        final = _escape_thought(final, markers)
+    return tuple(changed), final
+
+
+def _escape_thought(final: Thought, markers: Markers) -> Thought:
+    parts, spans, at, done = [], [], 0, 0
+    for name, start, end in final.spans:
+        between, inside = markers.escape(final.text[done:start]), markers.escape(final.text[start:end])
+        parts += [between, inside]
+        at += len(between)
+        spans.append((name, at, at + len(inside)))
+        at += len(inside)
+        done = end
+    parts.append(markers.escape(final.text[done:]))
+    return replace(final, text="".join(parts), spans=tuple(spans))

@@ -1,0 +1,135 @@
+"""Probe: what was found out about a student's chat template and its way with reasoning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ...card import card, details, table
+from .message_form import EMBEDDED, Form
+from .mode import Mode
+from .sentinels import Finder
+from .template import Template
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What was found out about a student's chat template.
+
+    Attributes:
+        form: how it takes messages; ``form.carrier`` is the way in for reasoning.
+        on: with thinking.
+        off: without.
+        source: where the thinking format comes from: ``template``, a family's name, or ``tags``.
+        tags: opening and closing mark of the thinking, as they stand in text.
+        stop_ids: ids that end an answer.
+        keeps_history: earlier turns show their reasoning to the student.
+        tried: carrier → why it does not work.
+        notes: what a person should know.
+    """
+
+    form: Form
+    on: Mode
+    off: Mode
+    source: str
+    tags: tuple[str, str]
+    stop_ids: tuple[int, ...]
+    keeps_history: bool
+    tried: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def prefilled(self) -> bool:
+        """Whether the generation prompt opens the thinking, so that the student must not."""
+        return not self.on.opening.strip()
+
+    @property
+    def switch(self) -> bool:
+        """Whether the prompt tells the student to think or not."""
+        return dict(self.on.kwargs) != dict(self.off.kwargs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, for the run card."""
+        return asdict(self) | {
+            "tags": list(self.tags),
+            "stop_ids": list(self.stop_ids),
+            "notes": list(self.notes),
+        }
+
+    def __repr__(self) -> str:
+        return f"Probe(carrier={self.form.carrier or None!r}, source={self.source!r}, tags={self.tags!r})"
+
+    def _repr_html_(self) -> str:
+        carriers = {"": "none: written after the generation prompt", EMBEDDED: "tags in the content"}
+        rows = [
+            ("prompt ends, thinking on", repr(self.on.tail)),
+            ("prompt ends, thinking off", repr(self.off.tail) if self.switch else "the same: no switch"),
+            (
+                "the student writes",
+                f"{self.on.opening!r} thinking {self.on.middle!r} answer {self.on.stop!r}",
+            ),
+            ("a plain row", f"{self.off.opening!r} answer {self.off.stop!r}"),
+        ]
+        tried = (
+            details("carriers that fail", table(("carrier", "why"), self.tried.items())) if self.tried else ""
+        )
+        return card(
+            "Thinking format of the student, as probed",
+            {
+                "reasoning goes in by": carriers.get(self.form.carrier, self.form.carrier),
+                "known from": self.source,
+                "earlier thinking": "shown" if self.keeps_history else "dropped",
+            },
+            body=table(("", ""), rows) + tried,
+            notes=self.notes,
+            next_verb="chat.preview(0)",
+        )
+
+
+def probe(tokenizer: Any, template: Template, *, tags: tuple[str, str] | None = None) -> Probe:
+    """Renders sentinel conversations in every way there is and keeps the way that loses nothing.
+
+    Args:
+        tags: thinking tags to use whatever the template's own are.
+
+    Raises:
+        FormatError: the template shows no requests, or nothing can end an answer.
+    """
+    finder = Finder(tokenizer, template, tags)
+    form = finder.form()
+    notes = []
+    if not form.system:
+        notes.append("The template shows no system prompt; it goes before the first request instead.")
+    form, on, source, tried = finder.thinking(form)
+    off = finder.plain(form, on)
+    if source == "tags":
+        notes.append(
+            f"The student has no thinking format of its own; it learns {on.opening.strip()} as plain text."
+        )
+    elif not form.carrier:
+        notes.append(
+            "The template loses reasoning whichever way it goes in; it is written after the prompt instead."
+        )
+    if on.stop_added or off.stop_added:
+        notes.append(
+            f"The template ends answers without a stop token; {on.stop.strip()!r} is added and learnt."
+        )
+    return Probe(
+        form=form,
+        on=on,
+        off=off,
+        source=source,
+        tags=(on.opening.strip() or _last_tag(on.tail), on.middle.strip()),
+        stop_ids=finder.stop_ids(on, off),
+        keeps_history=finder.keeps_history(form, on),
+        tried=tried,
+        notes=tuple(notes),
+    )
+
+
+def _last_tag(tail: str) -> str:
+    """What opens the thinking at the end of a generation prompt: a tag, else its last line."""
+    match = re.search(r"(<[^<>]+>|\[[^\[\]]+\]|◁[^◁▷]+▷)\s*$", tail)
+    return match[1] if match else (tail.strip().splitlines() or [""])[-1]

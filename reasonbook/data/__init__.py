@@ -1,0 +1,1 @@
+"""Data: conversations, the frame that holds them, and which of its rows train."""

@@ -1,0 +1,6 @@
+"""Layouts: which columns, or which keys inside a column, hold requests, responses and reasoning."""
+
+from .hub import HUB, INLINE, ROLES, HubLayout
+from .layout import Layout, detect
+
+__all__ = ["HUB", "INLINE", "ROLES", "HubLayout", "Layout", "detect"]

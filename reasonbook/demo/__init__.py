@@ -1,0 +1,1 @@
+"""Demo: runs the bundled notebooks and writes them as offline pages."""

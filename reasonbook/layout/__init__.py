@@ -1,6 +1,0 @@
-"""Layouts: which columns, or which keys inside a column, hold requests, responses and reasoning."""
-
-from .hub import HUB, INLINE, ROLES, HubLayout
-from .model import Layout, detect
-
-__all__ = ["HUB", "INLINE", "ROLES", "HubLayout", "Layout", "detect"]

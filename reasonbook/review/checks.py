@@ -1,0 +1,242 @@
+"""Checks: what looks wrong with a row's reasoning, as flags and one suspicion score."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.conversation import missing
+
+# Weight of each flag in the score: how likely such a row would teach something wrong.
+WEIGHTS = {"contradicted": 4.0, "leaked": 3.0, "blank": 3.0, "refused": 3.0, "repeated": 2.0, "too long": 1.0}
+FLAGS = tuple(sorted(WEIGHTS))
+_BIT = {flag: 1 << place for place, flag in enumerate(FLAGS)}
+_SAID = ("response", "answer", "reply", "replied", "output", "assistant")  # no leak without one of these
+_LEAKS = re.compile(
+    r"\b(?:(?:as|like)\s+(?:the|stated in the|given in the|shown in the)\s+(?:response|answer|reply|output)"
+    r"|(?:the|given)\s+(?:response|answer|reply|output)\s+(?:says|states|shows|gives|is\s+given|confirms|indicates)"
+    r"|according\s+to\s+the\s+(?:response|answer|reply|output)"
+    r"|based\s+on\s+the\s+(?:response|answer|reply|output)"
+    r"|the\s+assistant(?:'s)?\s+(?:response|answer|reply|replied|answered|said))\b"
+)
+_REFUSALS = re.compile(
+    r"^\W*(?:i\s+(?:cannot|can't|can not|am unable)|i'm\s+(?:sorry|unable)|as an ai\b"
+    r"|unable to (?:determine|comply))",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
+_ENDS = str.maketrans(".!?", "\n\n\n")
+_SHORT = 24  # characters; shorter texts say too little to be called repeated
+
+
+class _Plain(dict[int, str]):
+    """For `str.translate`, which is quicker than a pattern: what is no letter, digit, money or ``%.-`` is a space."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        self[code] = kept = sign if sign.isalnum() or sign in "_$€£%.-" else " "
+        return kept
+
+
+_PLAIN = _Plain()
+
+Row = tuple[Mapping[str, Any] | None, str | None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Flags of one row, and their sum of weights; 0 when nothing looks wrong."""
+
+    flags: tuple[str, ...] = ()
+    suspicion: float = 0.0
+
+
+@cache
+def _finding(bits: int) -> Finding:
+    flags = tuple(flag for flag in FLAGS if bits & _BIT[flag])
+    return Finding(flags, sum(WEIGHTS[flag] for flag in flags))
+
+
+_SUSPICION = np.array([_finding(bits).suspicion for bits in range(1 << len(FLAGS))])
+
+
+def check(rows: Iterable[Row]) -> list[Finding]:
+    """The findings of all rows, looked at once; `Checks` keeps them true through edits."""
+    return Checks(rows).findings
+
+
+class _Seen(NamedTuple):
+    """What one row says by itself: bits of its own flags, characters, and which fields state the response."""
+
+    bits: int
+    length: int
+    agree: tuple[str, ...] = ()
+    differ: tuple[str, ...] = ()
+
+
+_NOTHING = _Seen(0, 0)
+
+
+class Checks:
+    """What the checks say of every row; a change costs the row that changed.
+
+    "too long" and "contradicted" are measured against the others: the median length, and the field that
+    states the answer in nine of ten rows. Both are kept up to date, and only when one of them moves are the
+    other rows marked anew, without being read again.
+
+    Args:
+        rows: reasoning by field name (None where there is none) and response of each row.
+
+    Attributes:
+        findings: one per row, by position; another list whenever rows beyond the changed one got new flags.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # rows share the few tuples that there are
+        self._agreeing: Counter[str] = Counter()
+        self._differing: Counter[str] = Counter()
+        self._seen: list[_Seen] = []
+        for reasoning, response in rows:
+            bits, length, agree, differ = _look(reasoning, response)
+            seen = _Seen(bits, length, alike.setdefault(agree, agree), alike.setdefault(differ, differ))
+            self._seen.append(seen)
+            self._agreeing.update(agree)
+            self._differing.update(differ)
+        self._lengths = np.array([seen.length for seen in self._seen], dtype=np.int64)
+        self._sorted: list[int] = np.sort(self._lengths[self._lengths > 0]).tolist()
+        self._limit, self._deciding = self._long(), self._deciding_field()
+        self._mark()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def update(self, position: int, reasoning: Mapping[str, Any] | None, response: str | None) -> None:
+        """Takes in a row's new reasoning and response."""
+        old, new = self._seen[position], _look(reasoning, response)
+        self._seen[position] = new
+        self._lengths[position] = new.length
+        if old.length:
+            del self._sorted[bisect_left(self._sorted, old.length)]
+        if new.length:
+            insort(self._sorted, new.length)
+        for counted, gone, come in (
+            (self._agreeing, old.agree, new.agree),
+            (self._differing, old.differ, new.differ),
+        ):
+            counted.subtract(gone)
+            counted.update(come)
+        limit, deciding = self._long(), self._deciding_field()
+        between = (self._lengths > limit) != (self._lengths > self._limit)
+        moved = deciding != self._deciding or bool(between.any())
+        self._limit, self._deciding = limit, deciding
+        if moved:
+            self._mark()
+        else:
+            self._bits[position] = self._of(new)
+            self.findings[position] = _finding(int(self._bits[position]))
+
+    def flagged(self, flag: str) -> np.ndarray:
+        """Which rows have a flag, or ``any``; bool by position."""
+        return self._bits != 0 if flag == "any" else self._bits & _BIT[flag] != 0
+
+    @property
+    def suspicion(self) -> np.ndarray:
+        """Float by position."""
+        return _SUSPICION[self._bits]
+
+    def _mark(self) -> None:
+        self._bits = np.array([self._of(seen) for seen in self._seen], dtype=np.uint8)
+        self.findings = [_finding(bits) for bits in self._bits.tolist()]
+
+    def _of(self, seen: _Seen) -> int:
+        contradicted = self._deciding in seen.differ
+        return (
+            seen.bits
+            | (_BIT["contradicted"] if contradicted else 0)
+            | (_BIT["too long"] if seen.length > self._limit else 0)
+        )
+
+    def _long(self) -> float:
+        """Three times the median, and never under 400 characters: ordinary variation is not suspicious."""
+        known = self._sorted
+        return max(400.0, 3.0 * known[len(known) // 2]) if known else float("inf")
+
+    def _deciding_field(self) -> str | None:
+        """The field that states the answer in nine of ten rows, so that a row where it differs stands out."""
+        counted = (
+            (agreeing, agreeing + self._differing[name], name) for name, agreeing in self._agreeing.items()
+        )
+        stating = ((n / seen, n, name) for n, seen, name in counted if seen >= 10 and n >= 0.9 * seen)
+        return max(stating, default=(0, 0, None))[2]
+
+
+def _look(reasoning: Mapping[str, Any] | None, response: str | None) -> _Seen:
+    """One row by itself."""
+    if not reasoning:
+        return _NOTHING
+    texts: list[str] = []
+    blank = refused = False
+    agree: list[str] = []
+    differ: list[str] = []
+    given = _plain(response) if response else ""
+    numbers: set[float | None] | None = None
+    for name, value in reasoning.items():
+        text = value if isinstance(value, str) else None
+        if not text.strip() if text is not None else missing(value):
+            blank = True
+            continue
+        texts.append(str(value) if text is None else text)
+        if text is not None:
+            refused = refused or _REFUSALS.match(text) is not None
+        elif isinstance(value, bool) or hasattr(value, "__len__"):
+            blank = blank or (not isinstance(value, bool) and len(value) == 0)
+            continue
+        if not response:
+            continue
+        if isinstance(value, (int, float)):
+            numbers = {_number(found) for found in _NUMBER.findall(response)} if numbers is None else numbers
+            agrees = value in numbers
+        else:
+            said = _plain(texts[-1])
+            agrees = bool(said) and (said in given or given in said)
+        (agree if agrees else differ).append(name)
+    text = "\n".join(texts)
+    folded = text.casefold()
+    leaked = any(word in folded for word in _SAID) and _LEAKS.search(folded) is not None
+    bits = (
+        (_BIT["blank"] if blank else 0)
+        | (_BIT["leaked"] if leaked else 0)
+        | (_BIT["refused"] if refused else 0)
+        | (_BIT["repeated"] if _repeats(folded) else 0)
+    )
+    return _Seen(bits, len(text), tuple(agree), tuple(differ))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().translate(_PLAIN).split()).strip(" .")
+
+
+def _repeats(folded: str) -> bool:
+    """Whether one line or sentence stands three times, or five words in a row stand four times."""
+    parts = [part for part in map(str.strip, folded.translate(_ENDS).split("\n")) if len(part) >= _SHORT]
+    words = folded.split()
+    return _stands(3, parts) or _stands(4, list(zip(*(words[i:] for i in range(5)), strict=False)))
+
+
+def _stands(times: int, things: Sequence[Any]) -> bool:
+    """Whether one of the things stands so many times; only many repeats are worth a count."""
+    return len(things) - len(set(things)) >= times - 1 and max(Counter(things).values()) >= times

@@ -1,0 +1,179 @@
+"""Decisions: what people said of each row, folded from the journal, with undo and redo."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ..events import Event
+from ..store import Store
+
+SUBJECT = "review"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The state of one row's review.
+
+    Attributes:
+        verdict: ``accepted``, ``rejected`` or None.
+        rating: 1 to 5, or None.
+        reasoning: the person's reasoning by field, where it differs from the teacher's.
+        response: the person's response, where it differs from the data's.
+        stale: the response was changed and the reasoning was not looked at since.
+        teacher_reasoning: what the teacher had written, kept from the first edit on.
+        data_response: what the data had as the response, kept from the first edit on.
+    """
+
+    verdict: str | None = None
+    rating: int | None = None
+    reasoning: Mapping[str, Any] | None = None
+    response: str | None = None
+    stale: bool = False
+    teacher_reasoning: Mapping[str, Any] | None = None
+    data_response: str | None = None
+
+
+UNDECIDED = Decision()
+ATTRIBUTES = tuple(f.name for f in fields(Decision))
+ORIGINALS = ("teacher_reasoning", "data_response")  # once recorded they stay: an undo needs them
+
+
+@dataclass(frozen=True)
+class Step:
+    """One act of a person: for each row what it changed, before and after."""
+
+    id: str
+    before: Mapping[str, Mapping[str, Any]]
+    after: Mapping[str, Mapping[str, Any]]
+
+
+class Decisions:
+    """The fold of the journal, shared by every notebook on one store.
+
+    Rows are named by the key under which they were first decided: an edited response changes a row's key,
+    and the journal remembers which row it was.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._rows: dict[str, Decision] = {}
+        self._roots: dict[str, str] = {}
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+        self._steps: dict[str, Step] = {}
+        self._read = 0
+        self._lock = threading.RLock()
+        self.refresh()
+
+    def refresh(self) -> set[str]:
+        """Reads what the journal has gained, also from other notebooks; returns the rows that changed."""
+        changed: set[str] = set()
+        with self._lock:
+            for event in self.store.events(SUBJECT, after=self._read):
+                self._read = event.seq
+                changed |= self._apply(event)
+        return changed
+
+    def of(self, key: str) -> Decision:
+        """The decision on a row; an empty one where nobody has looked."""
+        return self._rows.get(self.root(key), UNDECIDED)
+
+    def root(self, key: str) -> str:
+        """The key under which a row stands in the journal."""
+        return self._roots.get(key, key)
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """The rows that anybody has decided on."""
+        return frozenset(self._rows)
+
+    @property
+    def last(self) -> Step | None:
+        return self._done[-1] if self._done else None
+
+    def take(
+        self, changes: Mapping[str, Mapping[str, Any]], *, aliases: Mapping[str, str] | None = None
+    ) -> Step:
+        """Writes one act to the journal, then makes it true.
+
+        Args:
+            changes: row key → attributes of `Decision` with their new values.
+            aliases: new row key → the row it belongs to, where an edit has changed the key.
+        """
+        with self._lock:
+            self.refresh()
+            after = {self.root(key): dict(new) for key, new in changes.items()}
+            before = {
+                key: {name: getattr(self.of(key), name) for name in new if name not in ORIGINALS}
+                for key, new in after.items()
+            }
+            step = Step(uuid.uuid4().hex, before, after)
+            links = {new: self.root(key) for new, key in (aliases or {}).items()}
+            self._write("decision", id=step.id, before=before, after=after, aliases=links)
+            return step
+
+    def undo(self, among: Callable[[str], bool]) -> Step | None:
+        """Takes back the last act on rows that are ``among``; None when there is none."""
+        return self._turn("undo", self._done, among)
+
+    def redo(self, among: Callable[[str], bool]) -> Step | None:
+        """Does again what `undo` took back last; None when there is none."""
+        return self._turn("redo", self._undone, among)
+
+    def can(self, kind: str, among: Callable[[str], bool]) -> bool:
+        """Whether an ``undo`` or a ``redo`` is possible."""
+        return self._find(self._done if kind == "undo" else self._undone, among) is not None
+
+    def _turn(self, kind: str, steps: list[Step], among: Callable[[str], bool]) -> Step | None:
+        with self._lock:
+            self.refresh()
+            step = self._find(steps, among)
+            if step is not None:
+                self._write(kind, id=step.id)
+            return step
+
+    @staticmethod
+    def _find(steps: list[Step], among: Callable[[str], bool]) -> Step | None:
+        return next((step for step in reversed(steps) if any(among(key) for key in step.after)), None)
+
+    def _write(self, kind: str, **data: Any) -> None:
+        self.store.append(SUBJECT, [Event(kind, data)])
+        self.refresh()
+
+    def _apply(self, event: Event) -> set[str]:
+        if event.kind == "decision":
+            step = Step(event.data["id"], event.data["before"], event.data["after"])
+            self._roots.update(event.data.get("aliases") or {})
+            self._steps[step.id] = step
+            self._done.append(step)
+            self._undone.clear()
+            return self._set(step.after)
+        step = self._steps.get(event.data.get("id", ""))
+        if step is None or event.kind not in ("undo", "redo"):
+            return set()
+        source, target = (self._done, self._undone) if event.kind == "undo" else (self._undone, self._done)
+        if step not in source:
+            return set()
+        source.remove(step)
+        target.append(step)
+        return self._set(step.before if event.kind == "undo" else step.after)
+
+    def _set(self, values: Mapping[str, Mapping[str, Any]]) -> set[str]:
+        for key, new in values.items():
+            known = {name: value for name, value in new.items() if name in ATTRIBUTES}
+            self._rows[key] = replace(self._rows.get(key, UNDECIDED), **known)
+        return set(values)
+
+
+def human(decisions: Decisions, keys: Iterable[str]) -> dict[int, Decision]:
+    """Position → decision, for rows whose reasoning a person has written or whose response they changed."""
+    found = {}
+    for position, key in enumerate(keys):
+        decision = decisions.of(key)
+        if decision.reasoning is not None or decision.stale:
+            found[position] = decision
+    return found

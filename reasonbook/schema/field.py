@@ -1,0 +1,164 @@
+"""Field: one piece of reasoning, and how a value of it is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from ..data.conversation import digest
+from ..errors import choices
+
+FieldType = Literal["text", "number", "boolean", "choice", "list"]
+TYPES: tuple[str, ...] = get_args(FieldType)
+_JSON_TYPES = {
+    "text": "string",
+    "number": "number",
+    "boolean": "boolean",
+    "choice": "string",
+    "list": "array",
+}
+EXAMPLE = 'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choice", options=["low", "high"])'
+
+
+@dataclass(frozen=True)
+class Field:
+    """One piece of reasoning: a name and an instruction in plain language.
+
+    Attributes:
+        name: any Unicode text; unique in its schema without regard to case.
+        instruction: what the teacher shall determine.
+        type: ``text``, ``number``, ``boolean``, ``choice`` (one of ``options``) or ``list`` (of texts).
+        options: the allowed values of a choice.
+        minimum: smallest allowed number.
+        maximum: largest allowed number.
+        optional: whether the teacher may answer that there is no value (None).
+    """
+
+    name: str
+    instruction: str
+    type: FieldType = "text"
+    options: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", tuple(str(option) for option in self.options or ()))
+
+    @property
+    def problems(self) -> list[str]:
+        """Why this field cannot be used; empty when it can."""
+        found = []
+        label = repr(self.name) if isinstance(self.name, str) and self.name.strip() else "a field"
+        if not isinstance(self.name, str) or not self.name.strip():
+            found.append("a field has no name")
+        if not isinstance(self.instruction, str) or not self.instruction.strip():
+            found.append(f"{label} has no instruction")
+        if self.type not in TYPES:
+            found.append(f"{label} has the unknown type {self.type!r}; {choices(str(self.type), TYPES)}")
+        if self.type == "choice":
+            folded = [option.strip().casefold() for option in self.options]
+            if len(folded) < 2 or not all(folded) or len(set(folded)) < len(folded):
+                found.append(f"{label} is a choice and needs at least two different options")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            found.append(f"{label} has a minimum above its maximum")
+        return found
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with anything that could change an answer."""
+        return digest(asdict(self))[:16]
+
+    @property
+    def words(self) -> str:
+        """The type as a person or a teacher reads it."""
+        named = {"list": "list of texts", "choice": f"one of: {', '.join(self.options)}"}
+        words = named.get(self.type, self.type)
+        if self.type == "number":
+            words += "" if self.minimum is None else f" from {self.minimum:g}"
+            words += "" if self.maximum is None else f" to {self.maximum:g}"
+        return f"{words}, or null" if self.optional else words
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of one value."""
+        kind = _JSON_TYPES[self.type]
+        value: dict[str, Any] = {
+            "type": [kind, "null"] if self.optional else kind,
+            "description": self.instruction,
+        }
+        if self.type == "choice":
+            value["enum"] = [*self.options, None] if self.optional else list(self.options)
+        elif self.type == "list":
+            value["items"] = {"type": "string"}
+        elif self.type == "number":
+            value.update(
+                {k: v for k, v in (("minimum", self.minimum), ("maximum", self.maximum)) if v is not None}
+            )
+        return value
+
+    def read(self, value: Any) -> Any:
+        """The value in its clean form.
+
+        Raises:
+            ValueError: it does not fit; the text is written for the teacher that gave it.
+        """
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            if self.optional:
+                return None
+            raise ValueError("is missing")
+        return _READERS[self.type](self, value)
+
+
+def _read_text(field: Field, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be a text, not {shown(value)}")
+    if not value.strip():
+        raise ValueError("is empty")
+    return value.strip()
+
+
+def _read_number(field: Field, value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"must be a number, not {shown(value)}")
+    if field.minimum is not None and value < field.minimum:
+        raise ValueError(f"must be at least {field.minimum:g}, not {value!r}")
+    if field.maximum is not None and value > field.maximum:
+        raise ValueError(f"must be at most {field.maximum:g}, not {value!r}")
+    return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
+
+
+def _read_boolean(field: Field, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {shown(value)}")
+    return value
+
+
+def _read_choice(field: Field, value: Any) -> str:
+    for option in field.options:
+        if isinstance(value, str) and value.strip().casefold() == option.strip().casefold():
+            return option
+    raise ValueError(f"must be one of {list(field.options)}, not {shown(value)}")
+
+
+def _read_list(field: Field, value: Any) -> list[str]:
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
+        raise ValueError(f"must be a list of texts, not {shown(value)}")
+    items = [_read_text(field, item) for item in value]
+    return items
+
+
+_READERS = {
+    "text": _read_text,
+    "number": _read_number,
+    "boolean": _read_boolean,
+    "choice": _read_choice,
+    "list": _read_list,
+}
+
+
+def shown(value: Any) -> str:
+    """A value as an error shows it: its beginning."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"

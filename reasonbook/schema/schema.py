@@ -1,0 +1,342 @@
+"""The reasoning schema: named fields with an instruction each, and what a teacher gets to see of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..card import card, table
+from ..data.conversation import digest
+from ..errors import SchemaError, choices
+from ..events import Stream
+from .field import EXAMPLE, Field, shown
+from .presets import PRESETS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a schema is tried on in the editor: rows of a frame, and the teacher who fills them."""
+
+    df: pd.DataFrame
+    teacher: Any = None
+
+
+class Schema:
+    """An ordered set of fields; the same object can be edited from Python and in the editor.
+
+    Args:
+        fields: a dict of name → instruction (or `Field`, or dict of its attributes), a list of fields, of
+            such dicts or of ``(name, instruction)`` pairs, or another schema.
+
+    Raises:
+        SchemaError: there is no field, a name or an instruction is blank, or two names differ only in case.
+
+    Example:
+        >>> schema = Schema({"Intent": "Determine what the user is asking for."})
+        >>> schema.names
+        ('Intent',)
+    """
+
+    def __init__(self, fields: Any) -> None:
+        self.stream = Stream(keep=1)
+        self.trial: Trial | None = None
+        self._fields = _fields_of(fields)
+        self.check()
+
+    # -- made from ---------------------------------------------------------------------------------------
+    @classmethod
+    def preset(cls, name: str) -> Schema:
+        """A ready schema: customer_support, content_moderation, data_extraction or code_generation."""
+        key = str(name).strip().lower().replace(" ", "_").replace("-", "_")
+        if key not in PRESETS:
+            raise SchemaError(f"There is no preset {name!r}.", choices(key, PRESETS))
+        return cls([Field(n, i, t, o) for n, (i, t, o) in PRESETS[key].items()])  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Schema:
+        """Reads a schema from a JSON file: what `save` wrote, or any form that the constructor takes."""
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SchemaError(
+                f"{str(path)!r} cannot be read as a schema: {error}.", "schema.save(path)"
+            ) from error
+        return cls(content["fields"] if isinstance(content, dict) and "fields" in content else content)
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the schema as JSON and returns the path."""
+        path = Path(path)
+        path.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        return path
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"fields": [...]}`` with what differs from the defaults; JSON-ready."""
+        return {"fields": [_plain(field) for field in self._fields]}
+
+    # -- edited ------------------------------------------------------------------------------------------
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return self._fields
+
+    @fields.setter
+    def fields(self, fields: Any) -> None:
+        self._fields = _fields_of(fields)
+        self.stream.emit("changed", **self.to_dict())
+
+    def add(self, field: Field | str, instruction: str = "", **options: Any) -> Schema:
+        """Appends a field: a `Field`, or its name and instruction."""
+        if isinstance(field, str):
+            field = Field(field, instruction, **options)
+        self.fields = (*self._fields, field)
+        return self
+
+    def remove(self, name: str) -> Schema:
+        """Takes a field out."""
+        gone = self[name]
+        self.fields = tuple(field for field in self._fields if field is not gone)
+        return self
+
+    def update(self, name: str, /, **changes: Any) -> Schema:
+        """Changes attributes of one field."""
+        old = self[name]
+        self.fields = tuple(replace(old, **changes) if field is old else field for field in self._fields)
+        return self
+
+    def move(self, name: str, to: int) -> Schema:
+        """Puts a field at another position, counted from 0."""
+        field = self[name]
+        rest = [other for other in self._fields if other is not field]
+        rest.insert(to, field)
+        self.fields = tuple(rest)
+        return self
+
+    def edit(self, df: pd.DataFrame | None = None, *, teacher: Any = None) -> Schema:
+        """Shows the editor (with ``%load_ext reasonbook``); it edits this very object.
+
+        Args:
+            df: a frame on whose rows the editor can try the schema; it is not changed.
+            teacher: who fills those rows, as in ``df.reason.augment``.
+
+        Raises:
+            SchemaError: ``df`` is no DataFrame, or a teacher is named and there is no frame.
+        """
+        if df is None and teacher is None:
+            return self
+        before = self.trial
+        if df is None and before is not None:
+            df = before.df
+        if df is None or not hasattr(df, "iloc"):
+            wrong = "a teacher alone" if df is None else shown(df)
+            raise SchemaError(
+                f"The editor tries a schema on the rows of a DataFrame, not on {wrong}.",
+                'schema.edit(df, teacher="openai:MODEL")',
+            )
+        self.trial = Trial(df, before.teacher if teacher is None and before is not None else teacher)
+        self.stream.emit("trial")
+        return self
+
+    def snapshot(self) -> Schema:
+        """A checked copy that later edits do not reach: what a running job holds."""
+        return Schema(self._fields)
+
+    # -- checked -----------------------------------------------------------------------------------------
+    @property
+    def problems(self) -> list[str]:
+        """Why the schema cannot be used yet; empty when it can."""
+        if not self._fields:
+            return ["there is no field"]
+        found = [problem for field in self._fields for problem in field.problems]
+        seen: dict[str, str] = {}
+        for field in self._fields:
+            folded = _fold(field.name)
+            if folded and folded in seen:
+                found.append(f"{field.name!r} and {seen[folded]!r} are the same name")
+            seen.setdefault(folded, str(field.name))
+        return found
+
+    def check(self) -> None:
+        """Raises `SchemaError` when the schema cannot be used."""
+        if self.problems:
+            raise SchemaError(f"The schema is not valid: {'; '.join(self.problems)}.", EXAMPLE)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over all fields in order."""
+        return _short([field.fingerprint for field in self._fields])
+
+    # -- what a teacher sees -----------------------------------------------------------------------------
+    @property
+    def keys(self) -> dict[str, str]:
+        """Field name → key that every provider accepts (ASCII letters, digits, underscores; at most 48)."""
+        taken: set[str] = set()
+        keys = {}
+        for field in self._fields:
+            ascii_name = unicodedata.normalize("NFKD", field.name).encode("ascii", "ignore").decode()
+            key = re.sub(r"[^a-z0-9]+", "_", ascii_name.lower()).strip("_")[:40].rstrip("_")
+            if not key or key[0].isdigit():
+                key = f"field_{key}" if key else f"field_{_short(field.name)[:8]}"
+            while key in taken:
+                key = f"{key[:40]}_{_short([key, field.name])[:6]}"
+            taken.add(key)
+            keys[field.name] = key
+        return keys
+
+    def json_schema(self, names: Iterable[str] | None = None) -> dict[str, Any]:
+        """The strict JSON Schema of an answer, of all fields or of these."""
+        keys = self._chosen_keys(names)
+        properties = {key: self[name].json_schema() for name, key in keys.items()}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+    def prompt(self, names: Iterable[str] | None = None) -> str:
+        """The fields as a teacher reads them, one per line."""
+        lines = []
+        for name, key in self._chosen_keys(names).items():
+            field = self[name]
+            lines.append(f"- {key} ({name}; {field.words}): {field.instruction.strip()}")
+        return "\n".join(lines)
+
+    def read(
+        self, answer: Any, names: Iterable[str] | None = None, *, surplus: bool = False
+    ) -> dict[str, Any]:
+        """The values of an answer by field name, in the schema's order.
+
+        Keys may be the safe keys or the field names.
+
+        Args:
+            answer: a mapping from keys to values.
+            names: the fields that were asked for; all without it.
+            surplus: pass over what was not asked for, instead of refusing it.
+
+        Raises:
+            ValueError: something is missing, extra or does not fit; the text names every such key.
+        """
+        if not isinstance(answer, Mapping):
+            raise ValueError(f"the answer must be an object with named values, not {shown(answer)}")
+        keys = self._chosen_keys(names)
+        by_name = {_fold(name): name for name in keys} | {key: name for name, key in keys.items()}
+        given: dict[str, Any] = {}
+        wrong = []
+        for key, value in answer.items():
+            name = by_name.get(key) or by_name.get(_fold(key))
+            if name is None and surplus:
+                continue
+            if name is None or name in given:
+                wrong.append(f"`{key}` is not asked for" if name is None else f"`{key}` stands twice")
+            else:
+                given[name] = value
+        values: dict[str, Any] = {}
+        for name, key in keys.items():
+            try:
+                values[name] = self[name].read(given.get(name))
+            except ValueError as error:
+                wrong.append(f"`{key}` {error}")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return values
+
+    # -- shown -------------------------------------------------------------------------------------------
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self._fields)
+
+    def __getitem__(self, name: str) -> Field:
+        folded = _fold(name)
+        for field in self._fields:
+            if _fold(field.name) == folded:
+                return field
+        raise SchemaError(f"The schema has no field {name!r}.", choices(name, self.names))
+
+    def __contains__(self, name: object) -> bool:
+        return _fold(name) in {_fold(field.name) for field in self._fields}
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schema) and self._fields == other._fields
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Schema({', '.join(map(repr, self.names))})"
+
+    def _repr_html_(self) -> str:
+        rows = [(field.name, field.words, field.instruction) for field in self._fields]
+        notes = [f"Not valid yet: {problem}." for problem in self.problems]
+        return card(
+            "Reasoning schema",
+            {"fields": len(self), "fingerprint": self.fingerprint},
+            notes=notes,
+            body=table(("field", "type", "instruction"), rows),
+            next_verb='job = df.reason.augment(schema, teacher="openai:MODEL")',
+        )
+
+    def _chosen_keys(self, names: Iterable[str] | None) -> dict[str, str]:
+        chosen = None if names is None else {_fold(name) for name in names}
+        return {name: key for name, key in self.keys.items() if chosen is None or _fold(name) in chosen}
+
+
+def _fields_of(source: Any) -> tuple[Field, ...]:
+    if isinstance(source, Schema):
+        return source.fields
+    if isinstance(source, Mapping):
+        source = [_field_of((name, value)) for name, value in source.items()]
+    elif isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
+        raise SchemaError(
+            f"A schema is made from a dict, a list of fields or a preset, not from {shown(source)}.",
+            'rb.Schema({"Intent": "Determine what the user is asking for."}), or '
+            'rb.Schema.preset("customer_support")',
+        )
+    return tuple(_field_of(item) for item in source)
+
+
+def _field_of(item: Any) -> Field:
+    if isinstance(item, Field):
+        return item
+    if isinstance(item, (tuple, list)) and len(item) == 2:
+        name, value = item
+        if isinstance(value, Field):
+            return replace(value, name=name)
+        item = {"name": name, **value} if isinstance(value, Mapping) else {"name": name, "instruction": value}
+    if isinstance(item, Mapping):
+        try:
+            return Field(**item)
+        except TypeError as error:
+            raise SchemaError(
+                f"A field cannot be made from {shown(dict(item))}: {error}.", EXAMPLE
+            ) from error
+    raise SchemaError(f"A field cannot be made from {shown(item)}.", EXAMPLE)
+
+
+def _plain(field: Field) -> dict[str, Any]:
+    default = Field("", "")
+    kept = {
+        k: v for k, v in asdict(field).items() if v != getattr(default, k) or k in ("name", "instruction")
+    }
+    if "options" in kept:
+        kept["options"] = list(kept["options"])
+    return kept
+
+
+def _fold(name: object) -> str:
+    return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
+
+
+def _short(value: Any) -> str:
+    return digest(value)[:16]

@@ -1,0 +1,1 @@
+"""Answering: what a student writes for a request, and how it is graded."""

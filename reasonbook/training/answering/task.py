@@ -1,0 +1,42 @@
+"""Task: one request of the frame and the response that is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ...data.conversation import digest
+
+
+@dataclass(frozen=True)
+class Task:
+    """One request of the frame and the response that is right.
+
+    Attributes:
+        key: the row's identity in the journal.
+        position: row of the frame.
+        turn: assistant turn of that row.
+        split: ``train``, ``validation`` or ``test``.
+        prompt: messages before the response.
+        expected: the response.
+        reasoning: the reasoning that stands in the frame.
+    """
+
+    key: str
+    position: int
+    turn: int
+    split: str
+    prompt: tuple[dict[str, Any], ...]
+    expected: str
+    reasoning: str = ""
+
+    @property
+    def request(self) -> str:
+        """The last message before the response, for people."""
+        return str(self.prompt[-1].get("content") or "") if self.prompt else ""
+
+    @cached_property
+    def prompt_key(self) -> str:
+        """Equal for equal requests."""
+        return digest([[m.get("role"), m.get("content")] for m in self.prompt])

@@ -1,0 +1,1 @@
+"""Evaluation: students judged on held-out rows."""

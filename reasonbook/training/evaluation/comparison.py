@@ -1,0 +1,309 @@
+"""Comparison: runs judged on the same held-out rows, with intervals and a paired test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ...card import card, clip, details, table
+from ...errors import MissingPackage, TrainingError
+from ..answering.generate import Reply
+from .evaluation import HEALTH, Evaluation, evaluate, refuse_leaks
+from .statistics import Difference, paired
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from ..run import Run
+
+
+@dataclass(frozen=True)
+class Score:
+    """One line of the table.
+
+    Attributes:
+        label: the run.
+        rows: how many were judged.
+        share: mean grade, with its 95 % interval ``low`` to ``high``.
+        difference: paired difference to the first run, with its interval; None for the first itself.
+        p: chance of so large a difference between runs that are equally good.
+        health: thinking → replies.
+        tokens: per answer.
+    """
+
+    label: str
+    rows: int
+    share: float
+    low: float
+    high: float
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    p: float | None
+    health: Mapping[str, int]
+    tokens: float
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One held-out row and what each run answered."""
+
+    position: int
+    prompt: str
+    expected: str
+    replies: Sequence[Reply | None]
+
+
+class Comparison:
+    """Runs on the same rows; the first one is what the others are measured against.
+
+    Args:
+        evaluations: one per run, over the same rows in the same order.
+        notes: what is worth knowing about the rows.
+    """
+
+    def __init__(self, evaluations: Sequence[Evaluation], *, notes: Sequence[str] = ()) -> None:
+        self.evaluations = tuple(evaluations)
+        self.notes = tuple(notes)
+        self.split = evaluations[0].split
+        self.measure = evaluations[0].measure
+
+    @cached_property
+    def scores(self) -> tuple[Score, ...]:
+        """The table, one line per run."""
+        first, lines = self.evaluations[0], []
+        for number, each in enumerate(self.evaluations):
+            value = each.share
+            gap: Difference | None = paired(first.grades, each.grades) if number else None
+            lines.append(
+                Score(
+                    label=each.label,
+                    rows=len(each.tasks),
+                    share=value.value,
+                    low=value.low,
+                    high=value.high,
+                    difference=gap.value if gap else None,
+                    difference_low=gap.low if gap else None,
+                    difference_high=gap.high if gap else None,
+                    p=gap.p if gap else None,
+                    health=each.health,
+                    tokens=each.tokens,
+                )
+            )
+        return tuple(lines)
+
+    @cached_property
+    def rows(self) -> tuple[ComparedRow, ...]:
+        """The held-out rows, side by side."""
+        first = self.evaluations[0]
+        return tuple(
+            ComparedRow(task.position, task.request, task.expected, [e.replies[i] for e in self.evaluations])
+            for i, task in enumerate(first.tasks)
+        )
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return tuple(e.label for e in self.evaluations)
+
+    def to_frame(self) -> Any:
+        """The table as a DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "run": s.label, "rows": s.rows, self.measure: s.share, "low": s.low, "high": s.high,
+                    "difference": s.difference, "difference low": s.difference_low,
+                    "difference high": s.difference_high, "p": s.p,
+                    **{f"thinking {name}": s.health[name] for name in HEALTH}, "tokens per answer": s.tokens,
+                }
+                for s in self.scores
+            ]
+        )  # fmt: skip
+
+    def figure(self) -> Figure:
+        """Shares with their intervals as a Plotly figure."""
+        try:
+            import plotly.graph_objects as go
+        except ImportError as error:
+            raise MissingPackage("plotly", feature="The figure of a comparison", extra="train") from error
+        scores = self.scores
+        figure = go.Figure(
+            go.Bar(
+                x=[s.label for s in scores],
+                y=[100 * s.share for s in scores],
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [100 * (s.high - s.share) for s in scores],
+                    "arrayminus": [100 * (s.share - s.low) for s in scores],
+                },
+                text=[f"{s.share:.1%}" for s in scores],
+                textposition="inside",
+                customdata=[[s.rows, s.tokens, s.health["valid"]] for s in scores],
+                hovertemplate="%{x}<br>%{y:.1f} % of %{customdata[0]} rows<br>%{customdata[1]:.1f} tokens per answer"
+                "<br>%{customdata[2]} with valid thinking<extra></extra>",
+                marker={"color": ["#8a8f98", *["#4c78a8"] * (len(scores) - 1)]},
+            )
+        )
+        figure.update_layout(
+            title=f"{self.measure} on {scores[0].rows} {self.split} rows, 95 % intervals",
+            yaxis={"title": f"{self.measure}, %", "range": [0, 105]},
+            template="plotly_white",
+            showlegend=False,
+        )
+        return figure
+
+    def __str__(self) -> str:
+        """The table as text, for a terminal."""
+        lines = [self._cells(s) for s in self.scores]
+        header = self._header()
+        widths = [max(len(str(r[i])) for r in [header, *lines]) for i in range(len(header))]
+        shown = [
+            "  ".join(str(cell).ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+            for row in [header, *lines]
+        ]
+        return "\n".join([*shown, *self.notes])
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{s.label} {s.share:.1%}" for s in self.scores)
+        return f"Comparison({self.measure} on {self.scores[0].rows} {self.split} rows: {parts})"
+
+    def _repr_html_(self) -> str:
+        differing = [r for r in self.rows if len({bool(p and p.correct) for p in r.replies}) > 1]
+        shown = [
+            (r.position, clip(r.prompt, 240), r.expected, *(_shown(reply) for reply in r.replies))
+            for r in differing[:10]
+        ]
+        head, *others = self.scores
+        facts: dict[str, Any] = {"rows": head.rows, "measure": self.measure}
+        notes = [*(_verdict(head, other) for other in others), *self.notes]
+        return card(
+            f"Comparison on the {self.split} split",
+            facts,
+            notes=notes,
+            body=table(self._header(), [self._cells(s) for s in self.scores])
+            + details(
+                f"{len(differing)} rows on which the runs differ (the first {len(shown)})",
+                table(("row", "request", "expected", *self.runs), shown),
+            ),
+            next_verb="comparison.figure()   comparison.rows[0]",
+        )
+
+    def _header(self) -> tuple[str, ...]:
+        return (
+            "run", "rows", self.measure, "95 % interval", "difference", "95 % interval", "p",
+            *HEALTH, "tokens/answer",
+        )  # fmt: skip
+
+    @staticmethod
+    def _cells(s: Score) -> tuple[str, ...]:
+        gap = ("–", "–", "–")
+        if s.difference is not None and s.difference_low is not None and s.difference_high is not None:
+            p = s.p if s.p is not None else 1.0
+            gap = (
+                f"{100 * s.difference:+.1f}",
+                f"{100 * s.difference_low:+.1f} … {100 * s.difference_high:+.1f}",
+                "<0.0001" if p < 1e-4 else f"{p:.2g}",
+            )
+        return (
+            s.label, str(s.rows), f"{s.share:.1%}", f"{s.low:.1%} … {s.high:.1%}", *gap,
+            *(str(s.health[name]) for name in HEALTH), f"{s.tokens:.1f}",
+        )  # fmt: skip
+
+
+def compare(
+    runs: Sequence[Run] | Run,
+    *,
+    split: str = "test",
+    score: Any = None,
+    base: bool = False,
+    limit: int | None = None,
+) -> Comparison:
+    """Judges runs on the same held-out rows; the first is the one the others are measured against.
+
+    Args:
+        runs: finished or stopped runs, in the order of the table.
+        split: whose rows.
+        score: None for exact match, ``"numeric"``, ``"choice"``, `judge`, or a function
+            ``(answer, expected) -> grade from 0 to 1``.
+        base: judge the first run's student before its training too, as the first line.
+        limit: only so many rows.
+
+    Raises:
+        TrainingError: the runs share no rows of the split, or a run was trained on some of them.
+    """
+    runs = [runs] if not isinstance(runs, Sequence) else list(runs)
+    if not runs:
+        raise TrainingError("There is no run to compare.", "rb.compare([plain, thinking])")
+    for run in runs:
+        if run.running:
+            raise TrainingError(f"{run.name} is still training.", "run.wait()   or   run.stop()")
+    held = [{_identity(t): t for t in run.data.of(split)} for run in runs]
+    common = set(held[0]).intersection(*held[1:])
+    if not common:
+        raise TrainingError(
+            f"The runs share no rows of the {split} split.",
+            "df.reason.split(test=0.1), then train all runs from the same frame",
+        )
+    if split != "train":
+        refuse_leaks([held[0][i] for i in common], runs)
+    evaluations = []
+    if base:
+        evaluations.append(evaluate(runs[0], split=split, score=score, limit=limit, base=True))
+    evaluations += [evaluate(run, split=split, score=score, limit=limit) for run in runs]
+    notes, most = [], max(map(len, held))
+    if len(common) < most:
+        notes.append(f"{len(common)} of {most} {split} rows were held out by every run; only these count.")
+    if split == "train":
+        notes.append("These rows were trained on: the figures say what was memorised.")
+    return Comparison(_aligned(_distinct(evaluations), common), notes=notes)
+
+
+def _identity(task: Any) -> tuple[str, int]:
+    return task.key, task.turn
+
+
+def _aligned(evaluations: list[Evaluation], common: set[tuple[str, int]]) -> list[Evaluation]:
+    """The same rows in the same order for every run."""
+    from dataclasses import replace
+
+    order = [_identity(t) for t in evaluations[0].tasks if _identity(t) in common]
+    aligned = []
+    for each in evaluations:
+        at = {_identity(t): i for i, t in enumerate(each.tasks)}
+        picked = [at[i] for i in order if i in at]
+        aligned.append(
+            replace(each, tasks=[each.tasks[i] for i in picked], replies=[each.replies[i] for i in picked])
+        )
+    return aligned
+
+
+def _distinct(evaluations: list[Evaluation]) -> list[Evaluation]:
+    """Labels that tell the lines apart."""
+    from dataclasses import replace
+
+    seen: dict[str, int] = {}
+    named = []
+    for each in evaluations:
+        seen[each.label] = seen.get(each.label, 0) + 1
+        count = seen[each.label]
+        named.append(each if count == 1 else replace(each, label=f"{each.label} ({count})"))
+    return named
+
+
+def _verdict(first: Score, other: Score) -> str:
+    if other.difference is None or other.difference_low is None or other.difference_high is None:
+        return ""
+    points = 100 * other.difference
+    if other.difference_low > 0:
+        return f"{other.label} is {points:.1f} points better than {first.label}."
+    if other.difference_high < 0:
+        return f"{other.label} is {-points:.1f} points worse than {first.label}."
+    return f"No difference between {other.label} and {first.label} could be shown on {other.rows} rows."
+
+
+def _shown(reply: Reply | None) -> str:
+    return "–" if reply is None else ("✓ " if reply.correct else "✗ ") + clip(reply.answer, 80)

@@ -1,0 +1,174 @@
+"""Evaluation: a student's answers to held-out rows, graded."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ...card import card, clip, details, table
+from ...errors import TrainingError
+from ..answering import scoring
+from ..answering.generate import Reply, replies
+from ..answering.task import Task
+from ..planning.student import label_of
+from .statistics import Estimate, share
+
+if TYPE_CHECKING:
+    from ..run import Run
+
+HEALTH = ("valid", "empty", "unfinished", "missing")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one student made of the rows of one split.
+
+    Attributes:
+        label: the run's name.
+        split: which rows.
+        measure: how answers were graded.
+        tasks: the rows.
+        replies: one per row, graded.
+        seconds: that writing took.
+    """
+
+    label: str
+    split: str
+    measure: str
+    tasks: Sequence[Task]
+    replies: Sequence[Reply]
+    seconds: float = 0.0
+
+    @property
+    def grades(self) -> list[float]:
+        """0 to 1, by row."""
+        return [float(reply.score or 0.0) for reply in self.replies]
+
+    @property
+    def share(self) -> Estimate:
+        """Mean grade with its 95 % interval."""
+        return share(self.grades)
+
+    @property
+    def health(self) -> Mapping[str, int]:
+        """How many replies have which thinking."""
+        counts = Counter(reply.health for reply in self.replies)
+        return {name: counts[name] for name in HEALTH}
+
+    @property
+    def tokens(self) -> float:
+        """Tokens written per answer, thinking included."""
+        return sum(reply.tokens for reply in self.replies) / max(1, len(self.replies))
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready figures, without the texts."""
+        value = self.share
+        return {
+            "split": self.split, "measure": self.measure, "rows": len(self.tasks), "share": value.value,
+            "low": value.low, "high": value.high, "health": dict(self.health), "tokens": self.tokens,
+            "seconds": self.seconds,
+        }  # fmt: skip
+
+    def __repr__(self) -> str:
+        s = self.share
+        return (
+            f"Evaluation({self.label!r}, {self.measure} {s.value:.1%} [{s.low:.1%}, {s.high:.1%}] "
+            f"on {len(self.tasks)} {self.split} rows)"
+        )
+
+    def _repr_html_(self) -> str:
+        s = self.share
+        wrong = [
+            (t.position, clip(t.request, 200), t.expected, clip(r.answer, 80), r.health)
+            for t, r in zip(self.tasks, self.replies, strict=True)
+            if not r.correct
+        ]
+        header = ("row", "request", "expected", "answer", "thinking")
+        return card(
+            f"{self.label} on {len(self.tasks)} {self.split} rows",
+            {
+                self.measure: f"{s.value:.1%} ({s.low:.1%} – {s.high:.1%})",
+                "tokens per answer": round(self.tokens, 1),
+            }
+            | {name: count for name, count in self.health.items() if count},
+            body=details(f"{len(wrong)} not right", table(header, wrong[:20])),
+            next_verb="rb.compare([plain, run])",
+        )
+
+
+def evaluate(
+    run: Run, *, split: str = "test", score: Any = None, limit: int | None = None, base: bool = False
+) -> Evaluation:
+    """Has a run's student answer a split, and grades it.
+
+    Answers are kept: another scoring rule, or a second call, writes nothing anew.
+
+    Raises:
+        TrainingError: the split is empty, or some of its rows were trained on.
+    """
+    tasks = held_out(run, split)[:limit]
+    rule = scoring.resolve(score)
+    key = (split, limit, base, run.step)
+    written = run.evaluations.get(key)
+    if written is None:
+        began = time.monotonic()
+        answers = _answers(run, tasks, base=base)
+        label = f"{label_of(run.student)}, before training" if base else run.name
+        written = run.evaluations[key] = Evaluation(
+            label, split, "", tasks, answers, time.monotonic() - began
+        )
+    grades = rule.grade([reply.answer for reply in written.replies], tasks)
+    graded = [
+        replace(reply, score=float(grade), correct=bool(grade >= 1.0))
+        for reply, grade in zip(written.replies, grades, strict=True)
+    ]
+    done = replace(written, measure=rule.name, replies=graded)
+    if not base:
+        run.record.add_results(**{split if limit is None else f"{split} (first {limit})": done.as_dict()})
+    return done
+
+
+def held_out(run: Run, split: str) -> list[Task]:
+    """The rows of a split, none of which the run was trained on.
+
+    Raises:
+        TrainingError: there are none, or rows of the train split are among them.
+    """
+    tasks = run.data.of(split)
+    if not tasks:
+        raise TrainingError(
+            f"The {split} split of {run.name} is empty, so there is nothing to judge it by.",
+            "df.reason.split(test=0.1), then train again",
+        )
+    if split != "train":
+        refuse_leaks(tasks, [run])
+    return tasks
+
+
+def refuse_leaks(tasks: Sequence[Task], runs: Sequence[Run]) -> None:
+    """Refuses rows that a run was trained on, known by their key or by an equal request."""
+    for run in runs:
+        trained = run.data.of("train")
+        keys = {task.key for task in trained}
+        prompts = {task.prompt_key for task in trained}
+        seen = [t for t in tasks if t.key in keys or t.prompt_key in prompts]
+        if seen:
+            rows = ", ".join(str(t.position) for t in seen[:5])
+            raise TrainingError(
+                f"{len(seen)} of {len(tasks)} rows to be judged were in the training of {run.name} (rows {rows}"
+                f"{', …' if len(seen) > 5 else ''}), by their key or by an equal request.",
+                "df = df.drop(columns='split'); df.reason.split(test=0.1)   # equal requests share a split",
+            )
+
+
+def _answers(run: Run, tasks: Sequence[Task], *, base: bool) -> list[Reply]:
+    requests = [task.prompt for task in tasks]
+    if not base:
+        return run.generate(requests)
+    from ..runs.model import base_model
+
+    with base_model(run) as model:
+        return replies(model, run.format, requests, max_tokens=run.plan.sample_tokens)

@@ -1,0 +1,1 @@
+"""Loop: one fit of a student on token arrays."""

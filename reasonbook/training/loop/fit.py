@@ -1,0 +1,143 @@
+"""The loop: transformers' Trainer on our arrays, without its printing, under our control."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from . import checkpoints
+from .backend import Emit, FitResult, FitTask
+from .batches import Collator
+from .control import Control
+from .monitor import Watch
+from .trainer import trainer_class
+
+
+def fit(model: Any, task: FitTask, emit: Emit, control: Control, *, own_loss: bool = True) -> FitResult:
+    """Trains on the calling thread until the plan's last step, a stop, or early stopping.
+
+    Args:
+        model: a causal language model of transformers, with or without an adapter.
+        task: what to learn.
+        emit: takes an event's kind and its data.
+        control: the switches of the run.
+        own_loss: take the loss over the target tokens alone, row by row; else the model's own loss.
+
+    Raises:
+        TrainingError: the loss or the gradient is no number, or memory runs out with a single row.
+    """
+    import torch
+
+    plan = task.plan
+    if task.resume_from is not None:
+        checkpoints.check_weights(task.resume_from, model)
+    torch.set_num_threads(plan.threads)  # counts for the calling thread only
+    watch = Watch(task, emit, control)
+    trainer = trainer_class()(
+        model=model, args=_arguments(task), data_collator=Collator(task.pad_id), train_dataset=task.train
+    )
+    trainer.begin(task, emit, control, watch, own_loss=own_loss)
+    callback = _callback(trainer, watch, control)
+    for old in list(trainer.callback_handler.callbacks):
+        if type(old).__name__ in ("PrinterCallback", "ProgressCallback", "NotebookProgressCallback"):
+            trainer.remove_callback(old)
+    trainer.add_callback(callback)
+    try:
+        trainer.train(resume_from_checkpoint=str(task.resume_from) if task.resume_from else None)
+    finally:
+        callback.release()
+        watch.tell_row_losses()
+    ended = "early" if watch.early else "stopped" if control.stopping() else "done"
+    if ended != "stopped" and watch.best_step not in (None, trainer.state.global_step):
+        trainer.load_best()
+        return FitResult(trainer.state.global_step, ended, watch.best_step)
+    return FitResult(trainer.state.global_step, ended)
+
+
+def _arguments(task: FitTask) -> Any:
+    from transformers import TrainingArguments
+
+    plan = task.plan
+    world = plan.processes
+    return TrainingArguments(
+        output_dir=str(task.folder),
+        per_device_train_batch_size=math.ceil(plan.batch_size / world),
+        max_steps=plan.steps,
+        learning_rate=plan.learning_rate,
+        lr_scheduler_type=plan.schedule,
+        warmup_steps=plan.warmup_steps,
+        weight_decay=plan.weight_decay,
+        max_grad_norm=plan.max_grad_norm,
+        optim="adamw_torch_fused" if plan.device in ("cpu", "cuda") else "adamw_torch",
+        adam_beta2=0.99,
+        bf16=plan.precision == "bf16",
+        fp16=plan.precision == "fp16",
+        gradient_checkpointing=plan.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if plan.gradient_checkpointing else None,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        eval_strategy="no",
+        save_total_limit=2,
+        seed=plan.seed,
+        use_cpu=plan.device == "cpu",
+        ddp_backend="gloo" if plan.device == "cpu" and world > 1 else None,
+        ddp_find_unused_parameters=False,
+        dataloader_pin_memory=plan.device == "cuda",
+        remove_unused_columns=False,
+        report_to="none",
+        disable_tqdm=True,
+        log_level="error",
+    )
+
+
+def _callback(trainer: Any, watch: Watch, control: Control) -> Any:
+    from transformers import TrainerCallback
+
+    class Events(TrainerCallback):
+        """The trainer's callbacks as our events, and our switches as its control."""
+
+        held: Any = None
+
+        def on_epoch_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+            trainer.order.set_epoch(int(state.global_step // max(1, watch.steps_per_epoch)))
+
+        def on_train_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+            watch.begin(trainer)
+
+        def on_step_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+            watch.pause_here()
+            self.held = control.working()
+            self.held.__enter__()
+            watch.step_begins()
+
+        def on_step_end(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+            self.release()
+            watch.step_ends()
+            if control.stopping():
+                ctrl.should_training_stop = ctrl.should_save = True
+            elif watch.wants_checkpoint(state.global_step):
+                ctrl.should_save = True
+
+        def on_log(self, args: Any, state: Any, ctrl: Any, logs: Any = None, **_: Any) -> None:
+            del state.log_history[:-1]  # our events are the history; this one is written at each checkpoint
+            if logs and "loss" in logs:
+                watch.step(trainer, logs)
+                if watch.wants_evaluation(state.global_step) and not control.stopping():
+                    ctrl.should_evaluate = True
+
+        def on_evaluate(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+            if watch.early:
+                ctrl.should_training_stop = ctrl.should_save = True
+
+        def on_epoch_end(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+            if not trainer.own_loss:
+                trainer.look_at_rows()
+            watch.epoch_ends()
+
+        def release(self) -> None:
+            if self.held is not None:
+                held, self.held = self.held, None
+                held.__exit__(None, None, None)
+
+    return Events()

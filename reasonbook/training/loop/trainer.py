@@ -1,0 +1,192 @@
+"""Trainer: transformers' own, with micro-batches that shrink, losses per row, and our evaluation and saving."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from typing import Any
+
+from ...errors import TrainingError
+from ..planning.device import out_of_memory
+from . import checkpoints
+from .backend import Emit, FitTask
+from .batches import Collator, LengthOrder, cut
+from .control import Control
+from .loss import inputs_of, model_losses, target_losses
+from .monitor import Watch
+
+LOOKED_AT = 256  # rows an epoch, about, where each one costs a forward pass of its own
+
+
+def trainer_class() -> type:
+    """The class, made when it is needed: transformers is heavy, and Unsloth must be imported before it."""
+    import torch
+    from transformers import Trainer
+
+    class ArrayTrainer(Trainer):
+        """Micro-batches that shrink when memory runs out, per-row loss, evaluation of our own."""
+
+        def begin(self, task: FitTask, emit: Emit, control: Control, watch: Watch, *, own_loss: bool) -> None:
+            self.task, self.emit_event, self.switch, self.watch = task, emit, control, watch
+            self.own_loss = own_loss
+            self.model: Any
+            self.micro = task.plan.micro_batch_size
+            self.order = LengthOrder(task.train.lengths, task.plan.batch_size, seed=task.plan.seed)
+            self.model_accepts_loss_kwargs = True  # so that the trainer counts target tokens per step
+
+        # -- data ----------------------------------------------------------------------------------------
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return self.order
+
+        def floating_point_ops(self, inputs: Any) -> int:
+            return 0  # counting them walks over all parameters at each step
+
+        # -- one optimizer step --------------------------------------------------------------------------
+        def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+            if num_items_in_batch is None:
+                num_items_in_batch = (inputs["labels"][:, 1:] != -100).sum()
+            self.watch.batch(inputs)
+            while True:
+                try:
+                    return self._accumulate(model, inputs, num_items_in_batch)
+                except (RuntimeError, MemoryError) as error:
+                    if not out_of_memory(error):
+                        raise
+                    self._shrink(model, len(inputs["input_ids"]), error)
+
+        def _accumulate(self, model: Any, inputs: Any, items: Any) -> Any:
+            total = None
+            pieces = list(cut(inputs, self.micro))
+            for number, piece in enumerate(pieces):
+                last = number == len(pieces) - 1
+                with contextlib.nullcontext() if last else self.accelerator.no_sync(model=model):
+                    model.train()
+                    piece = self._prepare_inputs(piece)
+                    with self.compute_loss_context_manager():
+                        loss = self._loss(model, piece, items)
+                    if not torch.isfinite(loss):
+                        raise not_finite("loss", self.state.global_step + 1, self.task.plan)
+                    self.accelerator.backward(loss)
+                    total = loss.detach() if total is None else total + loss.detach()
+            return total
+
+        def _loss(self, model: Any, piece: Any, items: Any) -> Any:
+            index = piece["index"]
+            scale = self.accelerator.num_processes
+            if not self.own_loss:
+                return model(**inputs_of(piece), num_items_in_batch=items).loss * scale
+            each, counts = target_losses(model, piece)
+            self.watch.rows(index, each.detach(), counts)
+            return each.sum() / items * scale
+
+        def _shrink(self, model: Any, rows: int, error: BaseException) -> None:
+            model.zero_grad(set_to_none=True)
+            error.__traceback__ = None  # its frames hold the tensors that must go
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            smaller = min(self.micro, rows) // 2
+            if smaller < 1:
+                raise TrainingError(
+                    f"Memory ran out with a single row of {self.task.train.lengths.max():,} tokens.",
+                    "drop the longest rows: to_chat(student, config=ChatConfig(max_length=…)), "
+                    "or take a smaller student",
+                )
+            self.micro = smaller
+            self.emit_event(
+                "note",
+                text=f"Memory ran out; {smaller} rows at once from here on, the batch stays "
+                f"{self.task.plan.batch_size}.",
+                micro_batch_size=smaller,
+            )
+
+        def _clip_grad_norm(self, model: Any) -> Any:
+            norm = super()._clip_grad_norm(model)
+            if norm is not None and self.accelerator.scaler is None and not math.isfinite(float(norm)):
+                raise not_finite("gradient", self.state.global_step + 1, self.task.plan)
+            return norm
+
+        # -- evaluation ----------------------------------------------------------------------------------
+        def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+            """Token-weighted loss on the validation rows, then samples."""
+            with self.switch.working():
+                loss = self._eval_loss()
+                score = self.task.observe(self.model, self.state.global_step)
+            self.model.train()
+            self.watch.evaluated(self, loss, score)
+            metrics = {} if loss is None else {"eval_loss": loss}
+            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+            return metrics
+
+        def _eval_loss(self) -> float | None:
+            data = self.task.validation
+            if data is None or not len(data):
+                return None
+            self.model.eval()
+            losses = target_losses if self.own_loss else model_losses
+            collate, total, count = Collator(self.task.pad_id), 0.0, 0
+            order = data.lengths.argsort()[::-1][: self.task.plan.eval_rows]
+            start = 0
+            while start < len(order):
+                if self.switch.stopping():
+                    return None
+                chosen = order[start : start + self.micro]
+                batch = self._prepare_inputs(collate([data[int(i)] for i in chosen]))
+                try:
+                    with torch.no_grad(), self.compute_loss_context_manager():
+                        each, counts = losses(self.model, batch)
+                except (RuntimeError, MemoryError) as error:
+                    if not out_of_memory(error):
+                        raise
+                    self._shrink(self.model, len(chosen), error)
+                    continue
+                total, count = total + float(each.sum()), count + int(counts.sum())
+                start += len(chosen)
+            return total / max(1, count)
+
+        def look_at_rows(self) -> None:
+            """Losses of rows, one by one, for a backend whose own loss does not tell them apart."""
+            data = self.task.train
+            some = range(0, len(data), max(1, len(data) // LOOKED_AT))
+            self.model.eval()
+            with self.switch.working(), torch.no_grad(), self.compute_loss_context_manager():
+                for i in some:
+                    if self.switch.stopping():
+                        break
+                    batch = self._prepare_inputs(Collator(self.task.pad_id)([data[i]]))
+                    self.watch.rows(batch["index"], *model_losses(self.model, batch))
+            self.model.train()
+
+        # -- checkpoints ---------------------------------------------------------------------------------
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            folder = self.task.folder / f"checkpoint-{self.state.global_step}"
+            if (folder / checkpoints.STATE).exists():
+                return
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "watch.json").write_text(json.dumps(self.watch.state()))
+                super()._save_checkpoint(model, trial)
+                self.watch.saved(self.state.global_step)
+            except Exception as error:  # safetensors, torch and the OS each raise their own
+                checkpoints.drop(folder)
+                self.watch.not_saved(folder, error)
+
+        def save_best(self) -> None:
+            with contextlib.suppress(OSError):
+                self.save_model(str(self.task.folder / "best"), _internal_call=True)
+
+        def load_best(self) -> None:
+            self._load_from_checkpoint(str(self.task.folder / "best"))
+
+    return ArrayTrainer
+
+
+def not_finite(what: str, step: int, plan: Any) -> TrainingError:
+    """The end of a run whose numbers ran away; the weights are still those of the step before."""
+    lower = plan.learning_rate / 3
+    cure = ', config=TrainConfig(precision="fp32")' if plan.precision == "fp16" else ""
+    return TrainingError(
+        f"The {what} became NaN or infinite at step {step}, so training stopped; the weights are those of "
+        f"step {step - 1}.",
+        f"train(…, learning_rate={lower:.1g}{cure})",
+    )

@@ -1,0 +1,1 @@
+"""Planning: what will be trained, on which machine, with which settings."""

@@ -1,0 +1,1 @@
+"""Runs: what a training has made, and where it is kept."""

@@ -1,0 +1,155 @@
+"""Data: what a run keeps of the chat dataset, so that it goes on, and is judged, without the frame."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import TrainingError
+from ..answering.task import Task
+from ..loop.batches import Examples
+
+if TYPE_CHECKING:
+    pass
+
+
+ARRAYS, TASKS = "data.npz", "tasks.jsonl"
+
+
+class RunData:
+    """The arrays that train and validate, and every row as a task.
+
+    Args:
+        fingerprint: of all ids and labels of the chat dataset.
+        examples: split → arrays.
+        tasks: one per row and turn, all splits.
+    """
+
+    def __init__(self, fingerprint: str, examples: dict[str, Examples], tasks: list[Task]) -> None:
+        self.fingerprint = fingerprint
+        self.examples = examples
+        self.tasks = tasks
+
+    @property
+    def train(self) -> Examples:
+        return self.examples["train"]
+
+    @property
+    def validation(self) -> Examples | None:
+        found = self.examples.get("validation")
+        return found if found is not None and len(found) else None
+
+    def of(self, split: str) -> list[Task]:
+        """The tasks of one split."""
+        return [task for task in self.tasks if task.split == split]
+
+    @classmethod
+    def from_chat(cls, chat: Any) -> RunData:
+        """What is needed of a `ChatDataset`; its arrays are taken as they are."""
+        examples = {name: Examples.of(chat.split(name)) for name in ("train", "validation")}
+        tasks: dict[tuple[int, int], Task] = {}
+        turns = chat._columns.turn[chat._chosen].tolist()
+        positions = chat._columns.position[chat._chosen].tolist()
+        conversations = chat.conversations
+        for i, (position, turn) in enumerate(zip(positions, turns, strict=True)):
+            if (position, turn) in tasks:  # the second half of a two-message row
+                continue
+            found = conversations[i]
+            tasks[position, turn] = Task(
+                key=found.key,
+                position=position,
+                turn=turn,
+                split=found.split,
+                prompt=tuple(dict(message) for message in found.prompt),
+                expected=found.response,
+                reasoning=found.reasoning,
+            )
+        return cls(chat.fingerprint, examples, list(tasks.values()))
+
+    # -- on disk -----------------------------------------------------------------------------------------
+    def save(self, folder: Path) -> None:
+        """Writes arrays and tasks; nothing in them is ever executed when they are read."""
+        arrays: dict[str, np.ndarray] = {}
+        for name, examples in self.examples.items():
+            arrays[f"{name}_lengths"] = examples.lengths
+            arrays[f"{name}_rows"] = np.asarray(examples.rows, dtype=np.int64)
+            arrays[f"{name}_ids"] = _flat(examples.input_ids)
+            arrays[f"{name}_labels"] = _flat(examples.labels)
+        np.savez(folder / ARRAYS, fingerprint=np.array(self.fingerprint), **arrays)  # pyright: ignore[reportArgumentType]
+        with (folder / TASKS).open("w", encoding="utf-8") as file:
+            for t in self.tasks:
+                row = [t.key, t.position, t.turn, t.split, list(t.prompt), t.expected, t.reasoning]
+                file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> RunData:
+        """Reads what `save` wrote.
+
+        Raises:
+            TrainingError: the files are missing or damaged.
+        """
+        try:
+            with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+                examples = {
+                    name: Examples(
+                        _cut(arrays[f"{name}_ids"], arrays[f"{name}_lengths"]),
+                        _cut(arrays[f"{name}_labels"], arrays[f"{name}_lengths"]),
+                        arrays[f"{name}_rows"].tolist(),
+                    )
+                    for name in ("train", "validation")
+                }
+                fingerprint = str(arrays["fingerprint"])
+            return cls(fingerprint, examples, list(read_tasks(folder / TASKS)))
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise TrainingError(
+                f"The data of the run in {str(folder)!r} is missing or damaged ({type(error).__name__}).",
+                "rb.train(chat) starts a new run from the frame",
+            ) from error
+
+
+def _flat(arrays: Any) -> np.ndarray:
+    return np.concatenate(list(arrays)).astype(np.int32) if len(arrays) else np.zeros(0, np.int32)
+
+
+def _cut(flat: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    return np.split(flat, np.cumsum(lengths)[:-1]) if len(lengths) else []
+
+
+def read_tasks(path: Path) -> Iterator[Task]:
+    """The tasks of a run's file, one a line."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            key, position, turn, split, prompt, expected, reasoning = json.loads(line)
+            yield Task(key, position, turn, split, tuple(prompt), expected, reasoning)
+
+
+def hashes(data: RunData) -> dict[str, str]:
+    """Hashes of the ids, of the labels and of the rows as text, 32 hex digits each."""
+    parts = [data.examples[name] for name in sorted(data.examples)]
+    return {
+        "ids_hash": _arrays(ids for part in parts for ids in part.input_ids),
+        "labels_hash": _arrays(labels for part in parts for labels in part.labels),
+        "rows_hash": _texts(data.tasks),
+    }
+
+
+def _arrays(arrays: Iterable[np.ndarray]) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        values = np.ascontiguousarray(array, dtype=np.int32)
+        state.update(len(values).to_bytes(4, "little"))
+        state.update(values.tobytes())
+    return state.hexdigest()
+
+
+def _texts(tasks: Iterable[Any]) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for task in tasks:
+        row = [task.key, task.split, task.turn, list(task.prompt), task.expected, task.reasoning]
+        state.update(json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass"))
+    return state.hexdigest()

@@ -1,0 +1,157 @@
+"""Run card: one JSON file that says what was trained, on what, how, and what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...errors import TrainingError
+from ..planning.device import version_of
+from .data import hashes
+
+NAME = "card.json"
+VERSION = 1
+ORIGIN = ("schema", "teacher", "method", "prompt")
+PACKAGES = (
+    "reasonbook", "torch", "transformers", "peft", "accelerate", "tokenizers", "bitsandbytes", "unsloth",
+    "unsloth_zoo", "trl", "datasets", "numpy", "pandas",
+)  # fmt: skip
+
+
+def begin(
+    *,
+    run: str,
+    name: str,
+    plan: Any,
+    config: Any,
+    form: Any,
+    data: Any,
+    device: str,
+    origin: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The card of a run before its first step.
+
+    Args:
+        origin: where the reasoning is from: ``schema``, ``teacher``, ``method`` and the teacher's ``prompt``
+            (what its requests for all rows begin with), as far as they are known.
+    """
+    return {
+        "card": VERSION,
+        "run": run,
+        "name": name,
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "student": plan.student,
+        "strategy": form.strategy,
+        **{name: origin.get(name) for name in ORIGIN},
+        "config": config.as_dict(),
+        "plan": plan.as_dict(),
+        "format": form.to_dict(),
+        "data": {
+            "fingerprint": data.fingerprint,
+            "train_examples": len(data.train),
+            "validation_examples": len(data.validation or ()),
+            "tasks": {s: len(data.of(s)) for s in ("train", "validation", "test")},
+            **hashes(data),
+        },
+        "seed": plan.seed,
+        "packages": {name: v for name in PACKAGES if (v := version_of(name))},
+        "python": platform.python_version(),
+        "device": device,
+        "status": "RUNNING",
+        "curves": {},
+        "results": {},
+    }
+
+
+def write(folder: Path, card: dict[str, Any]) -> Path:
+    """Writes the card so that a reader sees the old one or the new one, never half of one."""
+    path = folder / NAME
+    scratch = folder / f".{NAME}.{os.getpid()}"
+    scratch.write_text(json.dumps(_plain(card), ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(scratch, path)
+    return path
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """A card from its file, or from the folder that holds it.
+
+    Raises:
+        TrainingError: there is none, or it is not one of ours.
+    """
+    path = Path(path).expanduser()
+    file = path / NAME if path.is_dir() else path
+    try:
+        card = json.loads(file.read_text(encoding="utf-8"))
+        if card["card"] > VERSION:
+            raise TrainingError(
+                f"{str(file)!r} was written by a newer reasonbook (card {card['card']}).",
+                "pip install -U reasonbook",
+            )
+        return card
+    except OSError as error:
+        raise TrainingError(
+            f"There is no run card at {str(file)!r}.", "rb.Run.load(run.id)   or the path of a saved run"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{str(file)!r} is not a run card.", "run.card_path names a run's own") from error
+
+
+class Record:
+    """The card of one run: in memory, and as its file.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._card: dict[str, Any] | None = None
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a card yet."""
+        return self._card is not None or self.path.is_file()
+
+    def begin(self, card: dict[str, Any]) -> None:
+        """Takes a card over, without writing it."""
+        self._card = card
+
+    def read(self) -> dict[str, Any]:
+        """The card's contents.
+
+        Raises:
+            TrainingError: there is none.
+        """
+        if self._card is None:
+            self._card = read(self.path)
+        return self._card
+
+    def write(self, **changes: Any) -> None:
+        """Changes entries and writes the file."""
+        self.read().update(changes)
+        write(self.path.parent, self.read())
+
+    def add_results(self, **results: Any) -> None:
+        """Adds results, such as evaluations; a disk that cannot be written does not stop one."""
+        with contextlib.suppress(OSError):
+            self.write(results={**self.read().get("results", {}), **results})
+
+
+def _plain(value: Any) -> Any:
+    """JSON-ready; numbers that JSON has no word for become null."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,1 @@
+"""Saving: a trained student in the forms that other programs read."""
