@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,8 +59,8 @@ class Stream:
                     self._drop(listener)
         return event
 
-    def restore(self, events: Iterator[Event] | list[Event]) -> None:
-        """Puts events of an earlier process back without writing or announcing them."""
+    def restore(self, events: Iterable[Event]) -> None:
+        """Puts all events of an earlier process back, from the first on, without writing or announcing them."""
         with self._lock:
             for event in events:
                 self._append(Event(event.kind, event.data, event.at, self._next))

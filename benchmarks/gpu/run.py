@@ -162,6 +162,7 @@ def _ours(student: str, data: Any, name: str, args: argparse.Namespace, gpu: boo
     from reasonbook.training.planning import device
     from reasonbook.training.planning import student as students
     from reasonbook.training.planning.config import TrainConfig
+    from reasonbook.training.run_events import RunEvent, Step
 
     backend = get_backend("unsloth" if "unsloth" in name else "peft")
     decided = planner.decide(
@@ -177,10 +178,10 @@ def _ours(student: str, data: Any, name: str, args: argparse.Namespace, gpu: boo
     marks: list[tuple[float, int]] = []
     losses: list[float] = []
 
-    def emit(kind: str, **told: Any) -> None:
-        if kind == "step":
-            marks.append((time.perf_counter(), told["tokens"]))
-            losses.append(told["loss"])
+    def emit(event: RunEvent) -> None:
+        if isinstance(event, Step):
+            marks.append((time.perf_counter(), int(event.tokens)))
+            losses.append(event.loss)
 
     model = backend.load(decided)
     folder = Path(student).parent / f"run-{os.getpid()}"

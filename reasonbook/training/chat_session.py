@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 MOST_STUDENTS = 2
 
 
-class Student(Protocol):
-    """What a session needs from a run."""
+class Responder(Protocol):
+    """What a session needs from a trained student."""
 
     @property
-    def format(self) -> ChatFormat: ...
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def format(self) -> ChatFormat:
+        """How it is asked and read."""
+        ...
 
     def generate(
         self,
@@ -80,7 +87,7 @@ class ChatSession:
         >>> session.ask("Refund for order 17?").wait()   # doctest: +SKIP
     """
 
-    def __init__(self, runs: Sequence[Student], *, system: str = "") -> None:
+    def __init__(self, runs: Sequence[Responder], *, system: str = "") -> None:
         if not 1 <= len(runs) <= MOST_STUDENTS:
             raise TrainingError(
                 f"A chat is with one student or two, not with {len(runs)}.", "run.chat(beside=plain)"
@@ -94,7 +101,7 @@ class ChatSession:
     @property
     def labels(self) -> tuple[str, ...]:
         """What the students are called."""
-        return tuple(str(getattr(run, "name", None) or getattr(run, "id", "student")) for run in self.runs)
+        return tuple(run.name for run in self.runs)
 
     @property
     def answering(self) -> bool:

@@ -7,30 +7,28 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import TrainingError
+from ..events import Event
+from ..job import Status
 from ..store import Store, default_store
-from .answering import generate, scoring
-from .answering.samples import Observer
-from .backends.pick import get_backend
 from .loop import checkpoints
-from .loop.backend import FitResult, FitTask
-from .loop.control import Control
 from .planner import decide
-from .planning import device, plan, student
+from .planning import device, student
 from .planning.config import TrainConfig
+from .planning.plan import Plan
+from .run_events import Alarm, Eval, Note, RunEvent, StatusChange, Step, from_event, to_data
 from .runs import run_card
 from .runs.data import RunData, hashes
-from .runs.history import Curves, Journal
-from .runs.output_log import muted
-
-if TYPE_CHECKING:
-    from ..chat import ChatFormat
-    from .planning.plan import Plan
+from .runs.folder import process_rank, weights_of
+from .runs.history import recorded
+from .runs.load import format_of, score_of, subject_of
+from .runs.session import fit_session
+from .runs.trained import TrainedStudent
 
 PINNED = (
     "learning_rate", "tuning", "batch_size", "rank", "alpha", "dropout", "schedule", "weight_decay",
@@ -51,72 +49,69 @@ def train_card(card: str | Path, *, run: str = "", store: Store | None = None, t
         tell: print a line now and then.
 
     Raises:
-        TrainingError: the card, its data or its student is not there, or the data is not what the card says.
+        TrainingError: the card, its data or its student is not there, the data is not what the card says, or
+            the weights could not be kept.
     """
     folder, record = _opened(card)
+    store, first = store or default_store(), not process_rank()
+    trained = _student(folder, record, run or _job_id(record["run"]), store)
+    resume_from = checkpoints.latest(trained.folder)
+    if resume_from is not None:
+        for event in store.events(subject_of(trained.id)):
+            trained.history.take(event)
+    stream, journal = recorded(trained.history, store if first else None, subject_of(trained.id))
+    if tell and first:
+        stream.subscribe(_Printer(trained.plan.steps))
+
+    def emit(event: RunEvent) -> None:
+        stream.emit(event.kind, **to_data(event))
+
+    def flush() -> None:
+        if journal is not None:
+            journal.flush()
+
+    status = Status.FAILED
+    emit(StatusChange(str(Status.RUNNING)))
+    try:
+        with _interrupts() as stopping:
+            trained.control.stopping = stopping
+            status = fit_session(trained, emit, resume_from=resume_from, flush=flush)
+    finally:
+        emit(StatusChange(str(status)))
+        flush()
+    if first and weights_of(trained.folder) is None:
+        raise TrainingError(
+            f"{trained.name} was trained, but its weights could not be written to {str(trained.folder)!r}.",
+            f"free some space, then: reasonbook train {str(card)!r} --run-id {trained.id}",
+        )
+    return trained.id
+
+
+def _student(folder: Path, record: dict[str, Any], id: str, store: Store) -> TrainedStudent:
+    """The student that a card describes, to be trained on this machine by this many processes."""
     data = verified(folder, record)
-    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    store = store or default_store()
-    run = run or _job_id(record["run"])
-    target = store.folder / "runs" / run
-    form = chat_format(folder, record)
     settings = pinned(record["plan"])
-    machine = device.look()
-    decided = decide(
+    plan = decide(
         data.train,
         settings,
         student=student.look_up(record["student"], trust_remote_code=settings.trust_remote_code),
-        machine=machine,
+        machine=device.look(),
         validation_rows=len(data.validation or ()),
-        processes=world,
+        processes=int(os.environ.get("WORLD_SIZE", "1")),
     )
-    resume_from = checkpoints.latest(target)
-    earlier = (
-        run_card.read(target).get("curves", {}) if resume_from and (target / run_card.NAME).is_file() else {}
-    )
-    new = run_card.begin(
-        run=run,
+    return TrainedStudent(
+        id=id,
         name=record["name"],
-        plan=decided,
+        plan=plan,
         config=settings,
-        form=form,
+        strategy=record["strategy"],
+        folder=store.folder / "runs" / id,
+        form=format_of(record, folder),
         data=data,
-        device=machine.line,
+        score=score_of(record),
         origin=record,
+        from_card=record["run"],
     )
-    new["from_card"] = record["run"]
-    if rank == 0:
-        target.mkdir(parents=True, exist_ok=True)
-        if resume_from is None:
-            data.save(target)
-            form.export_tokenizer().save_pretrained(target / "tokenizer")
-        run_card.write(target, new)
-    teller = _Teller(store if rank == 0 else None, run, decided, tell=tell and rank == 0)
-    if earlier:
-        teller.curves.fill(earlier)
-    ended, reason = "FAILED", ""
-    began = time.time()
-    teller("status", status="RUNNING")
-    try:
-        with muted(target / f"output{rank or ''}.log"), _interrupts() as control:
-            model, outcome = _fit(decided, data, form, target, resume_from, teller, control, rank)
-            if rank == 0:
-                model.save_pretrained(target / "model")
-        ended = "CANCELLED" if outcome.ended == "stopped" else "COMPLETED"
-        reason = "" if ended == "COMPLETED" else f"Stopped by a signal at step {outcome.step}."
-    except Exception as error:
-        reason = str(error)
-        raise
-    finally:
-        teller("status", status=ended)
-        if rank == 0:
-            new |= {
-                "status": ended, "reason": reason, "seconds": round(time.time() - began, 2),
-                "curves": teller.curves.arrays(),
-            }  # fmt: skip
-            run_card.write(target, new)
-        teller.close()
-    return run
 
 
 def verified(folder: Path, record: dict[str, Any]) -> RunData:
@@ -139,7 +134,7 @@ def verified(folder: Path, record: dict[str, Any]) -> RunData:
 
 def pinned(values: dict[str, Any]) -> TrainConfig:
     """A config that leaves open only what depends on the machine: backend, precision, micro-batch, threads."""
-    old = plan.Plan.from_dict(values)
+    old = Plan.from_dict(values)
     settings: dict[str, Any] = {name: getattr(old, name) for name in PINNED}
     if not old.eval_every:
         settings["eval_every"] = None
@@ -152,89 +147,40 @@ def pinned(values: dict[str, Any]) -> TrainConfig:
     )
 
 
-def chat_format(folder: Path, record: dict[str, Any]) -> ChatFormat:
-    """How the student of a card is asked and read."""
-    from ..chat import ChatFormat
+class _Printer:
+    """Prints a job's events for a terminal: alarms, evaluations, and a line for the steps now and then."""
 
-    saved = folder / "tokenizer"
-    return ChatFormat.from_dict(record["format"], student=str(saved) if saved.is_dir() else None)
+    def __init__(self, steps: int) -> None:
+        self._steps, self._at = steps, 0.0
+        self._out = sys.stdout  # what other packages print goes elsewhere while the job trains
 
+    def __call__(self, event: Event) -> None:
+        line = self._line(from_event(event))
+        if line is not None:
+            print(line, file=self._out, flush=True)
 
-def _fit(
-    decided: Plan,
-    data: RunData,
-    form: ChatFormat,
-    target: Path,
-    resume_from: Path | None,
-    teller: _Teller,
-    control: Control,
-    rank: int,
-) -> tuple[Any, FitResult]:
-    backend = get_backend(decided.backend)
-    model = backend.load(decided)
-    looked_at = data.of("validation") or data.of("train")
-    if rank and decided.early_stopping != "score":
-        looked_at = []  # the first process looks for all
-    observer = Observer(
-        form, looked_at, plan=decided, score=scoring.resolve(None), emit=teller, stopping=control.stopping
-    )
-    task = FitTask(
-        train=data.train,
-        validation=data.validation,
-        plan=decided,
-        folder=target,
-        pad_id=generate.pad_id(form.tokenizer),
-        resume_from=resume_from,
-        observe=observer,
-    )
-    return model, backend.fit(model, task, teller, control)
-
-
-class _Teller:
-    """Takes the events of a job: into the store, the curves, and as a line now and then."""
-
-    def __init__(self, store: Store | None, run: str, decided: Plan, *, tell: bool) -> None:
-        from ..events import Stream
-
-        self.curves = Curves()
-        self._journal = None if store is None else Journal(store, f"run:{run}")
-        self._stream = Stream(persist=self._journal, keep=1000)
-        self._stream.subscribe(self.curves.take)
-        self._run, self._steps, self._tell, self._at = run, decided.steps, tell, 0.0
-        self._out = sys.stdout
-
-    def __call__(self, kind: str, **data: Any) -> None:
-        self._stream.emit(kind, **data)
-        if not self._tell:
-            return
-        if kind in ("alarm", "note"):
-            print(f"{kind}: {data['text']}", file=self._out, flush=True)
-        elif kind == "eval":
-            print(f"step {data['step']}  eval loss {data['eval_loss']:.4f}", file=self._out, flush=True)
-        elif kind == "step" and (time.monotonic() - self._at > 5 or data["step"] == self._steps):
+    def _line(self, said: RunEvent | None) -> str | None:
+        if isinstance(said, (Alarm, Note)):
+            return f"{said.kind}: {said.text}"
+        if isinstance(said, Eval):
+            return f"step {said.step}  eval loss {said.eval_loss:.4f}"
+        if isinstance(said, Step) and (time.monotonic() - self._at > 5 or said.step == self._steps):
             self._at = time.monotonic()
-            print(
-                f"step {data['step']} of {self._steps}  loss {data['loss']:.4f}  "
-                f"{data['tokens_per_second']:,.0f} tokens/s",
-                file=self._out,
-                flush=True,
-            )
-
-    def close(self) -> None:
-        if self._journal is not None:
-            self._journal.flush()
+            speed = f"{said.tokens_per_second:,.0f} tokens/s"
+            return f"step {said.step} of {self._steps}  loss {said.loss:.4f}  {speed}"
+        return None
 
 
 @contextmanager
-def _interrupts() -> Iterator[Control]:
-    """A control that SIGTERM and SIGINT stop after the current step, with a checkpoint."""
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM or SIGINT came: the job stops after the current step then, with a checkpoint."""
     asked = threading.Event()
     old: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             old[number] = signal.signal(number, lambda *_: asked.set())
     try:
-        yield Control(asked.is_set)
+        yield asked.is_set
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

@@ -1,9 +1,10 @@
-"""train: from a chat dataset to a live run."""
+"""Start: from a chat dataset to a live run."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from .planner import make_plan
 from .planning.config import TrainConfig
 from .planning.student import label_of
 from .run import Run
+from .run_events import Note
 from .runs.data import RunData
+from .runs.trained import TrainedStudent
 
 if TYPE_CHECKING:
     from ..chat import ChatDataset
@@ -51,26 +54,26 @@ def train(
     origin = options.pop("origin", None)
     given = {"epochs": epochs, "max_steps": max_steps, "learning_rate": learning_rate, **options}
     settings = _settings(config, {k: v for k, v in given.items() if v is not None})
-    decided = make_plan(chat, settings)
     run_id = new_id()
-    run = Run(
+    student = TrainedStudent(
         id=run_id,
         name=name or short_name(chat.student, chat.strategy),
-        plan=decided,
+        plan=make_plan(chat, settings),
         config=settings,
+        strategy=chat.strategy,
+        folder=store.folder / "runs" / run_id,
         form=chat.format,
         data=RunData.from_chat(chat),
-        folder=store.folder / "runs" / run_id,
-        store=store,
         score=score,
         origin=origin,
     )
-    for text in decided.notes:
-        run.emit("note", text=text)
+    run = Run(student, store=store)
+    for text in student.plan.notes:
+        run.emit(Note(text))
     return run.start()
 
 
-def _settings(config: TrainConfig | None, given: dict[str, Any]) -> TrainConfig:
+def _settings(config: TrainConfig | None, given: Mapping[str, Any]) -> TrainConfig:
     known = [f.name for f in fields(TrainConfig)]
     for name in given:
         if name not in known:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ..errors import ReasonbookError
 from ..events import Event
+from ..training.run import Run
+from ..training.run_events import SampledAnswer
 from .base import View, verb
-from .run_track import RunTrack
+from .run_track import Part, RunTrack
 from .serialize import Packed
 
 
@@ -29,15 +32,15 @@ class TrainingCurves(View):
 
     _name = "training_curves"
 
-    def __init__(self, run: Any, *, others: Sequence[Any] = ()) -> None:
+    def __init__(self, run: Run, *, others: Sequence[Run] = ()) -> None:
         self.tracks: dict[str, RunTrack] = {}
         super().__init__(run, subject=f"run:{run.id}")
-        self.close_stream()  # each run's track follows its stream, the past first
+        self.close_stream()  # each run's track follows its own
         for each in (run, *others):
-            self.tracks.setdefault(str(each.id), RunTrack(each, self.touch))
+            self.tracks.setdefault(each.id, RunTrack(each, self.touch))
 
     def fold(self, event: Event) -> None:
-        """The tracks fold; see `RunTrack.take`."""
+        """The run's history folds; see `RunTrack`."""
 
     def snapshot(self) -> Packed:
         return self._join([track.whole() for track in self.tracks.values()])
@@ -51,7 +54,7 @@ class TrainingCurves(View):
             track.unsubscribe()
 
     @staticmethod
-    def _join(parts: list[tuple[dict[str, Any], list[bytes]]]) -> Packed:
+    def _join(parts: list[Part]) -> Packed:
         return Packed(
             {"runs": [content for content, _ in parts]}, [b for _, buffers in parts for b in buffers]
         )
@@ -85,43 +88,25 @@ class TrainingCurves(View):
     @verb()
     def samples(self, run: str, index: int) -> dict[str, Any]:
         """The sample generations of one evaluation."""
-        kept = list(self._track(run).samples)
-        rows = kept[index][1] if 0 <= index < len(kept) else []
+        kept = list(self._track(run).history.samples)
+        rows = kept[index].rows if 0 <= index < len(kept) else ()
         return {"rows": [_sample(row) for row in rows]}
 
     @verb()
     def log(self, run: str) -> dict[str, Any]:
         """Alarms and notes, newest first."""
-        track = self._track(run)
-        info = track.info()
-        entries = list(reversed(track.lines))
-        if info["error"]:
-            text = " → ".join(filter(None, (info["error"], info["fix"])))
-            at = getattr(track.run, "ended_at", None) or 0.0
-            entries.insert(0, {"alarm": True, "kind": "error", "text": text, "step": track.step, "at": at})
-        return {"entries": entries}
+        return {"entries": self._track(run).log()}
 
     @verb()
     def step_rows(self, run: str, step: float) -> dict[str, Any]:
         """The rows behind the logged step that is nearest."""
         track = self._track(run)
         found, loss = track.at(step)
-        ask = getattr(track.run, "rows_at", None)
-        rows = [] if ask is None else [_row(row) for row in ask(found)]
+        rows = [asdict(row) for row in track.run.rows_at(found)]
         why = "" if rows else "This run did not keep which rows were in that step."
         return {"step": found, "loss": loss, "rows": rows, "why": why}
 
 
-def _sample(row: Any) -> dict[str, Any]:
-    texts = {name: str(row.get(name) or "") for name in ("prompt", "thinking", "answer", "text", "health")}
-    expected = row.get("expected")
-    return {**texts, "expected": "" if expected is None else str(expected), "correct": row.get("correct")}
-
-
-def _row(row: Any) -> dict[str, Any]:
-    return {
-        "position": row.get("position"),
-        "prompt": str(row.get("prompt") or ""),
-        "response": str(row.get("response") or ""),
-        "loss": row.get("loss"),
-    }
+def _sample(row: SampledAnswer) -> dict[str, Any]:
+    names = ("prompt", "thinking", "answer", "text", "health", "expected", "correct")
+    return {name: value for name, value in asdict(row).items() if name in names}

@@ -9,7 +9,7 @@ from tests.browser.payloads import HOSTILE, nothing_ran
 REPO = Path(__file__).parents[2]
 SETUP = f"""
 import sys; sys.path.insert(0, {str(REPO)!r})
-from tests.widgets.paced_run import PacedRun
+from tests.widgets.paced_run import PacedRun, StepRow
 from reasonbook.widgets import TrainingCurves
 """
 LIVE = "run = PacedRun(steps=100_000, rate=100, name='thinking first').start()\nTrainingCurves(run)"
@@ -103,9 +103,9 @@ def test_hostile_text_stays_text(open_notebook):
     emit = f"""
 bad = {HOSTILE!r}
 run = PacedRun(steps=40, rate=0, name=bad)
-run.rows_at = lambda step: [dict(position=1, prompt=bad, response=bad, loss=1.0)]
+run.rows_at = lambda step: [StepRow(1, bad, bad, bad, 1.0)]
 run.start().wait()
-run.stream.emit("alarm", kind=bad, text=bad, step=3)
+run.stream.emit("alarm", alarm=bad, text=bad, step=3)
 run.stream.emit("note", text=bad)
 run.stream.emit("samples", step=41, rows=[dict(prompt=bad, thinking=bad, answer=bad, text=bad, health=bad,
                                                expected=bad, correct=False)])

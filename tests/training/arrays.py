@@ -15,6 +15,7 @@ from reasonbook.training.loop.batches import Examples
 from reasonbook.training.loop.control import Control
 from reasonbook.training.planning import device, student
 from reasonbook.training.planning.config import TrainConfig
+from reasonbook.training.run_events import RunEvent, to_data
 
 VOCABULARY = 128
 
@@ -60,6 +61,7 @@ class Fit:
         self.validation: Examples | None = rows(16, seed=1)
         self.stop_now = False
         self.events: list[tuple[str, dict[str, Any]]] = []
+        self.row_losses: list[tuple[int, list[int], list[float]]] = []
         self.control = Control(lambda: self.stop_now)
         self.observe: Any = lambda model, step: None
         config = TrainConfig(**{"max_steps": 12, "batch_size": 8, "eval_every": 6, "threads": 1, **settings})
@@ -71,8 +73,11 @@ class Fit:
             validation_rows=16,
         )
 
-    def emit(self, kind: str, **data: Any) -> None:
-        self.events.append((kind, data))
+    def emit(self, event: RunEvent) -> None:
+        self.events.append((event.kind, to_data(event)))
+
+    def keep_row_losses(self, epoch: int, rows: list[int], losses: list[float]) -> None:
+        self.row_losses.append((epoch, rows, losses))
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [data for name, data in self.events if name == kind]
@@ -82,6 +87,6 @@ class Fit:
         model = model if model is not None else backend.load(self.plan)
         task = FitTask(
             train=self.train, validation=self.validation, plan=self.plan, folder=self.folder, pad_id=0,
-            resume_from=resume_from, observe=self.observe,
+            resume_from=resume_from, observe=self.observe, keep_row_losses=self.keep_row_losses,
         )  # fmt: skip
         return model, backend.fit(model, task, self.emit, self.control)

@@ -36,8 +36,7 @@ def test_the_gguf_writes_what_the_run_writes(pair, tmp_path):
     run = pair[1]
     saved = run.save(tmp_path / "student.gguf", format="gguf", quantization="f32")
     ids = run.format.prompt_ids(QUESTION)
-    model = run._held.ready()
-    with torch.no_grad():
+    with run.trained.lent() as model, torch.no_grad():
         ours = model.generate(
             input_ids=torch.tensor([ids]),
             max_new_tokens=16,

@@ -12,6 +12,7 @@ import pytest
 from reasonbook.errors import TrainingError
 from reasonbook.training.loop import checkpoints
 from reasonbook.training.loop.batches import Collator, LengthOrder, cut
+from reasonbook.training.run_events import Step
 
 from .arrays import Fit, rows, save_student
 
@@ -112,9 +113,9 @@ def test_resume_takes_the_same_steps_as_no_interruption(student, tmp_path):
 def stop_after(fit, step):
     tell = fit.emit
 
-    def emit(kind, **data):
-        tell(kind, **data)
-        if kind == "step" and data["step"] == step - 1:
+    def emit(event):
+        tell(event)
+        if isinstance(event, Step) and event.step == step - 1:
             fit.stop_now = True
 
     fit.emit = emit
@@ -252,9 +253,9 @@ def test_early_stopping_keeps_the_best_weights(student, tmp_path):
 def test_row_losses_of_an_epoch(student, tmp_path):
     fit = Fit(tmp_path, student, train=rows(20), max_steps=6, batch_size=8)
     fit.run()
-    told = [event for event in fit.of("row_loss") if event["rows"]]
-    assert [len(event["rows"]) for event in told] == [20, 20]
-    assert np.mean(told[1]["loss"]) < np.mean(told[0]["loss"])
+    assert [(epoch, len(seen)) for epoch, seen, _ in fit.row_losses] == [(1, 20), (2, 20)]
+    (_, _, first), (_, _, second) = fit.row_losses
+    assert np.mean(second) < np.mean(first)
 
 
 def test_the_order_depends_on_seed_and_epoch_alone():

@@ -7,17 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from reasonbook.training.answering.samples import Observer
+from reasonbook.training.answering.samples import Sampler
 
 
 def observer(heard, strategy="final_and_reasoning", steps=100):
     plan = SimpleNamespace(samples=4, early_stopping=None, steps=steps, sample_tokens=8)
-    return Observer(
+    return Sampler(
         SimpleNamespace(strategy=strategy),
         [],
         plan=plan,
         score=None,
-        emit=lambda kind, **data: heard.append((kind, data)),
+        emit=heard.append,
         stopping=lambda: False,
     )
 
@@ -36,7 +36,7 @@ def test_a_collapse_is_told_from_learning(seen, alarms):
     for step, health in seen:
         watch._judge_health(Counter(health), step)
     assert len(heard) == alarms
-    assert all(data["alarm"] == "thinking" and "collapsed" in data["text"] for _, data in heard)
+    assert all(each.alarm == "thinking" and "collapsed" in each.text for each in heard)
 
 
 def test_answers_only_need_no_thinking():

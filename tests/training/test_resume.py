@@ -21,7 +21,7 @@ SETTINGS = {"max_steps": 14, "batch_size": 8, "samples": 0, "eval_every": 100}
 
 
 def weights(run: Run) -> dict[str, np.ndarray]:
-    with run.lent() as model:
+    with run.trained.lent() as model:
         return {name: value.detach().numpy().copy() for name, value in model.state_dict().items()}
 
 
@@ -206,7 +206,7 @@ def eval_loss(run: Run) -> float:
     data = run.data.validation
     batch = Collator(0)([data[i] for i in range(len(data))])
     batch.pop("index")
-    with run.lent() as model, torch.no_grad():
+    with run.trained.lent() as model, torch.no_grad():
         sums, counts = target_losses(model, batch)
     return float(sums.sum() / counts.sum())
 

@@ -48,10 +48,10 @@ def test_the_learning_rate_rises_and_falls(pair):
 def test_rows_at_names_the_rows_of_that_step(pair):
     _, run = pair
     rows = run.rows_at(3)
-    assert len(rows) == 8 and all(row["loss"] > 0 for row in rows)
-    epoch = [row["position"] for step in range(1, 7) for row in run.rows_at(step)]
+    assert len(rows) == 8 and all(row.loss > 0 for row in rows)
+    epoch = [row.position for step in range(1, 7) for row in run.rows_at(step)]
     assert sorted(epoch) == list(range(48))  # an epoch sees each training row once
-    assert [r["key"] for r in run.rows_at(3)] == [r["key"] for r in Run.load(run.id).rows_at(3)]
+    assert [r.key for r in run.rows_at(3)] == [r.key for r in Run.load(run.id).rows_at(3)]
 
 
 def test_losses_of_rows_reach_the_review(pair):

@@ -129,7 +129,7 @@ def test_a_student_with_code_of_its_own_trains_when_it_is_asked_for(tiny_student
     with pytest.raises(TrainingError, match="Python code of its own"):
         train(chat, **FEW)
     run = train(chat, **FEW, trust_remote_code=True).wait()
-    assert run.status is Status.COMPLETED and type(run.model).__name__ == "M"
+    assert run.status is Status.COMPLETED and type(run.trained.model).__name__ == "M"
     assert run.unload().generate(["Hi"])[0].text
 
 
@@ -171,7 +171,7 @@ def _poison(run: Run) -> None:
 
     while run.step < 2:
         time.sleep(0.005)
-    with run.lent() as model, torch.no_grad():
+    with run.trained.lent() as model, torch.no_grad():
         next(model.parameters())[0] = float("nan")
 
 

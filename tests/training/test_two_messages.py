@@ -34,14 +34,15 @@ def test_both_turns_are_learnt(run):
 def test_the_second_question_holds_the_first_answer(run, monkeypatch):
     """What the model is given, read at its own door."""
     asked = []
-    model = run._held.ready()
-    generate = type(model).generate
+    with run.trained.lent() as model:
+        kind = type(model)
+    generate = kind.generate
 
     def spy(self, input_ids, attention_mask, **options):
         asked.append([ids[mask.bool()].tolist() for ids, mask in zip(input_ids, attention_mask, strict=True)])
         return generate(self, input_ids=input_ids, attention_mask=attention_mask, **options)
 
-    monkeypatch.setattr(type(model), "generate", spy)
+    monkeypatch.setattr(kind, "generate", spy)
     reply = run.generate(["Two lamps?"], max_tokens=24)[0]
     first, second = (run.format.tokenizer.decode(each[0], skip_special_tokens=False) for each in asked)
     assert ASKED in first and CONCLUDE not in first and "Two lamps?" in first

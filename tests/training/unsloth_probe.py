@@ -68,7 +68,7 @@ def main(student: str, folder: str, tuning: str) -> dict:
             "checkpoint": str(latest(Path(folder))),
             "reload_gap": float((a.float() - b.float()).abs().max()),
             "trainable": sum(p.requires_grad for p in model.parameters()),
-            "row_losses": len(fit.of("row_loss")),
+            "row_losses": len(fit.row_losses),
         }
 
 

@@ -54,7 +54,7 @@ def test_a_point_leads_to_the_rows_of_its_batch(run, page):
     answer = page(TrainingCurves(run)).call("step_rows", run=run.id, step=5.3)
     expected = run.rows_at(5)
     assert answer["step"] == 5 and len(answer["rows"]) == len(expected) > 0
-    assert {row["position"] for row in answer["rows"]} == {row["position"] for row in expected}
+    assert {row["position"] for row in answer["rows"]} == {row.position for row in expected}
 
 
 def test_a_run_that_comes_back_shows_the_same_curves(run, page):
@@ -70,7 +70,7 @@ def test_a_real_comparison_and_a_real_chat(run, page):
     assert sum(shot["scores"][0]["health"].values()) == 12
     session = run.chat()
     opened = page(ChatBox(session))
-    opened.call("ask", question=run.rows_at(1)[0]["prompt"])
+    opened.call("ask", question=run.rows_at(1)[0].prompt)
     session.wait(60)
     [answer] = opened.call("snapshot")["turns"][0]["answers"]
     assert answer["state"] == "done" and answer["tokens"] > 0

@@ -9,6 +9,7 @@ import pytest
 
 from reasonbook.errors import TrainingError
 from reasonbook.job import Status
+from reasonbook.training.run_events import SampledAnswer, Samples
 from reasonbook.widgets.points import RAW_LIMIT
 from reasonbook.widgets.training_curves import TrainingCurves
 from tests.widgets.paced_run import PacedRun
@@ -82,7 +83,7 @@ def test_a_long_history_is_thinned_for_a_reload_and_refined_on_zoom(page):
     [(info, curves)] = snapshot(opened)
     x, columns = curves["step"]
     assert len(x) < RAW_LIMIT and info["step"] == 30_000
-    highest = opened.view.tracks[run.id].tables["step"].column("loss").max()
+    highest = run.trained.history.tables["step"].column("loss").max()
     assert columns["loss"].max() == pytest.approx(highest)
     found = opened.call("detail", run=run.id, low=500, high=700)
     fine = np.frombuffer(opened.buffers[-1][0])
@@ -170,18 +171,6 @@ def test_a_resumed_run_replaces_its_abandoned_tail(page):
     assert info["step"] == 12
 
 
-def test_a_run_whose_stream_forgot_its_beginning_is_drawn_from_its_history(page):
-    run = finished(steps=500, keep=50)
-    assert next(iter(run.stream)).seq > 0
-    steps = np.arange(1, 501)
-    run.history = {"step": {"step": steps, "loss": steps / 100}, "eval": {"step": [100], "eval_loss": [1.5]}}
-    [(_, curves)] = snapshot(page(TrainingCurves(run)))
-    x, columns = curves["step"]
-    assert x.tolist() == steps.tolist()
-    assert columns["loss"][0] == pytest.approx(0.01) and columns["loss"][-1] < 2
-    assert np.isnan(columns["memory"][0])
-
-
 def test_two_runs_share_the_picture_and_only_known_ones_are_steered(page):
     first, second = finished(steps=10), finished(steps=30)
     opened = page(TrainingCurves(first, others=[second]))
@@ -192,10 +181,14 @@ def test_two_runs_share_the_picture_and_only_known_ones_are_steered(page):
 
 def test_closing_the_view_lets_the_run_go_on_alone(page):
     run = finished(steps=10)
-    view = TrainingCurves(run)
-    view.close()
+    opened = page(TrainingCurves(run))
     run.one_step(11)
-    assert len(view.tracks[run.id].tables["step"]) == 10
+    opened.wait_for(lambda m: "push" in m and m["push"]["runs"][0]["info"]["step"] == 11)
+    opened.view.close()
+    before = len(opened.sent)
+    run.one_step(12)
+    time.sleep(0.2)
+    assert len(opened.sent) == before and run.step == 12
 
 
 def test_nothing_of_the_run_stands_in_the_widget_state():
@@ -223,8 +216,8 @@ def test_taking_a_point_costs_the_same_in_a_long_run():
 
 def test_shares_are_over_all_that_were_asked_where_the_run_says_so(page):
     run = PacedRun(steps=5, rate=0)
-    rows = [{"prompt": "p", "text": "t", "thinking": "", "answer": "a", "health": "valid", "correct": True}]
-    run.stream.emit("samples", step=3, rows=rows, health={"valid": 3, "unfinished": 1}, score=0.25)
+    rows = (SampledAnswer(prompt="p", text="t", answer="a", health="valid", correct=True),)
+    run.emit(Samples(3, rows, {"valid": 3, "unfinished": 1}, score=0.25, tasks=4))
     [(_, curves)] = snapshot(page(TrainingCurves(run)))
     x, columns = curves["health"]
     assert x.tolist() == [3]
@@ -232,10 +225,8 @@ def test_shares_are_over_all_that_were_asked_where_the_run_says_so(page):
 
 
 def test_a_run_without_thinking_has_no_thinking_to_judge(page):
-    run = PacedRun(steps=5, rate=0)
-    run.strategy = "final_only"
-    run.stream.emit(
-        "samples", step=3, rows=[{"prompt": "p", "answer": "a", "health": "missing", "correct": True}]
-    )
+    run = PacedRun(steps=5, rate=0, strategy="final_only")
+    rows = (SampledAnswer(prompt="p", answer="a", health="missing", correct=True),)
+    run.emit(Samples(3, rows, {"missing": 1}, score=1.0, tasks=1))
     [(_, curves)] = snapshot(page(TrainingCurves(run)))
     assert np.isnan(curves["health"][1]["valid"][0]) and curves["health"][1]["correct"][0] == 1

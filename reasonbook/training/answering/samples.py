@@ -1,4 +1,4 @@
-"""Observe: what the student writes at each evaluation, for what a curve cannot say."""
+"""Samples: what the student writes at each evaluation, for what a curve cannot say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..run_events import Alarm, Emit, SampledAnswer, Samples
 from . import generate
 from .scoring import Score
 from .task import Task
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
 
 SCORED = 64  # rows that a task score is taken over, where early stopping watches it
-Emit = Callable[..., Any]
 
 
-class Observer:
+class Sampler:
     """Answers the same few prompts at each evaluation and watches the health of the thinking.
 
     Args:
@@ -62,24 +62,24 @@ class Observer:
             return None
         grades = self.score.grade([reply.answer for reply in replies], self.tasks)
         rows = [
-            {
-                "prompt": task.request,
-                "expected": task.expected,
-                "text": reply.text,
-                "thinking": reply.thinking,
-                "answer": reply.answer,
-                "health": reply.health,
-                "tokens": reply.tokens,
-                "correct": bool(grade >= 1.0),
-                "score": float(grade),
-                "position": task.position,
-            }
+            SampledAnswer(
+                prompt=task.request,
+                expected=task.expected,
+                text=reply.text,
+                thinking=reply.thinking,
+                answer=reply.answer,
+                health=reply.health,
+                tokens=reply.tokens,
+                correct=bool(grade >= 1.0),
+                score=float(grade),
+                position=task.position,
+            )
             for task, reply, grade in zip(self.tasks, replies, grades, strict=True)
         ]
         health = Counter(reply.health for reply in replies)
         score = sum(grades) / len(grades)
-        shown = rows[: max(1, self.plan.samples)]
-        self.emit("samples", step=step, rows=shown, score=score, health=dict(health), tasks=len(rows))
+        shown = tuple(rows[: max(1, self.plan.samples)])
+        self.emit(Samples(step, shown, dict(health), score, len(rows)))
         self._judge_health(health, step)
         return float(score)
 
@@ -90,12 +90,10 @@ class Observer:
         late = step >= 0.75 * self.plan.steps
         if (self._healthy >= 0.75 and valid < 0.5) or (late and valid == 0):
             worst = max((k for k in health if k != "valid"), key=health.__getitem__)
-            self.emit(
-                "alarm",
-                alarm="thinking",
-                step=step,
-                text=f"Thinking collapsed: {sum(health.values()) - health['valid']} of {sum(health.values())} "
+            text = (
+                f"Thinking collapsed: {sum(health.values()) - health['valid']} of {sum(health.values())} "
                 f"samples are not valid (mostly {worst}). Look at run.samples; a lower learning rate or more "
-                "rows with reasoning is the usual cure.",
+                "rows with reasoning is the usual cure."
             )
+            self.emit(Alarm("thinking", text, step))
         self._healthy = max(self._healthy, valid)

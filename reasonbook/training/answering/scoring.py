@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ...teachers import Completion
 
 Grade = float | bool
+ScoreLike = Any  # None, a name, a function or a Score: see `resolve`
 _NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:[,'\u00a0\u202f]\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
 

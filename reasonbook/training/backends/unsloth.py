@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import TrainingError
 from ...store import home
-from ..loop.backend import Emit, FitResult, FitTask
+from ..loop.backend import FitResult, FitTask
 from ..loop.control import Control
 from ..planning.student import load_config, not_found
+from ..run_events import Emit
 
 if TYPE_CHECKING:
     from ..planning.plan import Plan

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...card import card, clip, details, table
 from ...errors import MissingPackage, TrainingError
 from ..answering.generate import Reply
-from .evaluation import HEALTH, Evaluation, evaluate, refuse_leaks
+from ..run_events import HEALTH
+from .evaluation import Evaluation, evaluate, refuse_leaks
 from .statistics import Difference, paired
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from ..run import Run
+    from ..runs.trained import TrainedStudent
 
 
 @dataclass(frozen=True)
@@ -214,8 +215,17 @@ class Comparison:
         )  # fmt: skip
 
 
+class Judged(Protocol):
+    """Whoever has a trained student: a run, or the student itself."""
+
+    @property
+    def trained(self) -> TrainedStudent:
+        """The student that is judged."""
+        ...
+
+
 def compare(
-    runs: Sequence[Run] | Run,
+    runs: Sequence[Judged] | Judged,
     *,
     split: str = "test",
     score: Any = None,
@@ -225,7 +235,7 @@ def compare(
     """Judges runs on the same held-out rows; the first is the one the others are measured against.
 
     Args:
-        runs: finished or stopped runs, in the order of the table.
+        runs: finished or stopped runs, or students loaded from a folder, in the order of the table.
         split: whose rows.
         score: None for exact match, ``"numeric"``, ``"choice"``, `judge`, or a function
             ``(answer, expected) -> grade from 0 to 1``.
@@ -235,13 +245,13 @@ def compare(
     Raises:
         TrainingError: the runs share no rows of the split, or a run was trained on some of them.
     """
-    runs = [runs] if not isinstance(runs, Sequence) else list(runs)
-    if not runs:
+    students = [run.trained for run in (runs if isinstance(runs, Sequence) else [runs])]
+    if not students:
         raise TrainingError("There is no run to compare.", "rb.compare([plain, thinking])")
-    for run in runs:
-        if run.running:
-            raise TrainingError(f"{run.name} is still training.", "run.wait()   or   run.stop()")
-    held = [{_identity(t): t for t in run.data.of(split)} for run in runs]
+    for student in students:
+        if student.training:
+            raise TrainingError(f"{student.name} is still training.", "run.wait()   or   run.stop()")
+    held = [{_identity(t): t for t in student.data.of(split)} for student in students]
     common = set(held[0]).intersection(*held[1:])
     if not common:
         raise TrainingError(
@@ -249,11 +259,11 @@ def compare(
             "df.reason.split(test=0.1), then train all runs from the same frame",
         )
     if split != "train":
-        refuse_leaks([held[0][i] for i in common], runs)
+        refuse_leaks([held[0][i] for i in common], students)
     evaluations = []
     if base:
-        evaluations.append(evaluate(runs[0], split=split, score=score, limit=limit, base=True))
-    evaluations += [evaluate(run, split=split, score=score, limit=limit) for run in runs]
+        evaluations.append(evaluate(students[0], split=split, score=score, limit=limit, base=True))
+    evaluations += [evaluate(each, split=split, score=score, limit=limit) for each in students]
     notes, most = [], max(map(len, held))
     if len(common) < most:
         notes.append(f"{len(common)} of {most} {split} rows were held out by every run; only these count.")

@@ -14,12 +14,11 @@ from ..answering import scoring
 from ..answering.generate import Reply, replies
 from ..answering.task import Task
 from ..planning.student import label_of
+from ..run_events import HEALTH
 from .statistics import Estimate, share
 
 if TYPE_CHECKING:
-    from ..run import Run
-
-HEALTH = ("valid", "empty", "unfinished", "missing")
+    from ..runs.trained import TrainedStudent
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Evaluation:
         """Tokens written per answer, thinking included."""
         return sum(reply.tokens for reply in self.replies) / max(1, len(self.replies))
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-ready figures, without the texts."""
         value = self.share
         return {
@@ -100,24 +99,29 @@ class Evaluation:
 
 
 def evaluate(
-    run: Run, *, split: str = "test", score: Any = None, limit: int | None = None, base: bool = False
+    student: TrainedStudent,
+    *,
+    split: str = "test",
+    score: Any = None,
+    limit: int | None = None,
+    base: bool = False,
 ) -> Evaluation:
-    """Has a run's student answer a split, and grades it.
+    """Has a trained student answer a split, and grades it.
 
     Answers are kept: another scoring rule, or a second call, writes nothing anew.
 
     Raises:
         TrainingError: the split is empty, or some of its rows were trained on.
     """
-    tasks = held_out(run, split)[:limit]
+    tasks = held_out(student, split)[:limit]
     rule = scoring.resolve(score)
-    key = (split, limit, base, run.step)
-    written = run.evaluations.get(key)
+    key = (split, limit, base, student.step)
+    written = student.evaluations.get(key)
     if written is None:
         began = time.monotonic()
-        answers = _answers(run, tasks, base=base)
-        label = f"{label_of(run.student)}, before training" if base else run.name
-        written = run.evaluations[key] = Evaluation(
+        answers = _answers(student, tasks, base=base)
+        label = f"{label_of(student.student)}, before training" if base else student.name
+        written = student.evaluations[key] = Evaluation(
             label, split, "", tasks, answers, time.monotonic() - began
         )
     grades = rule.grade([reply.answer for reply in written.replies], tasks)
@@ -127,48 +131,46 @@ def evaluate(
     ]
     done = replace(written, measure=rule.name, replies=graded)
     if not base:
-        run.record.add_results(**{split if limit is None else f"{split} (first {limit})": done.as_dict()})
+        student.card.add_results(**{split if limit is None else f"{split} (first {limit})": done.to_dict()})
     return done
 
 
-def held_out(run: Run, split: str) -> list[Task]:
-    """The rows of a split, none of which the run was trained on.
+def held_out(student: TrainedStudent, split: str) -> list[Task]:
+    """The rows of a split, none of which the student was trained on.
 
     Raises:
         TrainingError: there are none, or rows of the train split are among them.
     """
-    tasks = run.data.of(split)
+    tasks = student.data.of(split)
     if not tasks:
         raise TrainingError(
-            f"The {split} split of {run.name} is empty, so there is nothing to judge it by.",
+            f"The {split} split of {student.name} is empty, so there is nothing to judge it by.",
             "df.reason.split(test=0.1), then train again",
         )
     if split != "train":
-        refuse_leaks(tasks, [run])
+        refuse_leaks(tasks, [student])
     return tasks
 
 
-def refuse_leaks(tasks: Sequence[Task], runs: Sequence[Run]) -> None:
-    """Refuses rows that a run was trained on, known by their key or by an equal request."""
-    for run in runs:
-        trained = run.data.of("train")
+def refuse_leaks(tasks: Sequence[Task], students: Sequence[TrainedStudent]) -> None:
+    """Refuses rows that a student was trained on, known by their key or by an equal request."""
+    for student in students:
+        trained = student.data.of("train")
         keys = {task.key for task in trained}
         prompts = {task.prompt_key for task in trained}
         seen = [t for t in tasks if t.key in keys or t.prompt_key in prompts]
         if seen:
             rows = ", ".join(str(t.position) for t in seen[:5])
             raise TrainingError(
-                f"{len(seen)} of {len(tasks)} rows to be judged were in the training of {run.name} (rows {rows}"
+                f"{len(seen)} of {len(tasks)} rows to be judged were in the training of {student.name} (rows {rows}"
                 f"{', …' if len(seen) > 5 else ''}), by their key or by an equal request.",
                 "df = df.drop(columns='split'); df.reason.split(test=0.1)   # equal requests share a split",
             )
 
 
-def _answers(run: Run, tasks: Sequence[Task], *, base: bool) -> list[Reply]:
+def _answers(student: TrainedStudent, tasks: Sequence[Task], *, base: bool) -> list[Reply]:
     requests = [task.prompt for task in tasks]
     if not base:
-        return run.generate(requests)
-    from ..runs.model import base_model
-
-    with base_model(run) as model:
-        return replies(model, run.format, requests, max_tokens=run.plan.sample_tokens)
+        return student.generate(requests)
+    with student.base() as model:
+        return replies(model, student.format, requests, max_tokens=student.plan.sample_tokens)

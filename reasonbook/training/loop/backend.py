@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..planning.plan import Plan
+from ..run_events import Emit
 from .batches import Examples
 from .control import Control
-
-Emit = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,8 @@ class FitTask:
         pad_id: the token that fills short rows.
         resume_from: a checkpoint to go on from.
         observe: called with the model and the step at each evaluation; returns the task's score, if any.
+        keep_row_losses: called with an epoch, rows and their mean losses, when the epoch has ended.
+        before_checkpoint: called before a checkpoint is written, which must not be ahead of what was told.
     """
 
     train: Examples
@@ -35,6 +36,8 @@ class FitTask:
     pad_id: int
     resume_from: Path | None = None
     observe: Callable[[Any, int], float | None] = lambda model, step: None
+    keep_row_losses: Callable[[int, list[int], list[float]], None] = lambda epoch, rows, losses: None
+    before_checkpoint: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ class Control:
     takes it with `borrow`, which waits for that moment, at most one step.
 
     Args:
-        stopping: whether the training was asked to end.
+        stopping: whether the training was asked to end; whoever steers the training sets it.
     """
 
     def __init__(self, stopping: Callable[[], bool] = lambda: False) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..run_events import Emit
 from . import checkpoints
-from .backend import Emit, FitResult, FitTask
+from .backend import FitResult, FitTask
 from .batches import Collator
 from .control import Control
-from .monitor import Watch
+from .monitor import Monitor
 from .trainer import trainer_class
 
 
@@ -19,7 +20,7 @@ def fit(model: Any, task: FitTask, emit: Emit, control: Control, *, own_loss: bo
     Args:
         model: a causal language model of transformers, with or without an adapter.
         task: what to learn.
-        emit: takes an event's kind and its data.
+        emit: takes the events.
         control: the switches of the run.
         own_loss: take the loss over the target tokens alone, row by row; else the model's own loss.
 
@@ -32,12 +33,12 @@ def fit(model: Any, task: FitTask, emit: Emit, control: Control, *, own_loss: bo
     if task.resume_from is not None:
         checkpoints.check_weights(task.resume_from, model)
     torch.set_num_threads(plan.threads)  # counts for the calling thread only
-    watch = Watch(task, emit, control)
+    monitor = Monitor(task, emit, control)
     trainer = trainer_class()(
         model=model, args=_arguments(task), data_collator=Collator(task.pad_id), train_dataset=task.train
     )
-    trainer.begin(task, emit, control, watch, own_loss=own_loss)
-    callback = _callback(trainer, watch, control)
+    trainer.begin(task, emit, control, monitor, own_loss=own_loss)
+    callback = _callback(trainer, monitor, control)
     for old in list(trainer.callback_handler.callbacks):
         if type(old).__name__ in ("PrinterCallback", "ProgressCallback", "NotebookProgressCallback"):
             trainer.remove_callback(old)
@@ -46,11 +47,11 @@ def fit(model: Any, task: FitTask, emit: Emit, control: Control, *, own_loss: bo
         trainer.train(resume_from_checkpoint=str(task.resume_from) if task.resume_from else None)
     finally:
         callback.release()
-        watch.tell_row_losses()
-    ended = "early" if watch.early else "stopped" if control.stopping() else "done"
-    if ended != "stopped" and watch.best_step not in (None, trainer.state.global_step):
+        monitor.tell_row_losses()
+    ended = "early" if monitor.early else "stopped" if control.stopping() else "done"
+    if ended != "stopped" and monitor.best_step not in (None, trainer.state.global_step):
         trainer.load_best()
-        return FitResult(trainer.state.global_step, ended, watch.best_step)
+        return FitResult(trainer.state.global_step, ended, monitor.best_step)
     return FitResult(trainer.state.global_step, ended)
 
 
@@ -91,7 +92,7 @@ def _arguments(task: FitTask) -> Any:
     )
 
 
-def _callback(trainer: Any, watch: Watch, control: Control) -> Any:
+def _callback(trainer: Any, monitor: Monitor, control: Control) -> Any:
     from transformers import TrainerCallback
 
     class Events(TrainerCallback):
@@ -100,40 +101,40 @@ def _callback(trainer: Any, watch: Watch, control: Control) -> Any:
         held: Any = None
 
         def on_epoch_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
-            trainer.order.set_epoch(int(state.global_step // max(1, watch.steps_per_epoch)))
+            trainer.order.set_epoch(int(state.global_step // max(1, monitor.steps_per_epoch)))
 
         def on_train_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
-            watch.begin(trainer)
+            monitor.begin(trainer)
 
         def on_step_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
-            watch.pause_here()
+            monitor.pause_here()
             self.held = control.working()
             self.held.__enter__()
-            watch.step_begins()
+            monitor.step_begins()
 
         def on_step_end(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
             self.release()
-            watch.step_ends()
+            monitor.step_ends()
             if control.stopping():
                 ctrl.should_training_stop = ctrl.should_save = True
-            elif watch.wants_checkpoint(state.global_step):
+            elif monitor.wants_checkpoint(state.global_step):
                 ctrl.should_save = True
 
         def on_log(self, args: Any, state: Any, ctrl: Any, logs: Any = None, **_: Any) -> None:
             del state.log_history[:-1]  # our events are the history; this one is written at each checkpoint
             if logs and "loss" in logs:
-                watch.step(trainer, logs)
-                if watch.wants_evaluation(state.global_step) and not control.stopping():
+                monitor.step(trainer, logs)
+                if monitor.wants_evaluation(state.global_step) and not control.stopping():
                     ctrl.should_evaluate = True
 
         def on_evaluate(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
-            if watch.early:
+            if monitor.early:
                 ctrl.should_training_stop = ctrl.should_save = True
 
         def on_epoch_end(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
             if not trainer.own_loss:
                 trainer.look_at_rows()
-            watch.epoch_ends()
+            monitor.epoch_ends()
 
         def release(self) -> None:
             if self.held is not None:

@@ -1,4 +1,4 @@
-"""Watch: turns what happens in the loop into events, and decides when to look, save, pause and stop."""
+"""Monitor: turns what happens in the loop into events, and decides when to evaluate, save, pause and stop."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..run_events import Alarm, Checkpoint, Emit, Eta, Eval, Note, StatusChange, Step
 from . import checkpoints
-from .backend import Emit, FitTask
+from .backend import FitTask
 from .control import Control
 
 
-class Watch:
+class Monitor:
     """The memory of one fit: speed, best evaluation, losses per row, alarms.
 
     Args:
         task: what is learned.
-        emit: takes an event's kind and its data.
+        emit: takes the events.
         control: the switches of the run.
     """
 
@@ -95,8 +96,7 @@ class Watch:
         step, loss = trainer.state.global_step, float(logs["loss"])
         self._step = step
         world = self.task.plan.processes
-        self.emit(
-            "step",
+        told = Step(
             step=step,
             total=self.task.plan.steps,
             loss=loss,
@@ -108,9 +108,10 @@ class Watch:
             memory=memory_in_use(self.task.plan.device),
             epoch=float(trainer.state.epoch or 0.0),
         )
+        self.emit(told)
         if time.monotonic() - self._eta_at > 0.5 or step == self.task.plan.steps:
             self._eta_at = time.monotonic()
-            self.emit("eta", step=step, seconds=round(self.eta(step), 1), total=self.task.plan.steps)
+            self.emit(Eta(round(self.eta(step), 1), step, self.task.plan.steps))
         self._smooth = loss if self._smooth is None else 0.9 * self._smooth + 0.1 * loss
         self._lowest = min(self._lowest, self._smooth)
         if step > self.task.plan.warmup_steps + 10 and self._smooth > 2 * self._lowest + 0.5:
@@ -130,15 +131,15 @@ class Watch:
         """Says something once that a curve alone would not."""
         if kind not in self._alarms:
             self._alarms.add(kind)
-            self.emit("alarm", alarm=kind, text=text, step=self._step)
+            self.emit(Alarm(kind, text, self._step))
 
     # -- losses per row ----------------------------------------------------------------------------------
     def rows(self, index: Any, sums: Any, counts: Any) -> None:
         """Keeps a micro-batch's losses; they are read from the device only when the epoch ends."""
         self._device_rows.append((index, sums, counts))
 
-    def take_row_losses(self) -> dict[str, Any]:
-        """Mean loss of each row that was seen since the last call, by row position."""
+    def tell_row_losses(self) -> None:
+        """Hands on the mean loss of each row that was seen since the last time, by row position."""
         for index, sums, counts in self._device_rows:
             for i, loss, n in zip(index.tolist(), sums.tolist(), counts.tolist(), strict=True):
                 row = self.task.train.rows[i]
@@ -148,17 +149,12 @@ class Watch:
         rows = sorted(self._losses)
         means = [round(self._losses[r][0] / max(1, self._losses[r][1]), 5) for r in rows]
         self._losses = {}
-        return {"epoch": self._epoch, "rows": rows, "loss": means}
+        if rows:
+            self.task.keep_row_losses(self._epoch, rows, means)
 
     def epoch_ends(self) -> None:
         self._epoch += 1
         self.tell_row_losses()
-
-    def tell_row_losses(self) -> None:
-        """Emits what was seen since the last time; nothing when that is nothing."""
-        seen = self.take_row_losses()
-        if seen["rows"]:
-            self.emit("row_loss", **seen)
 
     # -- evaluation --------------------------------------------------------------------------------------
     def wants_evaluation(self, step: int) -> bool:
@@ -171,7 +167,7 @@ class Watch:
         step = trainer.state.global_step
         self._evaluated = step
         if loss is not None:
-            self.emit("eval", step=step, eval_loss=loss, score=score)
+            self.emit(Eval(step, loss, math.nan if score is None else score))
         watched = self.task.plan.early_stopping
         if watched is None:
             return
@@ -186,9 +182,10 @@ class Watch:
         if self._worse >= self.task.plan.patience:
             self.early = True
             self.emit(
-                "note",
-                text=f"Stopped early at step {step}: {self._worse} evaluations without a better {watched}; "
-                f"the weights of step {self.best_step} are kept.",
+                Note(
+                    f"Stopped early at step {step}: {self._worse} evaluations without a better {watched}; "
+                    f"the weights of step {self.best_step} are kept."
+                )
             )
 
     # -- checkpoints and pauses --------------------------------------------------------------------------
@@ -205,7 +202,7 @@ class Watch:
 
     def saved(self, step: int) -> None:
         self._saved_at = time.monotonic()
-        self.emit("checkpoint", step=step)
+        self.emit(Checkpoint(step))
 
     def not_saved(self, folder: Path, error: Exception) -> None:
         """A checkpoint that cannot be written is said, and training goes on."""
@@ -218,16 +215,16 @@ class Watch:
         else:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             text = f"The checkpoint could not be written: {reason} Training goes on."
-        self.emit("alarm", alarm="checkpoint", text=text, step=self._step)
+        self.emit(Alarm("checkpoint", text, self._step))
 
     def pause_here(self) -> None:
         """Blocks between two steps while the run is paused, once its checkpoint is written."""
         if not (self.control.pausing and self._pause_saved):
             return
-        self.emit("status", status="PAUSED")
+        self.emit(StatusChange("PAUSED"))
         self.control.wait_while_paused()
         self._pause_saved = False
-        self.emit("status", status="RUNNING")
+        self.emit(StatusChange("RUNNING"))
 
 
 def memory_in_use(device: str) -> int:

@@ -9,12 +9,13 @@ from typing import Any
 
 from ...errors import TrainingError
 from ..planning.device import out_of_memory
+from ..run_events import Emit, Note
 from . import checkpoints
-from .backend import Emit, FitTask
+from .backend import FitTask
 from .batches import Collator, LengthOrder, cut
 from .control import Control
 from .loss import inputs_of, model_losses, target_losses
-from .monitor import Watch
+from .monitor import Monitor
 
 LOOKED_AT = 256  # rows an epoch, about, where each one costs a forward pass of its own
 
@@ -27,8 +28,10 @@ def trainer_class() -> type:
     class ArrayTrainer(Trainer):
         """Micro-batches that shrink when memory runs out, per-row loss, evaluation of our own."""
 
-        def begin(self, task: FitTask, emit: Emit, control: Control, watch: Watch, *, own_loss: bool) -> None:
-            self.task, self.emit_event, self.switch, self.watch = task, emit, control, watch
+        def begin(
+            self, task: FitTask, emit: Emit, control: Control, monitor: Monitor, *, own_loss: bool
+        ) -> None:
+            self.task, self.emit_event, self.switch, self.monitor = task, emit, control, monitor
             self.own_loss = own_loss
             self.model: Any
             self.micro = task.plan.micro_batch_size
@@ -46,7 +49,7 @@ def trainer_class() -> type:
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
             if num_items_in_batch is None:
                 num_items_in_batch = (inputs["labels"][:, 1:] != -100).sum()
-            self.watch.batch(inputs)
+            self.monitor.batch(inputs)
             while True:
                 try:
                     return self._accumulate(model, inputs, num_items_in_batch)
@@ -77,7 +80,7 @@ def trainer_class() -> type:
             if not self.own_loss:
                 return model(**inputs_of(piece), num_items_in_batch=items).loss * scale
             each, counts = target_losses(model, piece)
-            self.watch.rows(index, each.detach(), counts)
+            self.monitor.rows(index, each.detach(), counts)
             return each.sum() / items * scale
 
         def _shrink(self, model: Any, rows: int, error: BaseException) -> None:
@@ -94,10 +97,11 @@ def trainer_class() -> type:
                 )
             self.micro = smaller
             self.emit_event(
-                "note",
-                text=f"Memory ran out; {smaller} rows at once from here on, the batch stays "
-                f"{self.task.plan.batch_size}.",
-                micro_batch_size=smaller,
+                Note(
+                    f"Memory ran out; {smaller} rows at once from here on, the batch stays "
+                    f"{self.task.plan.batch_size}.",
+                    micro_batch_size=smaller,
+                )
             )
 
         def _clip_grad_norm(self, model: Any) -> Any:
@@ -113,7 +117,7 @@ def trainer_class() -> type:
                 loss = self._eval_loss()
                 score = self.task.observe(self.model, self.state.global_step)
             self.model.train()
-            self.watch.evaluated(self, loss, score)
+            self.monitor.evaluated(self, loss, score)
             metrics = {} if loss is None else {"eval_loss": loss}
             self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
             return metrics
@@ -154,7 +158,7 @@ def trainer_class() -> type:
                     if self.switch.stopping():
                         break
                     batch = self._prepare_inputs(Collator(self.task.pad_id)([data[i]]))
-                    self.watch.rows(batch["index"], *model_losses(self.model, batch))
+                    self.monitor.rows(batch["index"], *model_losses(self.model, batch))
             self.model.train()
 
         # -- checkpoints ---------------------------------------------------------------------------------
@@ -164,12 +168,13 @@ def trainer_class() -> type:
                 return
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                (folder / "watch.json").write_text(json.dumps(self.watch.state()))
+                self.task.before_checkpoint()
+                (folder / "watch.json").write_text(json.dumps(self.monitor.state()))
                 super()._save_checkpoint(model, trial)
-                self.watch.saved(self.state.global_step)
+                self.monitor.saved(self.state.global_step)
             except Exception as error:  # safetensors, torch and the OS each raise their own
                 checkpoints.drop(folder)
-                self.watch.not_saved(folder, error)
+                self.monitor.not_saved(folder, error)
 
         def save_best(self) -> None:
             with contextlib.suppress(OSError):

@@ -1,16 +1,18 @@
-"""Lock: one process at a time trains a run; the lock falls by itself when its process dies."""
+"""Folder: what a run's folder holds, and the lock by which one process at a time trains it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from ..loop import checkpoints
 
+MODEL, LOG, TOKENIZER = "model", "output.log", "tokenizer"  # in a run's folder
+
 
 class RunLock:
-    """A file that the training process holds; without file locks (Windows) it never refuses.
+    """A file that the training process holds; it falls free when that dies, and never refuses on Windows.
 
     Args:
         folder: of the run.
@@ -18,13 +20,22 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "lock"
-        self._file: Any = None
+        self._file: TextIO | None = None
+        self._held = False
+
+    @property
+    def held(self) -> bool:
+        """Whether this process trains the run right now."""
+        return self._held
 
     def take(self) -> bool:
-        """Whether the lock is ours now."""
+        """Whether the lock is ours now; it may be ours already."""
+        if self._held:
+            return True
         try:
             import fcntl
         except ImportError:
+            self._held = True
             return True
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = self.path.open("a+")
@@ -36,12 +47,12 @@ class RunLock:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        self._file = file
+        self._file, self._held = file, True
         return True
 
     def held_elsewhere(self) -> bool:
         """Whether some process trains this run right now."""
-        if not self.path.exists():
+        if self._held or not self.path.exists():
             return False
         if not self.take():
             return True
@@ -49,17 +60,16 @@ class RunLock:
         return False
 
     def release(self) -> None:
+        """Lets another process train the run."""
+        self._held = False
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
-MODEL, LOG, TOKENIZER = "model", "output.log", "tokenizer"  # in a run's folder
-
-
-def first_process() -> bool:
-    """Whether this process speaks for all that train together."""
-    return os.environ.get("RANK", "0") == "0"
+def process_rank() -> int:
+    """Which of the processes that train together this one is; the first, 0, speaks for all."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def weights_of(folder: Path) -> Path | None:

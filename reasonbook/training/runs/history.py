@@ -1,26 +1,41 @@
-"""History: a run's curves as arrays, and the journal that keeps its events over a kernel's death."""
+"""History: a run's events folded into curves, samples and messages, and the journal that keeps the events."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import StoreError
-from ...events import Event
+from ...events import Event, Stream
+from ..run_events import (
+    HEALTH,
+    SERIES,
+    Alarm,
+    Checkpoint,
+    Eta,
+    Eval,
+    Note,
+    RowLoss,
+    Samples,
+    StatusChange,
+    Step,
+    from_event,
+)
 
 if TYPE_CHECKING:
     from ...store import Store
 
-SERIES = {
-    "step": ("step", "loss", "learning_rate", "grad_norm", "tokens", "tokens_per_second", "memory", "epoch"),
-    "eval": ("step", "eval_loss", "score"),
-}
+KEPT_SAMPLES = 200  # evaluations whose texts stay at hand
+KEPT_MESSAGES = 200
+KEPT_EVENTS = 4_000  # in a run's stream; the history has folded what went before
 _FLUSH_SECONDS = 1.0
-_URGENT = {"status", "eval", "checkpoint", "alarm", "note", "samples", "row_loss"}
+_URGENT = {kind.kind for kind in (StatusChange, Eval, Checkpoint, Alarm, Note, Samples, RowLoss)}
 
 
 class Journal:
@@ -38,7 +53,7 @@ class Journal:
         self._at = 0.0
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "eta":
+        if event.kind == Eta.kind:
             return
         with self._lock:
             self._waiting.append(event)
@@ -58,56 +73,187 @@ class Journal:
                 self._waiting = batch[-10_000:]
 
 
-class Curves:
-    """Folds events into series; a step that is run again after a resume replaces what stood there."""
+class Table:
+    """The points of one curve family, by rising step; appending costs no more in a long history.
 
-    def __init__(self) -> None:
-        self._points: dict[str, dict[int, tuple[float, ...]]] = {kind: {} for kind in SERIES}
-        self._lock = threading.Lock()
+    Args:
+        columns: names of the figures; a point may lack some of them (NaN).
 
-    def take(self, event: Event) -> None:
-        names = SERIES.get(event.kind)
-        if names is None:
-            return
-        step = int(event.data["step"])
-        values = tuple(_number(event.data.get(name)) for name in names)
-        with self._lock:
-            points = self._points[event.kind]
-            if points and step <= next(reversed(points)):
-                for later in [s for s in points if s >= step]:
-                    del points[later]
-            points[step] = values
+    Attributes:
+        cuts: lengths to which the table was cut when a run went back to a checkpoint, oldest first; whoever
+            follows it learns from them what it has to read again.
+    """
 
-    def arrays(self) -> dict[str, dict[str, np.ndarray]]:
-        """Kind → series name → float64 array, by step."""
-        with self._lock:
-            copies = {kind: list(points.values()) for kind, points in self._points.items()}
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = tuple(columns)
+        self.cuts: list[int] = []
+        self._steps = np.empty(256, np.float64)
+        self._values = np.empty((len(self.columns), 256), np.float64)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def steps(self) -> np.ndarray:
+        """float64, one per point."""
+        return self._steps[: self._length]
+
+    @property
+    def values(self) -> np.ndarray:
+        """float64, columns × points."""
+        return self._values[:, : self._length]
+
+    def column(self, name: str) -> np.ndarray:
+        """One figure, by point."""
+        return self.values[self.columns.index(name)]
+
+    def append(self, step: float, figures: Mapping[str, Any]) -> None:
+        """Adds a point; a step that is run again after a resume replaces what stood there and after it."""
+        if self._length and step <= self._steps[self._length - 1]:
+            self._length = int(np.searchsorted(self.steps, step))
+            self.cuts.append(self._length)
+        if self._length == len(self._steps):
+            self._steps = np.concatenate([self._steps, np.empty_like(self._steps)])
+            self._values = np.concatenate([self._values, np.empty_like(self._values)], axis=1)
+        self._steps[self._length] = step
+        for index, name in enumerate(self.columns):
+            self._values[index, self._length] = _number(figures.get(name))
+        self._length += 1
+
+    def last(self) -> dict[str, float]:
+        """The newest point; empty where there is none."""
+        if not self._length:
+            return {}
+        newest = self._values[:, self._length - 1].tolist()
         return {
-            kind: dict(zip(names, _columns(copies[kind], len(names)), strict=True))
-            for kind, names in SERIES.items()
+            "step": float(self._steps[self._length - 1]),
+            **dict(zip(self.columns, newest, strict=True)),
         }
 
-    def last(self, kind: str = "step") -> dict[str, float]:
-        """The newest point of a kind; empty where there is none."""
-        with self._lock:
-            points = self._points[kind]
-            if not points:
-                return {}
-            return dict(zip(SERIES[kind], points[next(reversed(points))], strict=True))
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Name → a copy of the column, ``step`` first."""
+        return {
+            "step": self.steps.copy(),
+            **{name: self.column(name).copy() for name in self.columns},
+        }
+
+
+@dataclass(frozen=True)
+class Message:
+    """An alarm or a note.
+
+    Attributes:
+        alarm: False for a note.
+        name: which alarm; ``note`` for a note.
+        text: in words.
+        step: at which step, where that is known.
+        at: seconds since the epoch.
+    """
+
+    alarm: bool
+    name: str
+    text: str
+    step: int | None
+    at: float
+
+
+class History:
+    """What a run's events add up to: the same live, for a view that opens late, and in another kernel.
+
+    `take` is called for each event, oldest first, and costs the same in a long run as in a short one.
+
+    Args:
+        thinking: whether the student is taught to think; without it there is no thinking to judge.
+
+    Attributes:
+        tables: curve family → its points: ``step``, ``eval``, ``health``.
+        samples: what was written at the newest evaluations.
+        messages: the newest alarms and notes.
+        counts: how many alarms and notes there were in all, by kind.
+        eta: seconds that were left, and when that was said.
+        total: steps of the plan, as the training said; None before the first step.
+        lock: held while something is read that must not change meanwhile.
+    """
+
+    def __init__(self, *, thinking: bool = True) -> None:
+        self.tables = {kind: Table(columns) for kind, columns in SERIES.items()}
+        self.samples: deque[Samples] = deque(maxlen=KEPT_SAMPLES)
+        self.messages: deque[Message] = deque(maxlen=KEPT_MESSAGES)
+        self.counts = {Alarm.kind: 0, Note.kind: 0}
+        self.eta: tuple[float, float] | None = None
+        self.total: int | None = None
+        self.lock = threading.RLock()
+        self._thinking = thinking
+
+    @property
+    def step(self) -> int:
+        """The newest step."""
+        return int(self.tables[Step.kind].last().get("step", 0))
+
+    def latest(self, *, alarm: bool) -> str:
+        """The newest alarm or note in words; empty where there is none."""
+        return next((each.text for each in reversed(self.messages) if each.alarm is alarm), "")
+
+    def take(self, event: Event) -> None:
+        """Folds one event in; what is none of a run's is passed over."""
+        said = from_event(event)
+        with self.lock:
+            if isinstance(said, Step):
+                self.tables[Step.kind].append(said.step, vars(said))
+                self.total = said.total or self.total
+            elif isinstance(said, Eval):
+                self.tables[Eval.kind].append(said.step, vars(said))
+            elif isinstance(said, Samples):
+                self._take_samples(said)
+            elif isinstance(said, (Alarm, Note)):
+                alarm = isinstance(said, Alarm)
+                step = said.step if said.step is not None else self.step or None
+                self.counts[said.kind] += 1
+                name = said.alarm if isinstance(said, Alarm) else Note.kind
+                self.messages.append(Message(alarm, name, said.text, step, event.at))
+            elif isinstance(said, Eta):
+                self.eta = (said.seconds, event.at)
+
+    def _take_samples(self, said: Samples) -> None:
+        """Keeps what was written; the shares are over all that were asked, of which some are shown."""
+        while self.samples and self.samples[-1].step >= said.step:
+            self.samples.pop()
+        self.samples.append(said)
+        shares: dict[str, float] = {}
+        asked = sum(said.health.values())
+        if asked and self._thinking:
+            shares = {name: said.health.get(name, 0) / asked for name in HEALTH}
+        if said.score is not None:
+            shares["correct"] = said.score
+        if shares:
+            self.tables["health"].append(said.step, shares)
+
+    def arrays(self) -> dict[str, dict[str, np.ndarray]]:
+        """Curve family → column → float64 array, ``step`` among them."""
+        with self.lock:
+            return {kind: table.arrays() for kind, table in self.tables.items()}
 
     def fill(self, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
-        """Takes the curves of a run card."""
-        for kind, names in SERIES.items():
+        """Takes the curves of a run card, for a run whose events are not at hand."""
+        for kind, table in self.tables.items():
             series = curves.get(kind, {})
+            known = [name for name in table.columns if name in series]
             for i, step in enumerate(series.get("step", ())):
-                values = tuple(_number(series[n][i]) if n in series else float("nan") for n in names)
-                self._points[kind][int(step)] = values
+                table.append(step, {name: series[name][i] for name in known})
 
 
-def _columns(rows: list[tuple[float, ...]], count: int) -> list[np.ndarray]:
-    table = np.array(rows, dtype=float).reshape(-1, count)
-    return [table[:, i] for i in range(count)]
+def recorded(history: History, store: Store | None, subject: str) -> tuple[Stream, Journal | None]:
+    """A run's stream: the history folds it, and the journal keeps it where there is a store."""
+    journal = None if store is None else Journal(store, subject)
+    stream = Stream(persist=journal, keep=KEPT_EVENTS)
+    stream.subscribe(history.take)
+    return stream, journal
 
 
 def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)
+    """A float, NaN for what is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")

@@ -1,8 +1,9 @@
-"""Opening: a run of another kernel, or a folder that somebody saved, becomes a run again."""
+"""Load: a student that another kernel trained, or a folder that somebody saved, is there again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,43 +13,65 @@ from ...job import Status
 from ...store import Store
 from ..planning.config import TrainConfig
 from ..planning.plan import Plan
-from . import registry, run_card
+from ..run_events import StatusChange
+from . import run_card
 from .folder import TOKENIZER
+from .trained import TrainedStudent
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat
-    from ..run import Run
 
 ENDED = "The kernel ended while it was training; run.resume() goes on from the last checkpoint."
 
 
-def open_run(kind: type[Run], source: str | Path, store: Store) -> Run:
-    """A run by its id or folder; the one that this kernel has already, where it has it.
+@dataclass(frozen=True)
+class Loaded:
+    """A student that is there again.
+
+    Attributes:
+        student: with its card and its history.
+        status: where its training stands; why stands in ``student.reason``.
+        events: of its training, oldest first; empty for a folder that was saved elsewhere.
+    """
+
+    student: TrainedStudent
+    status: Status
+    events: Sequence[Event]
+
+
+def subject_of(id: str) -> str:
+    """The name under which the store keeps a run's events."""
+    return f"run:{id}"
+
+
+def load_student(source: str | Path, store: Store) -> Loaded:
+    """A student by the id or the folder of its run; no weights are read yet.
 
     Raises:
         TrainingError: there is no such run, or its card is damaged.
     """
-    for place in _places(source, store):  # one that has just begun has no card yet
-        here = registry.find(place)
-        if here is not None and place.name == here.id:  # not a copy that `save` wrote
-            return here
     folder = find(source, store)
     record = run_card.read(folder)
-    subject = f"run:{record['run']}"
-    known = subject in store.subjects("run:")
-    run = kind(
+    student = TrainedStudent(
         id=record["run"],
         name=record["name"],
         plan=Plan.from_dict(record["plan"]),
         config=TrainConfig.from_dict(record["config"]),
-        form=lambda: format_of(record, folder),
-        data=None,
+        strategy=record["strategy"],
         folder=folder,
-        store=store if known else None,
+        form=lambda: format_of(record, folder),
+        score=score_of(record),
         origin=record,
+        from_card=record.get("from_card"),
     )
-    run.restore(record, list(store.events(subject)) if known else [])
-    return run
+    student.card.begin(record)
+    events = list(store.events(subject_of(student.id)))
+    for event in events:
+        student.history.take(event)
+    if not events:
+        student.history.fill(record.get("curves", {}))
+    status, student.reason = status_of(record, events, held=student.lock.held_elsewhere())
+    return Loaded(student, status, events)
 
 
 def find(source: str | Path, store: Store) -> Path:
@@ -57,7 +80,7 @@ def find(source: str | Path, store: Store) -> Path:
     Raises:
         TrainingError: there is no such run; the newest ones are named.
     """
-    for folder in _places(source, store):
+    for folder in places(source, store):
         if (folder / run_card.NAME).is_file():
             return folder
     names = [subject.removeprefix("run:") for subject in store.subjects("run:")]
@@ -67,7 +90,8 @@ def find(source: str | Path, store: Store) -> Path:
     )
 
 
-def _places(source: str | Path, store: Store) -> tuple[Path, Path]:
+def places(source: str | Path, store: Store) -> tuple[Path, Path]:
+    """Where a run may stand: the folder that was named, or the store's own of that id."""
     return Path(source).expanduser(), store.folder / "runs" / str(source)
 
 
@@ -79,7 +103,7 @@ def status_of(record: Mapping[str, Any], events: Sequence[Event], *, held: bool)
         events: the run's own, oldest first.
         held: whether some process trains it now.
     """
-    told = [event.data["status"] for event in events if event.kind == "status"]
+    told = [event.data["status"] for event in events if event.kind == StatusChange.kind]
     status = Status(told[-1] if told else record.get("status", "COMPLETED"))
     if not status.final and not held:
         return Status.CANCELLED, ENDED
@@ -87,8 +111,14 @@ def status_of(record: Mapping[str, Any], events: Sequence[Event], *, held: bool)
 
 
 def format_of(record: Mapping[str, Any], folder: Path) -> ChatFormat:
-    """How the student is asked and read, from the tokenizer that was kept with the run."""
+    """How the student of a card is asked and read, by the tokenizer that was kept beside it."""
     from ...chat import ChatFormat
 
     kept = folder / TOKENIZER
     return ChatFormat.from_dict(record["format"], student=str(kept) if kept.is_dir() else None)
+
+
+def score_of(record: Mapping[str, Any]) -> str | None:
+    """The name of the rule by which a card's answers were graded; None where it was somebody's own function."""
+    name = str(record.get("score", ""))
+    return name if name.split(" ")[0] in ("exact", "numeric", "choice") else None

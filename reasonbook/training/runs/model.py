@@ -1,4 +1,4 @@
-"""Held: a run's model in memory, read from disk when it is first needed, lent between two steps."""
+"""Model: a student's model in memory, read from disk when it is first needed, lent between two steps."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ from .output_log import muted
 if TYPE_CHECKING:
     from ..loop.control import Control
     from ..planning.plan import Plan
-    from ..run import Run
 
 
-class Held:
-    """The model of one run.
+class ModelHolder:
+    """The model of one student.
 
     Args:
         plan: how it is loaded.
         folder: of the run, where its log stands.
         control: the switches of the training that may be using it.
-        running: whether that training is under way.
-        weights: where its newest weights stand.
+        training: whether that training is under way.
+        weights: where the newest trained weights stand.
     """
 
     def __init__(
@@ -37,17 +36,17 @@ class Held:
         folder: Path,
         control: Control,
         *,
-        running: Callable[[], bool],
+        training: Callable[[], bool],
         weights: Callable[[], Path],
     ) -> None:
         self.plan, self.folder, self.control = plan, folder, control
-        self._running, self._weights = running, weights
+        self._training, self._weights = training, weights
         self._loading = threading.RLock()
         self.model: Any = None
 
     def ready(self) -> Any:
         """The model; loaded where it is not, and waited for while the training thread loads it."""
-        while self.model is None and self._running():
+        while self.model is None and self._training():
             time.sleep(0.02)
         with self._loading:
             if self.model is None:
@@ -63,27 +62,23 @@ class Held:
         with self.control.borrow():
             yield model
 
+    @contextmanager
+    def base(self) -> Iterator[Any]:
+        """The untrained student: the adapter switched off, or the student's own weights read again."""
+        if self.plan.tuning != "full":
+            with self.lent() as model, model.disable_adapter():
+                yield model
+            return
+        with muted(self.folder / LOG):
+            model = get_backend(self.plan.backend).load(self.plan)
+        model.eval()
+        try:
+            yield model
+        finally:
+            del model
+            device.free()
+
     def drop(self) -> None:
         """Frees its memory."""
         self.model = None
-        device.free()
-
-
-@contextmanager
-def base_model(run: Run) -> Iterator[Any]:
-    """The untrained student: the adapter switched off, or the student's own weights read again."""
-    from .folder import LOG
-    from .output_log import muted
-
-    if run.plan.tuning != "full":
-        with run.lent() as model, model.disable_adapter():
-            yield model
-        return
-    with muted(run.folder / LOG):
-        model = get_backend(run.plan.backend).load(run.plan)
-    model.eval()
-    try:
-        yield model
-    finally:
-        del model
         device.free()

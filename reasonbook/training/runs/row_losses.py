@@ -1,12 +1,13 @@
-"""Losses: the mean training loss of each row, kept beside the run so that the review can sort by it."""
+"""Row losses: each row's mean loss per target token, kept beside the run, and the rows behind a step."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from ..loop.batches import LengthOrder
 
 if TYPE_CHECKING:
     from ...store import Store
+    from ..answering.task import Task
     from ..planning.plan import Plan
     from .data import RunData
 
@@ -58,7 +60,26 @@ def row_losses(store: Store, keys: Sequence[str]) -> dict[int, float]:
     return {}
 
 
-class Trace:
+@dataclass(frozen=True)
+class StepRow:
+    """A row in the batch of an optimizer step.
+
+    Attributes:
+        position: of the row in the frame.
+        key: its identity in the journal.
+        prompt: the request, for people.
+        response: the right answer.
+        loss: newest mean loss per target token, in nats; None where it is not known yet.
+    """
+
+    position: int
+    key: str
+    prompt: str
+    response: str
+    loss: float | None
+
+
+class RowLosses:
     """Rows by step and losses by row of one run.
 
     Args:
@@ -71,7 +92,7 @@ class Trace:
         self._data, self.plan, self.folder = data, plan, folder
         self._losses: dict[str, float] | None = None
         self._epoch: tuple[int, np.ndarray] | None = None
-        self._tasks: dict[int, Any] | None = None
+        self._tasks: dict[int, Task] | None = None
 
     @property
     def losses(self) -> Mapping[str, float]:
@@ -80,7 +101,7 @@ class Trace:
             self._losses = read(self.folder)
         return self._losses
 
-    def take(self, epoch: int, rows: list[int], fresh: list[float]) -> None:
+    def take(self, epoch: int, rows: Sequence[int], fresh: Sequence[float]) -> None:
         """Keeps what an epoch has found, by row key.
 
         Raises:
@@ -91,7 +112,7 @@ class Trace:
         self._losses = {**self.losses, **new}
         write(self.folder, self._losses, epoch=epoch)
 
-    def rows_at(self, step: int) -> list[dict[str, Any]]:
+    def rows_at(self, step: int) -> list[StepRow]:
         """The rows in the batch of an optimizer step, counted from 1."""
         train, batch = self._data().train, self.plan.batch_size
         epoch, place = divmod(max(1, int(step)) - 1, -(-len(train) // batch))
@@ -99,15 +120,7 @@ class Trace:
         found = []
         for i in self._order(epoch)[place * batch : (place + 1) * batch].tolist():
             task = tasks[train.rows[i]]
-            found.append(
-                {
-                    "position": task.position,
-                    "key": task.key,
-                    "prompt": task.request,
-                    "response": task.expected,
-                    "loss": known.get(task.key),
-                }
-            )
+            found.append(StepRow(task.position, task.key, task.request, task.expected, known.get(task.key)))
         return found
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -117,7 +130,7 @@ class Trace:
             self._epoch = (epoch, order.order(epoch))
         return self._epoch[1]
 
-    def _by_position(self) -> dict[int, Any]:
+    def _by_position(self) -> dict[int, Task]:
         if self._tasks is None:
             self._tasks = {task.position: task for task in self._data().of("train")}
         return self._tasks

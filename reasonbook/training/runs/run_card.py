@@ -10,11 +10,16 @@ import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import TrainingError
 from ..planning.device import version_of
-from .data import hashes
+from .data import RunData, hashes
+
+if TYPE_CHECKING:
+    from ...chat import ChatFormat
+    from ..planning.config import TrainConfig
+    from ..planning.plan import Plan
 
 NAME = "card.json"
 VERSION = 1
@@ -29,18 +34,23 @@ def begin(
     *,
     run: str,
     name: str,
-    plan: Any,
-    config: Any,
-    form: Any,
-    data: Any,
+    plan: Plan,
+    config: TrainConfig,
+    form: ChatFormat,
+    data: RunData,
+    score: str,
     device: str,
     origin: Mapping[str, Any],
+    from_card: str | None = None,
 ) -> dict[str, Any]:
     """The card of a run before its first step.
 
     Args:
+        score: name of the rule by which sampled answers are graded.
+        device: the machine in one line.
         origin: where the reasoning is from: ``schema``, ``teacher``, ``method`` and the teacher's ``prompt``
             (what its requests for all rows begin with), as far as they are known.
+        from_card: id of the run whose card is trained again.
     """
     return {
         "card": VERSION,
@@ -64,9 +74,11 @@ def begin(
         "packages": {name: v for name in PACKAGES if (v := version_of(name))},
         "python": platform.python_version(),
         "device": device,
+        "score": score,
         "status": "RUNNING",
         "curves": {},
         "results": {},
+        **({} if from_card is None else {"from_card": from_card}),
     }
 
 
@@ -103,7 +115,7 @@ def read(path: str | Path) -> dict[str, Any]:
         raise TrainingError(f"{str(file)!r} is not a run card.", "run.card_path names a run's own") from error
 
 
-class Record:
+class RunCard:
     """The card of one run: in memory, and as its file.
 
     Args:

@@ -1,133 +1,195 @@
-"""Fitting: what a run's own thread does, from loading the student to the last line of its card."""
+"""Session: one training of one student from loading the model to the last line of its card, whoever asked for it."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ReasonbookError, TrainingError
 from ...job import Status
 from ..answering import generate
-from ..answering.samples import Observer
+from ..answering.samples import Sampler
 from ..backends.pick import get_backend
 from ..loop import checkpoints
-from ..loop.backend import FitTask
+from ..loop.backend import FitResult, FitTask
 from ..planning import device
-from . import registry, run_card
-from .folder import LOG, MODEL, TOKENIZER, first_process
+from ..run_events import Alarm, Emit, Note, RowLoss
+from . import run_card
+from .folder import LOG, MODEL, TOKENIZER, process_rank
 from .output_log import muted
 
 if TYPE_CHECKING:
-    from ..run import Run
+    from collections.abc import Callable
+
     from .data import RunData
+    from .trained import TrainedStudent
 
 
-def fit_run(run: Run) -> Status:
+def fit_session(
+    student: TrainedStudent,
+    emit: Emit,
+    *,
+    resume_from: Path | None = None,
+    flush: Callable[[], None] = lambda: None,
+) -> Status:
     """Trains on the calling thread; what other packages print goes to the run's log.
 
+    The kernel's run, ``reasonbook train`` and every process of a launcher come here. Several processes share
+    each batch; the first one writes the folder.
+
+    Args:
+        student: what is trained; its ``control`` stops and pauses.
+        emit: takes the events.
+        resume_from: a checkpoint to go on from.
+        flush: keeps the events told so far; called before each checkpoint.
+
+    Returns:
+        COMPLETED, or CANCELLED where it was stopped.
+
     Raises:
-        ReasonbookError: it failed; the card and ``run.reason`` say why.
+        TrainingError: another process trains this student, or it failed; ``student.reason`` says why.
+        ReasonbookError: as `TrainingError`, of another room.
     """
-    run.folder.mkdir(parents=True, exist_ok=True)
-    status = Status.FAILED
-    with muted(run.folder / LOG):
-        try:
-            status = _fit(run)
-        except ReasonbookError as error:
-            run.reason = str(error)
-            raise
-        except Exception as error:
-            run.reason = f"{type(error).__name__}: {error}"
-            raise TrainingError(
-                f"Training failed at step {run.step}: {run.reason}",
-                f"run.resume() goes on from the last checkpoint; what was printed: {str(run.folder / LOG)!r}",
-            ) from error
-        finally:
-            _finish(run, status)
+    take_lock(student)
+    student.folder.mkdir(parents=True, exist_ok=True)
+    log = student.folder / (f"{process_rank()}.{LOG}" if process_rank() else LOG)
+    status, began = Status.FAILED, time.time()
+    try:
+        with muted(log):
+            status = _fit(student, emit, resume_from, flush)
+    except ReasonbookError as error:
+        student.reason = str(error)
+        raise
+    except Exception as error:
+        student.reason = f"{type(error).__name__}: {error}"
+        raise TrainingError(
+            f"Training failed at step {student.step}: {student.reason}",
+            f"run.resume() goes on from the last checkpoint; what was printed: {str(log)!r}",
+        ) from error
+    finally:
+        _close_card(student, status, time.time() - began, emit)
+        student.lock.release()
     return status
 
 
-def _fit(run: Run) -> Status:
-    registry.make_room(run)
-    _keep_inputs(run)
-    backend = get_backend(run.plan.backend)
-    run.model = backend.load(run.plan, weights=None)
-    check_vocabulary(run.model, run.data, run.plan.student)
+def take_lock(student: TrainedStudent) -> None:
+    """Claims the student for this process; of several that train together the first one does.
+
+    Raises:
+        TrainingError: another process has it.
+    """
+    if not process_rank() and not student.lock.take():
+        raise TrainingError(
+            f"The run {student.name} is being trained by another kernel.",
+            f"stop it there; rb.Run.load({student.id!r}) here shows its curves",
+        )
+
+
+def _fit(student: TrainedStudent, emit: Emit, resume_from: Path | None, flush: Callable[[], None]) -> Status:
+    plan, data = student.plan, student.data
+    if not process_rank():
+        _keep_inputs(student)
+    backend = get_backend(plan.backend)
+    student.model = backend.load(plan, weights=None)
+    check_vocabulary(student.model, data, plan.student)
+    watched = data.of("validation") or data.of("train")
+    if process_rank() and plan.early_stopping != "score":
+        watched = []  # the first process looks for all
     task = FitTask(
-        train=run.data.train,
-        validation=run.data.validation,
-        plan=run.plan,
-        folder=run.folder,
-        pad_id=generate.pad_id(run.format.tokenizer),
-        resume_from=run.resume_from,
-        observe=Observer(
-            run.format,
-            run.data.of("validation") or run.data.of("train"),
-            plan=run.plan,
-            score=run.score,
-            emit=run.emit,
-            stopping=lambda: run.stopping,
+        train=data.train,
+        validation=data.validation,
+        plan=plan,
+        folder=student.folder,
+        pad_id=generate.pad_id(student.format.tokenizer),
+        resume_from=resume_from,
+        observe=Sampler(
+            student.format,
+            watched,
+            plan=plan,
+            score=student.score,
+            emit=emit,
+            stopping=lambda: student.control.stopping(),
         ),
+        keep_row_losses=lambda epoch, rows, losses: _keep_row_losses(student, epoch, rows, losses, emit),
+        before_checkpoint=flush,
     )
-    outcome = backend.fit(run.model, task, run.emit, run.control)
-    run.model.eval()
-    _keep_weights(run)
-    if outcome.ended == "stopped" and outcome.step < run.plan.steps:
-        run.reason = (
-            f"Stopped by you at step {outcome.step} of {run.plan.steps}; that step is kept: "
+    result = backend.fit(student.model, task, emit, student.control)
+    student.model.eval()
+    if not process_rank():
+        _keep_weights(student, emit)
+    return _outcome(student, result)
+
+
+def _outcome(student: TrainedStudent, result: FitResult) -> Status:
+    if result.ended == "stopped" and result.step < student.plan.steps:
+        student.reason = (
+            f"Stopped by you at step {result.step} of {student.plan.steps}; that step is kept: "
             "run.resume() goes on from it."
         )
         return Status.CANCELLED
-    if outcome.ended == "early":
-        run.reason = f"Stopped early at step {outcome.step}: no better evaluation came."
+    if result.ended == "early":
+        student.reason = f"Stopped early at step {result.step}: no better evaluation came."
     return Status.COMPLETED
 
 
-def _keep_inputs(run: Run) -> None:
+def _keep_inputs(student: TrainedStudent) -> None:
     """Data, tokenizer and card, so that another kernel can go on."""
-    shutil.rmtree(run.folder / MODEL, ignore_errors=True)  # of an earlier stop; newer checkpoints will come
-    if first_process():
-        if not (run.folder / TOKENIZER).is_dir():
-            run.data.save(run.folder)
-            run.format.export_tokenizer().save_pretrained(run.folder / TOKENIZER)
-        run.record.begin(
-            run_card.begin(
-                run=run.id, name=run.name, plan=run.plan, config=run.config, form=run.format,
-                data=run.data, device=device.look().line, origin=run.origin,
-            )
-        )  # fmt: skip
-        run.record.write()
+    folder = student.folder
+    shutil.rmtree(folder / MODEL, ignore_errors=True)  # of an earlier stop; newer checkpoints will come
+    if not (folder / TOKENIZER).is_dir():
+        student.data.save(folder)
+        student.format.export_tokenizer().save_pretrained(folder / TOKENIZER)
+    student.card.begin(
+        run_card.begin(
+            run=student.id, name=student.name, plan=student.plan, config=student.config, form=student.format,
+            data=student.data, score=student.score.name, device=device.look().line, origin=student.origin,
+            from_card=student.from_card,
+        )
+    )  # fmt: skip
+    student.card.write(curves=student.history.arrays())
 
 
-def _keep_weights(run: Run) -> None:
-    if not first_process():
+def _keep_row_losses(
+    student: TrainedStudent, epoch: int, rows: list[int], losses: list[float], emit: Emit
+) -> None:
+    """The losses stand in a file of their own; the event says only that they are new."""
+    if process_rank():
         return
     try:
-        run.model.save_pretrained(run.folder / MODEL)
+        student.losses.take(epoch, rows, losses)
+    except OSError as error:
+        emit(Note(f"The losses of the rows could not be written: {error}"))
+    emit(RowLoss(epoch, len(rows), sum(losses) / len(losses)))
+
+
+def _keep_weights(student: TrainedStudent, emit: Emit) -> None:
+    try:
+        student.model.save_pretrained(student.folder / MODEL)
     except Exception as error:  # safetensors, torch and the OS each raise their own
         why = (
             "The disk is full: the trained weights could not be kept on it."
             if checkpoints.disk_full(error)
             else f"The trained weights could not be written ({error})."
         )
-        shutil.rmtree(run.folder / MODEL, ignore_errors=True)
+        shutil.rmtree(student.folder / MODEL, ignore_errors=True)
         text = f"{why} They are still in memory: run.save('/another/place')."
-        run.emit("alarm", alarm="checkpoint", step=run.step, text=text)
+        emit(Alarm("checkpoint", text, student.step))
 
 
-def _finish(run: Run, status: Status) -> None:
-    if not first_process() or not run.record.there:
+def _close_card(student: TrainedStudent, status: Status, seconds: float, emit: Emit) -> None:
+    if process_rank() or not student.card.there:
         return
     try:
-        run.record.write(
+        student.card.write(
             status=str(status),
-            reason=run.reason,
-            seconds=round(time.time() - (run.started_at or time.time()), 2),
-            curves=run.history,
+            reason=student.reason,
+            seconds=round(seconds, 2),
+            curves=student.history.arrays(),
         )
     except OSError as error:
-        run.emit("alarm", alarm="card", step=run.step, text=f"The run card could not be written: {error}")
+        emit(Alarm("card", f"The run card could not be written: {error}", student.step))
 
 
 def check_vocabulary(model: Any, data: RunData, student: str) -> None:

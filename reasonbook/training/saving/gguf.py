@@ -16,13 +16,14 @@ import numpy as np
 
 from ...errors import MissingPackage, TrainingError, choices
 from ..runs import run_card
+from ..runs.folder import LOG
 from ..runs.output_log import muted
 from .merged import merged_model
 from .save import Saved
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat
-    from ..run import Run
+    from ..runs.trained import TrainedStudent
 
 TYPES = ("f16", "bf16", "f32", "q8_0")
 OWN = ("qwen2", "qwen3")  # what is written here; every other family goes through llama.cpp's converter
@@ -37,11 +38,11 @@ RULES: Mapping[tuple[str, ...], str] = {
 }
 
 
-def gguf(run: Run, path: Path, *, quantization: str = "f16") -> Saved:
+def gguf(student: TrainedStudent, path: Path, *, quantization: str = "f16") -> Saved:
     """Writes a GGUF file with weights, tokenizer and chat template, and tries its tokenizer where it can.
 
     Args:
-        run: the run.
+        student: what is saved.
         path: the file; a folder gets ``model.gguf``.
         quantization: f16, bf16, f32 or q8_0; smaller ones are made by llama.cpp's own ``llama-quantize``.
 
@@ -59,18 +60,22 @@ def gguf(run: Run, path: Path, *, quantization: str = "f16") -> Saved:
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with muted(run.folder / "output.log"):
-            if run.plan.kind in OWN:
-                with merged_model(run, "float32") as model:
-                    write(scratch, model, run.format, quantization=quantization, name=run.name)
+        with muted(student.folder / LOG):
+            if student.plan.kind in OWN:
+                with merged_model(student, "float32") as model:
+                    write(scratch, model, student.format, quantization=quantization, name=student.name)
             else:
-                _convert(run, scratch, quantization)
+                _convert(student, scratch, quantization)
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
-    run_card.write(path.parent, run.card)
+    run_card.write(path.parent, student.card.read())
     return Saved(
-        str(path), "gguf", path.stat().st_size, check(path, run.format, run), f'teacher="llamacpp:{path}"'
+        str(path),
+        "gguf",
+        path.stat().st_size,
+        check(path, student.format, student),
+        f'teacher="llamacpp:{path}"',
     )
 
 
@@ -184,15 +189,15 @@ def _patterns(part: Any) -> Iterator[str]:
             yield from _patterns(value)
 
 
-def check(path: Path, form: ChatFormat, run: Run | None = None) -> str:
+def check(path: Path, form: ChatFormat, student: TrainedStudent | None = None) -> str:
     """Has llama.cpp itself tokenize prompts of the run; says in words how that went."""
     from .llamacpp_check import Llama, missing
 
     if missing() is not None:
         return f"Not tried: {missing()}."
     prompts = ["A first question?", "17 lamps at $45, bought 3 weeks ago."]
-    if run is not None:
-        prompts += [task.request for task in run.data.tasks[:30]]
+    if student is not None:
+        prompts += [task.request for task in student.data.tasks[:30]]
     with Llama(path) as llama:
         wrong = sum(llama.tokenize(form.prompt_text(p)) != form.prompt_ids(p) for p in prompts)
     if not wrong:
@@ -203,18 +208,18 @@ def check(path: Path, form: ChatFormat, run: Run | None = None) -> str:
     )
 
 
-def _convert(run: Run, path: Path, quantization: str) -> None:
+def _convert(student: TrainedStudent, path: Path, quantization: str) -> None:
     script = converter()
     if script is None:
         raise TrainingError(
-            f"A GGUF of {run.plan.kind} is written by llama.cpp's own converter, which is not here "
+            f"A GGUF of {student.plan.kind} is written by llama.cpp's own converter, which is not here "
             f"({', '.join(OWN)} need none).",
             "git clone https://github.com/ggml-org/llama.cpp; os.environ['LLAMA_CPP'] = 'llama.cpp'",
         )
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        with merged_model(run, "bfloat16") as model:
+        with merged_model(student, "bfloat16") as model:
             model.save_pretrained(folder)
-        run.format.export_tokenizer().save_pretrained(folder)
+        student.format.export_tokenizer().save_pretrained(folder)
         done = subprocess.run(
             [sys.executable, str(script), folder, "--outfile", str(path), "--outtype", quantization],
             capture_output=True, text=True, check=False,

@@ -11,14 +11,14 @@ from ..runs import run_card
 from .save import Saved, adapter, size
 
 if TYPE_CHECKING:
-    from ..run import Run
+    from ..runs.trained import TrainedStudent
 
 
-def hub(run: Run, path: str | Path, *, merged: bool = False, private: bool = True) -> Saved:
+def hub(student: TrainedStudent, path: str | Path, *, merged: bool = False, private: bool = True) -> Saved:
     """Pushes to ``owner/name``; private unless you say otherwise. The token is the Hub client's own.
 
     Args:
-        run: the run.
+        student: what is saved.
         path: ``owner/name``.
         merged: push whole weights in 16 bit instead of the adapter.
         private: whether the repository is private.
@@ -36,10 +36,10 @@ def hub(run: Run, path: str | Path, *, merged: bool = False, private: bool = Tru
         if merged:
             from .merged import merged as write
 
-            write(run, folder)
+            write(student, folder)
         else:
-            adapter(run, folder)
-        (folder / "README.md").write_text(model_card(run, name), encoding="utf-8")
+            adapter(student, folder)
+        (folder / "README.md").write_text(model_card(student, name), encoding="utf-8")
         _without_places(folder)
         try:
             api = HfApi()
@@ -56,9 +56,9 @@ def hub(run: Run, path: str | Path, *, merged: bool = False, private: bool = Tru
     return Saved(f"https://huggingface.co/{name}", "hub", written, f"The repository is {what}.", "")
 
 
-def model_card(run: Run, name: str) -> str:
+def model_card(student: TrainedStudent, name: str) -> str:
     """The README of the repository: what was trained, on what, and how it did."""
-    plan, card = run.plan, run.card
+    plan, card = student.plan, student.card.read()
     base = plan.student if "/" in plan.student and not Path(plan.student).exists() else ""
     library = "peft" if plan.tuning != "full" else "transformers"
     head = [f"library_name: {library}", "tags: [reasonbook, reasoning]"] + (
@@ -67,7 +67,7 @@ def model_card(run: Run, name: str) -> str:
     lines = [
         "---", *head, "---", "", f"# {name.split('/')[-1]}", "",
         f"`{Path(plan.student).name}` fine-tuned with reasonbook: "
-        f"{plan.tuning} tuning, strategy `{run.strategy}`, {run.step} steps of {plan.batch_size} rows, "
+        f"{plan.tuning} tuning, strategy `{student.strategy}`, {student.step} steps of {plan.batch_size} rows, "
         f"{plan.rows} training examples, learning rate {plan.learning_rate:g}, seed {plan.seed}.", "",
     ]  # fmt: skip
     results: dict[str, Any] = card.get("results", {})
@@ -82,7 +82,7 @@ def model_card(run: Run, name: str) -> str:
                 f"| {r['tokens']:.1f} |"
             )
         lines.append("")
-    kwargs = run.format.template_kwargs
+    kwargs = student.format.template_kwargs
     call = "".join(f", {k}={v!r}" for k, v in kwargs.items())
     lines += [
         "Prompts must be made as in training:", "", "```python",

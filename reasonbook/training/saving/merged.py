@@ -8,47 +8,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import TrainingError, choices
+from ..runs.folder import LOG
 from ..runs.output_log import muted
 from .save import Saved, describe, free, size
 
 if TYPE_CHECKING:
-    from ..run import Run
+    from ..runs.trained import TrainedStudent
 
 DTYPES = ("bfloat16", "float16", "float32")
 
 
-def merged(run: Run, path: Path, *, dtype: str = "bfloat16") -> Saved:
+def merged(student: TrainedStudent, path: Path, *, dtype: str = "bfloat16") -> Saved:
     """Writes safetensors, config, tokenizer with the template in use, and the run card.
 
     An adapter that was trained on 4-bit weights is merged into the student's own 16-bit weights.
 
     Args:
-        run: the run.
+        student: what is saved.
         path: a folder of its own.
         dtype: bfloat16, float16 or float32.
     """
     if dtype not in DTYPES:
         raise TrainingError(f"Weights cannot be written as {dtype!r}.", choices(dtype, DTYPES))
     free(path)
-    with muted(run.folder / "output.log"), merged_model(run, dtype) as model:
+    with muted(student.folder / LOG), merged_model(student, dtype) as model:
         model.save_pretrained(str(path))
-    describe(run, path)
+    describe(student, path)
     note = (
         ""
-        if run.plan.tuning != "qlora"
+        if student.plan.tuning != "qlora"
         else "The adapter was trained on 4-bit weights and merged into 16-bit ones."
     )
     return Saved(str(path), "merged", size(path), note, f"rb.Run.load({str(path)!r}).chat('…')")
 
 
 @contextmanager
-def merged_model(run: Run, dtype: str) -> Iterator[Any]:
+def merged_model(student: TrainedStudent, dtype: str) -> Iterator[Any]:
     """The whole student in one piece, on the CPU, apart from the model that the run holds."""
     import torch
     from transformers import AutoModelForCausalLM
 
     kind = getattr(torch, dtype)
-    weights, plan = run.weights(), run.plan
+    weights, plan = student.weights(), student.plan
     options: dict[str, Any] = {
         "use_safetensors": True, "trust_remote_code": plan.trust_remote_code, "dtype": torch.float32,
     }  # fmt: skip

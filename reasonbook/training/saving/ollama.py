@@ -10,7 +10,7 @@ from .save import Saved, free, size
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat
-    from ..run import Run
+    from ..runs.trained import TrainedStudent
 
 _S, _U, _A, _V = "rbsystemone", "rbusertwo", "rbassistantthree", "rbuserfour"
 
@@ -62,27 +62,28 @@ class Pieces:
         )  # fmt: skip
 
 
-def ollama(run: Run, path: Path, *, quantization: str = "f16") -> Saved:
+def ollama(student: TrainedStudent, path: Path, *, quantization: str = "f16") -> Saved:
     """Writes ``model.gguf`` and a ``Modelfile``; then: ``ollama create NAME -f Modelfile``.
 
     Args:
-        run: the run.
+        student: what is saved.
         path: a folder of its own.
         quantization: as for ``gguf``.
     """
     from .gguf import gguf
 
     free(path)
-    made = gguf(run, path / "model.gguf", quantization=quantization)
-    found = pieces(run.format)
+    made = gguf(student, path / "model.gguf", quantization=quantization)
+    found = pieces(student.format)
     (path / "Modelfile").write_text(
-        modelfile(run.format, found, context=run.plan.longest + run.plan.sample_tokens), encoding="utf-8"
+        modelfile(student.format, found, context=student.plan.longest + student.plan.sample_tokens),
+        encoding="utf-8",
     )
     note = made.note
     if found is None:
         note += " The prompts of this student do not fit a Go template; Ollama takes the Jinja template in the file."
     return Saved(
-        str(path), "ollama", size(path), note, f"ollama create {_name(run.name)} -f {path / 'Modelfile'}"
+        str(path), "ollama", size(path), note, f"ollama create {_name(student.name)} -f {path / 'Modelfile'}"
     )
 
 

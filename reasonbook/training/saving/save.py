@@ -11,10 +11,11 @@ from ...card import card
 from ...errors import TrainingError, choices
 from ..loop import checkpoints
 from ..runs import run_card
+from ..runs.folder import LOG
 from ..runs.output_log import muted
 
 if TYPE_CHECKING:
-    from ..run import Run
+    from ..runs.trained import TrainedStudent
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ class Saved:
         )
 
 
-def save(run: Run, path: str | Path, *, format: str = "adapter", **options: Any) -> Saved:
-    """Writes a run's weights.
+def save(student: TrainedStudent, path: str | Path, *, format: str = "adapter", **options: Any) -> Saved:
+    """Writes the weights of a trained student.
 
     Args:
-        run: the run.
+        student: what is saved.
         path: where to.
         format: see `FORMATS`.
         **options: of the format.
@@ -58,12 +59,14 @@ def save(run: Run, path: str | Path, *, format: str = "adapter", **options: Any)
     """
     if format not in FORMATS:
         raise TrainingError(f"A run cannot be saved as {format!r}.", choices(format, FORMATS))
-    if run.running:
-        raise TrainingError(f"{run.name} is still training.", "run.wait()   or   run.stop()   and then save")
+    if student.training:
+        raise TrainingError(
+            f"{student.name} is still training.", "run.wait()   or   run.stop()   and then save"
+        )
     module, _, function = FORMATS[format].partition(":")
     write = getattr(importlib.import_module(f".{module}", __package__), function)
     try:
-        return write(run, path if format == "hub" else Path(path).expanduser(), **options)
+        return write(student, path if format == "hub" else Path(path).expanduser(), **options)
     except Exception as error:
         if not checkpoints.disk_full(error):
             raise
@@ -73,23 +76,23 @@ def save(run: Run, path: str | Path, *, format: str = "adapter", **options: Any)
         ) from error
 
 
-def adapter(run: Run, path: Path) -> Saved:
+def adapter(student: TrainedStudent, path: Path) -> Saved:
     """The adapter, or all weights where all of them were trained; with tokenizer, template and run card."""
     free(path)
-    with run.lent() as model, muted(run.folder / "output.log"):
+    with student.lent() as model, muted(student.folder / LOG):
         model.save_pretrained(str(path))
     note = ""
-    if run.plan.tuning == "full":
+    if student.plan.tuning == "full":
         note = "All weights were trained, so all of them are in the folder; there is no adapter."
-    describe(run, path)
+    describe(student, path)
     return Saved(str(path), "adapter", size(path), note, f"rb.Run.load({str(path)!r}).chat('…')")
 
 
-def describe(run: Run, path: Path) -> None:
+def describe(student: TrainedStudent, path: Path) -> None:
     """Puts the tokenizer with the template in use, and the card, beside weights."""
-    run.format.export_tokenizer().save_pretrained(str(path / "tokenizer"))
-    run.format.export_tokenizer().save_pretrained(str(path))
-    run_card.write(path, run.card)
+    student.format.export_tokenizer().save_pretrained(str(path / "tokenizer"))
+    student.format.export_tokenizer().save_pretrained(str(path))
+    run_card.write(path, student.card.read())
 
 
 def free(path: Path) -> None:
