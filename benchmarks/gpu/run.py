@@ -162,7 +162,7 @@ def _ours(student: str, data: Any, name: str, args: argparse.Namespace, gpu: boo
     from reasonbook.training.planning import device
     from reasonbook.training.planning import student as students
     from reasonbook.training.planning.config import TrainConfig
-    from reasonbook.training.run_events import RunEvent, Step
+    from reasonbook.training.run_events import RunEvent, StepEvent
 
     backend = get_backend("unsloth" if "unsloth" in name else "peft")
     decided = planner.decide(
@@ -179,7 +179,7 @@ def _ours(student: str, data: Any, name: str, args: argparse.Namespace, gpu: boo
     losses: list[float] = []
 
     def emit(event: RunEvent) -> None:
-        if isinstance(event, Step):
+        if isinstance(event, StepEvent):
             marks.append((time.perf_counter(), int(event.tokens)))
             losses.append(event.loss)
 

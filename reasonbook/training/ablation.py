@@ -24,7 +24,7 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class Finding:
+class FieldEffect:
     """What leaving a field out did.
 
     Attributes:
@@ -81,11 +81,11 @@ class Ablation(Job):
         return sum(run.status is Status.COMPLETED for runs in self.runs.values() for run in runs)
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[FieldEffect, ...]:
         """One per field, the dearest loss first; answers only last."""
         if self.comparison is None:
             raise TrainingError("The ablation has not ended.", "ablation.wait()")
-        return judge(self.comparison.evaluations)
+        return effects(self.comparison.evaluations)
 
     def _work(self) -> Status:
         from .start import train
@@ -183,7 +183,7 @@ def ablate(
     return Ablation(variants, options=settings, seeds=seeds, score=score, split=split).start()
 
 
-def judge(evaluations: Sequence[Evaluation]) -> tuple[Finding, ...]:
+def effects(evaluations: Sequence[Evaluation]) -> tuple[FieldEffect, ...]:
     """Each variant against the one with all fields, which comes first."""
     whole, *others = evaluations
     gaps: list[tuple[str, Difference]] = [
@@ -207,7 +207,7 @@ def holm(values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def sentence(finding: Finding) -> str:
+def sentence(finding: FieldEffect) -> str:
     """A finding in words, a null result too."""
     name = "All reasoning" if finding.field == NONE else f"“{finding.field}”"
     span = f"{100 * finding.low:+.1f} to {100 * finding.high:+.1f} points"
@@ -218,10 +218,10 @@ def sentence(finding: Finding) -> str:
     return f"{name}: no effect could be shown ({span})."
 
 
-def _finding(field: str, gap: Difference, p: float) -> Finding:
+def _finding(field: str, gap: Difference, p: float) -> FieldEffect:
     clear = p < LEVEL and (gap.low > 0 or gap.high < 0)
     verdict = "not shown" if not clear else "pays" if gap.value > 0 else "harms"
-    return Finding(field, gap.value, gap.low, gap.high, p, verdict)
+    return FieldEffect(field, gap.value, gap.low, gap.high, p, verdict)
 
 
 def _fields(chat: ChatDataset, schema: Any) -> list[str]:

@@ -44,7 +44,7 @@ class Responder(Protocol):
 
 
 @dataclass
-class Answer:
+class ChatAnswer:
     """One student's answer; it grows while ``state`` is ``"writing"``.
 
     Attributes:
@@ -65,11 +65,11 @@ class Answer:
 
 
 @dataclass
-class Turn:
+class ChatTurn:
     """A question and what each student makes of it."""
 
     question: str
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[ChatAnswer] = field(default_factory=list)
 
 
 class ChatSession:
@@ -94,7 +94,7 @@ class ChatSession:
             )
         self.runs = tuple(runs)
         self.system = system
-        self.turns: list[Turn] = []
+        self.turns: list[ChatTurn] = []
         self.stream = Stream(keep=1000)
         self._job: _Answering | None = None
 
@@ -119,7 +119,7 @@ class ChatSession:
             raise TrainingError(
                 "The last question is still being answered.", "session.wait()   or   session.stop()"
             )
-        turn = Turn(question, [Answer() for _ in self.runs])
+        turn = ChatTurn(question, [ChatAnswer() for _ in self.runs])
         self.turns.append(turn)
         self.stream.emit("asked", turn=len(self.turns) - 1)
         self._job = _Answering(self, turn)
@@ -203,7 +203,7 @@ class ChatSession:
 class _Answering(Job):
     """Lets each student answer one turn."""
 
-    def __init__(self, session: ChatSession, turn: Turn) -> None:
+    def __init__(self, session: ChatSession, turn: ChatTurn) -> None:
         super().__init__()
         self.session, self.turn = session, turn
 
@@ -219,7 +219,7 @@ class _Answering(Job):
         self.session.stream.emit("ready")
         return Status.PARTIAL if failed else Status.CANCELLED if self.stopping else Status.COMPLETED
 
-    def _answer(self, place: int, student: int, answer: Answer) -> None:
+    def _answer(self, place: int, student: int, answer: ChatAnswer) -> None:
         run = self.session.runs[student]
         parts = run.format.parser.stream()
         plain = run.format.calls > 1  # two calls: which is which is known when both are there

@@ -17,14 +17,24 @@ from ..events import Event
 from ..job import Status
 from ..store import Store, default_store
 from .loop import checkpoints
+from .loop.processes import process_count, process_rank
 from .planner import decide
 from .planning import device, student
 from .planning.config import TrainConfig
 from .planning.plan import Plan
-from .run_events import Alarm, Eval, Note, RunEvent, StatusChange, Step, from_event, to_data
+from .run_events import (
+    AlarmEvent,
+    EvalEvent,
+    NoteEvent,
+    RunEvent,
+    StatusEvent,
+    StepEvent,
+    from_event,
+    to_data,
+)
 from .runs import run_card
 from .runs.data import RunData, hashes
-from .runs.folder import process_rank, weights_of
+from .runs.folder import weights_of
 from .runs.history import recorded
 from .runs.load import format_of, score_of, subject_of
 from .runs.session import fit_session
@@ -71,13 +81,13 @@ def train_card(card: str | Path, *, run: str = "", store: Store | None = None, t
             journal.flush()
 
     status = Status.FAILED
-    emit(StatusChange(str(Status.RUNNING)))
+    emit(StatusEvent(str(Status.RUNNING)))
     try:
         with _interrupts() as stopping:
             trained.control.stopping = stopping
             status = fit_session(trained, emit, resume_from=resume_from, flush=flush)
     finally:
-        emit(StatusChange(str(status)))
+        emit(StatusEvent(str(status)))
         flush()
     if first and weights_of(trained.folder) is None:
         raise TrainingError(
@@ -97,7 +107,7 @@ def _student(folder: Path, record: dict[str, Any], id: str, store: Store) -> Tra
         student=student.look_up(record["student"], trust_remote_code=settings.trust_remote_code),
         machine=device.look(),
         validation_rows=len(data.validation or ()),
-        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        processes=process_count(),
     )
     return TrainedStudent(
         id=id,
@@ -160,11 +170,11 @@ class _Printer:
             print(line, file=self._out, flush=True)
 
     def _line(self, said: RunEvent | None) -> str | None:
-        if isinstance(said, (Alarm, Note)):
+        if isinstance(said, (AlarmEvent, NoteEvent)):
             return f"{said.kind}: {said.text}"
-        if isinstance(said, Eval):
+        if isinstance(said, EvalEvent):
             return f"step {said.step}  eval loss {said.eval_loss:.4f}"
-        if isinstance(said, Step) and (time.monotonic() - self._at > 5 or said.step == self._steps):
+        if isinstance(said, StepEvent) and (time.monotonic() - self._at > 5 or said.step == self._steps):
             self._at = time.monotonic()
             speed = f"{said.tokens_per_second:,.0f} tokens/s"
             return f"step {said.step} of {self._steps}  loss {said.loss:.4f}  {speed}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import TrainingError
 from .backends.pick import pick_backend
 from .loop.batches import Examples, LengthOrder
+from .loop.processes import process_count
 from .planning import device, memory_estimate
 from .planning.config import TrainConfig
 from .planning.device import Machine
@@ -229,5 +230,5 @@ def make_plan(chat: ChatDataset, config: TrainConfig | None = None) -> Plan:
         student=look_up(chat.student, trust_remote_code=settings.trust_remote_code),
         machine=device.look(),
         validation_rows=len(chat.split("validation")),
-        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        processes=process_count(),
     ).replace(notes=chat.report.remarks)

@@ -15,7 +15,7 @@ from ..job import Job, Status
 from ..store import Store, default_store
 from .answering.generate import Reply
 from .loop import checkpoints
-from .run_events import Eval, Note, RunEvent, Samples, StatusChange, Step, to_data
+from .run_events import EvalEvent, NoteEvent, RunEvent, SamplesEvent, StatusEvent, StepEvent, to_data
 from .runs import registry
 from .runs.data import RunData
 from .runs.history import recorded
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .planning.config import TrainConfig
     from .planning.plan import Plan
     from .runs.row_losses import StepRow
-    from .saving.save import Saved
+    from .saving.adapter import Saved
 
 
 class Run(Job):
@@ -143,15 +143,15 @@ class Run(Job):
     @property
     def last_step(self) -> dict[str, float]:
         """The newest point of the training curve; empty before the first."""
-        return self.trained.history.tables[Step.kind].last()
+        return self.trained.history.tables[StepEvent.kind].last()
 
     @property
     def last_evaluation(self) -> dict[str, float]:
         """The newest evaluation on the curve; empty before the first."""
-        return self.trained.history.tables[Eval.kind].last()
+        return self.trained.history.tables[EvalEvent.kind].last()
 
     @property
-    def samples(self) -> list[Samples]:
+    def samples(self) -> list[SamplesEvent]:
         """What the student wrote at each evaluation, oldest first."""
         return list(self.trained.history.samples)
 
@@ -202,7 +202,7 @@ class Run(Job):
         self._resume_from = checkpoints.latest(self.folder)
         self.data  # noqa: B018  said before it starts, when the run's data is gone
         if self._resume_from is None:
-            self.emit(Note("There is no whole checkpoint yet; the run begins anew."))
+            self.emit(NoteEvent("There is no whole checkpoint yet; the run begins anew."))
         self.trained.evaluations.clear()
         return self.start()
 
@@ -313,7 +313,7 @@ class Run(Job):
     # -- the work ----------------------------------------------------------------------------------------
     def emit(self, event: RunEvent) -> None:
         """Takes what the training says; a pause is a change of the job's status."""
-        if isinstance(event, StatusChange):
+        if isinstance(event, StatusEvent):
             self._set(Status(event.status))
         else:
             self.stream.emit(event.kind, **to_data(event))

@@ -18,7 +18,7 @@ def _curve() -> float:
 
 
 @dataclass(frozen=True)
-class Step:
+class StepEvent:
     """One optimizer step.
 
     Attributes:
@@ -48,7 +48,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Eval:
+class EvalEvent:
     """An evaluation on the validation rows.
 
     Attributes:
@@ -93,7 +93,7 @@ class SampledAnswer:
 
 
 @dataclass(frozen=True)
-class Samples:
+class SamplesEvent:
     """What the student writes at an evaluation.
 
     Attributes:
@@ -113,7 +113,7 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class RowLoss:
+class RowLossEvent:
     """The rows' losses of an epoch were written beside the run.
 
     Attributes:
@@ -129,7 +129,7 @@ class RowLoss:
 
 
 @dataclass(frozen=True)
-class Eta:
+class EtaEvent:
     """How long the training will still take, in seconds; not kept in the store."""
 
     kind: ClassVar[str] = "eta"
@@ -139,7 +139,7 @@ class Eta:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class CheckpointEvent:
     """A whole checkpoint of this step is on the disk."""
 
     kind: ClassVar[str] = "checkpoint"
@@ -147,7 +147,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Alarm:
+class AlarmEvent:
     """Something is wrong that a curve alone would not say.
 
     Attributes:
@@ -163,7 +163,7 @@ class Alarm:
 
 
 @dataclass(frozen=True)
-class Note:
+class NoteEvent:
     """Something worth knowing.
 
     Attributes:
@@ -179,28 +179,49 @@ class Note:
 
 
 @dataclass(frozen=True)
-class StatusChange:
+class StatusEvent:
     """The run's status is another now; ``status`` is the name of a `reasonbook.job.Status`."""
 
     kind: ClassVar[str] = "status"
     status: str
 
 
-RunEvent = Step | Eval | Samples | RowLoss | Eta | Checkpoint | Alarm | Note | StatusChange
+RunEvent = (
+    StepEvent
+    | EvalEvent
+    | SamplesEvent
+    | RowLossEvent
+    | EtaEvent
+    | CheckpointEvent
+    | AlarmEvent
+    | NoteEvent
+    | StatusEvent
+)
 Emit = Callable[[RunEvent], object]
 TYPES: dict[str, type[RunEvent]] = {
-    each.kind: each for each in (Step, Eval, Samples, RowLoss, Eta, Checkpoint, Alarm, Note, StatusChange)
+    each.kind: each
+    for each in (
+        StepEvent,
+        EvalEvent,
+        SamplesEvent,
+        RowLossEvent,
+        EtaEvent,
+        CheckpointEvent,
+        AlarmEvent,
+        NoteEvent,
+        StatusEvent,
+    )
 }
 
 
-def _drawn(kind: type[Step] | type[Eval]) -> tuple[str, ...]:
+def _drawn(kind: type[StepEvent] | type[EvalEvent]) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind) if each.metadata.get("curve"))
 
 
 # Curve family → its columns, "step" left out. Python and the page (frontend/src/lib/events.gen.ts) share them.
 SERIES: dict[str, tuple[str, ...]] = {
-    Step.kind: _drawn(Step),
-    Eval.kind: _drawn(Eval),
+    StepEvent.kind: _drawn(StepEvent),
+    EvalEvent.kind: _drawn(EvalEvent),
     "health": (*HEALTH, "correct"),
 }
 
@@ -209,11 +230,11 @@ def to_data(event: RunEvent) -> dict[str, Any]:
     """JSON-ready values of an event, for a stream and the store; what was not measured is left out.
 
     Example:
-        >>> to_data(Note("Memory ran out.", step=3))
+        >>> to_data(NoteEvent("Memory ran out.", step=3))
         {'text': 'Memory ran out.', 'step': 3}
     """
     values = vars(event)
-    if isinstance(event, Samples):
+    if isinstance(event, SamplesEvent):
         values = {**values, "rows": [asdict(row) for row in event.rows]}
     return {name: value for name, value in values.items() if value is not None and value == value}
 
@@ -231,7 +252,7 @@ def from_event(event: Event) -> RunEvent | None:
     try:
         if "step" in values:
             values["step"] = int(values["step"])
-        if kind is Samples:
+        if kind is SamplesEvent:
             values["rows"] = tuple(_answer(row) for row in values.get("rows", ()))
         return kind(**values)
     except (TypeError, ValueError, AttributeError):

@@ -14,7 +14,7 @@ from .planner import make_plan
 from .planning.config import TrainConfig
 from .planning.student import label_of
 from .run import Run
-from .run_events import Note
+from .run_events import NoteEvent
 from .runs.data import RunData
 from .runs.trained import TrainedStudent
 
@@ -69,7 +69,7 @@ def train(
     )
     run = Run(student, store=store)
     for text in student.plan.notes:
-        run.emit(Note(text))
+        run.emit(NoteEvent(text))
     return run.start()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ReasonbookError
 from ..job import Status
 from ..training.run import Run
-from ..training.run_events import SERIES, Step
+from ..training.run_events import SERIES, StepEvent
 from .points import Points
 
 # Curve family → the columns that the page draws.
@@ -51,7 +51,7 @@ class RunTrack:
         left = None
         if history.eta is not None and run.status is Status.RUNNING:
             left = max(0.0, history.eta[0] - (time.time() - history.eta[1]))
-        epoch = history.tables[Step.kind].last().get("epoch", float("nan"))
+        epoch = history.tables[StepEvent.kind].last().get("epoch", float("nan"))
         return {
             "id": run.id,
             "label": run.name or run.id,
@@ -96,12 +96,12 @@ class RunTrack:
     def detail(self, low: float, high: float) -> Part:
         """The step curves of a range of steps, finer than in the whole."""
         with self.history.lock:
-            return _window(Step.kind, self.points[Step.kind], low, high)
+            return _window(StepEvent.kind, self.points[StepEvent.kind], low, high)
 
     def at(self, step: float) -> tuple[int, float | None]:
         """The logged step nearest to a step, and its loss."""
         with self.history.lock:
-            table = self.history.tables[Step.kind]
+            table = self.history.tables[StepEvent.kind]
             if not len(table):
                 return round(step), None
             index = int(np.abs(table.steps - step).argmin())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reasonbook.errors import TrainingError
-from reasonbook.training.ablation import NONE, Ablation, ablate, holm, judge, sentence
+from reasonbook.training.ablation import NONE, Ablation, ablate, effects, holm, sentence
 from reasonbook.training.answering.generate import Reply
 from reasonbook.training.answering.task import Task
 from reasonbook.training.evaluation.evaluation import Evaluation
@@ -56,7 +56,7 @@ def evaluation(label, grades):
 
 def test_verdicts():
     whole = [1] * 90 + [0] * 10
-    found = judge(
+    found = effects(
         [
             evaluation("all fields", whole),
             evaluation("without A", [1] * 40 + [0] * 60),

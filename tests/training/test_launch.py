@@ -101,6 +101,6 @@ def test_a_card_that_is_none(tmp_path):
 
 
 def test_what_a_card_pins_and_what_the_machine_decides(pair):
-    settings = pinned(pair[1].plan.as_dict())
+    settings = pinned(pair[1].plan.to_dict())
     assert settings.max_steps == pair[1].plan.steps and settings.learning_rate == pair[1].plan.learning_rate
     assert settings.backend == "auto" and settings.precision == "auto" and settings.micro_batch_size is None

@@ -12,7 +12,7 @@ import pytest
 from reasonbook.errors import TrainingError
 from reasonbook.training.loop import checkpoints
 from reasonbook.training.loop.batches import Collator, LengthOrder, cut
-from reasonbook.training.run_events import Step
+from reasonbook.training.run_events import StepEvent
 
 from .arrays import Fit, rows, save_student
 
@@ -115,7 +115,7 @@ def stop_after(fit, step):
 
     def emit(event):
         tell(event)
-        if isinstance(event, Step) and event.step == step - 1:
+        if isinstance(event, StepEvent) and event.step == step - 1:
             fit.stop_now = True
 
     fit.emit = emit

@@ -81,7 +81,7 @@ def test_every_setting_on_the_card_has_its_reason():
         "padding",
     ):
         assert made.reasons[name] and name.replace("_", " ") in html
-    again = plan.Plan.from_dict(made.as_dict())
+    again = plan.Plan.from_dict(made.to_dict())
     assert again == made
 
 

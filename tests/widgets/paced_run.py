@@ -15,7 +15,15 @@ from reasonbook.job import Job, Status
 from reasonbook.training.planning.config import TrainConfig
 from reasonbook.training.planning.plan import Plan
 from reasonbook.training.run import Run
-from reasonbook.training.run_events import Alarm, Eta, Eval, Note, SampledAnswer, Samples, Step
+from reasonbook.training.run_events import (
+    AlarmEvent,
+    EtaEvent,
+    EvalEvent,
+    NoteEvent,
+    SampledAnswer,
+    SamplesEvent,
+    StepEvent,
+)
 from reasonbook.training.runs.row_losses import StepRow
 from reasonbook.training.runs.trained import TrainedStudent
 
@@ -111,7 +119,7 @@ class PacedRun(Run):
         return self.floor + 2.4 * math.exp(-step / (self.steps / 6)) + 0.15
 
     def _work(self) -> Status:
-        self.emit(Note("Student loaded: 1.2 M parameters, full fine-tuning."))
+        self.emit(NoteEvent("Student loaded: 1.2 M parameters, full fine-tuning."))
         begun = time.perf_counter()
         first = self.done
         while self.done < self.steps:
@@ -134,7 +142,7 @@ class PacedRun(Run):
         if step == self.fail_at:
             raise RuntimeError("out of memory at step " + str(step))
         self.emit(
-            Step(
+            StepEvent(
                 step,
                 self.steps,
                 loss=self.loss(step) * math.exp(0.12 * noise),
@@ -146,14 +154,14 @@ class PacedRun(Run):
             )
         )
         if step % 20 == 0:
-            self.emit(Eta((self.steps - step) / (self.rate or 1000), step, self.steps))
+            self.emit(EtaEvent((self.steps - step) / (self.rate or 1000), step, self.steps))
         if step % self.every == 0:
-            self.emit(Eval(step, self.loss(step) * 1.08))
+            self.emit(EvalEvent(step, self.loss(step) * 1.08))
             rows = tuple(self._answer(i, min(1.0, share * 1.3)) for i in range(4))
             right = sum(bool(row.correct) for row in rows) / len(rows)
-            self.emit(Samples(step, rows, Counter(row.health for row in rows), right, len(rows)))
+            self.emit(SamplesEvent(step, rows, Counter(row.health for row in rows), right, len(rows)))
         if step == self.steps // 2:
-            self.emit(Alarm("loss_spike", "Loss rose to 3 times its average.", step))
+            self.emit(AlarmEvent("loss_spike", "Loss rose to 3 times its average.", step))
 
     @staticmethod
     def _answer(i: int, good: float) -> SampledAnswer:

@@ -8,7 +8,14 @@ import pytest
 from reasonbook.job import Status
 from reasonbook.store import Store
 from reasonbook.training import Run
-from reasonbook.training.run_events import Alarm, Checkpoint, Eval, SampledAnswer, Samples, Step
+from reasonbook.training.run_events import (
+    AlarmEvent,
+    CheckpointEvent,
+    EvalEvent,
+    SampledAnswer,
+    SamplesEvent,
+    StepEvent,
+)
 from reasonbook.training.runs import registry, run_card
 from reasonbook.widgets import TrainingCurves
 from tests.widgets.paced_run import student_of
@@ -23,17 +30,19 @@ class Played(Run):
     def _work(self) -> Status:
         for step in range(1, STEPS + 1):
             loss = 2.5 * np.exp(-step / 3000) + 0.1 * np.sin(step)
-            self.emit(Step(step, STEPS, float(loss), 1e-4, 0.5, 512, 100, 9_000.0, 1e9, step / 4000))
+            self.emit(StepEvent(step, STEPS, float(loss), 1e-4, 0.5, 512, 100, 9_000.0, 1e9, step / 4000))
             if step % EVERY == 0:
-                self.emit(Eval(step, float(loss) + 0.05, 0.5))
+                self.emit(EvalEvent(step, float(loss) + 0.05, 0.5))
                 answer = SampledAnswer(
                     f"question {step}", "$1", f"text {step}", f"thought {step}", "$1", "valid"
                 )
                 self.emit(
-                    Samples(step, (answer,), {"valid": step // EVERY, "empty": 1}, 0.5, step // EVERY + 1)
+                    SamplesEvent(
+                        step, (answer,), {"valid": step // EVERY, "empty": 1}, 0.5, step // EVERY + 1
+                    )
                 )
-                self.emit(Checkpoint(step))
-        self.emit(Alarm("divergence", "The loss rose.", STEPS))
+                self.emit(CheckpointEvent(step))
+        self.emit(AlarmEvent("divergence", "The loss rose.", STEPS))
         return Status.COMPLETED
 
 
@@ -72,10 +81,10 @@ def test_live_late_and_in_a_new_kernel_it_is_the_same_picture(page, store):
         "card": 1,
         "run": "long",
         "name": "long",
-        "plan": student.plan.as_dict(),
+        "plan": student.plan.to_dict(),
         "strategy": student.strategy,
     }
-    run_card.write(student.folder, {**card, "config": student.config.as_dict(), "curves": run.history})
+    run_card.write(student.folder, {**card, "config": student.config.to_dict(), "curves": run.history})
 
     live = picture(watching)
     late = picture(page(TrainingCurves(run)))

@@ -9,7 +9,7 @@ import pytest
 
 from reasonbook.errors import TrainingError
 from reasonbook.job import Status
-from reasonbook.training.run_events import SampledAnswer, Samples
+from reasonbook.training.run_events import SampledAnswer, SamplesEvent
 from reasonbook.widgets.points import RAW_LIMIT
 from reasonbook.widgets.training_curves import TrainingCurves
 from tests.widgets.paced_run import PacedRun
@@ -217,7 +217,7 @@ def test_taking_a_point_costs_the_same_in_a_long_run():
 def test_shares_are_over_all_that_were_asked_where_the_run_says_so(page):
     run = PacedRun(steps=5, rate=0)
     rows = (SampledAnswer(prompt="p", text="t", answer="a", health="valid", correct=True),)
-    run.emit(Samples(3, rows, {"valid": 3, "unfinished": 1}, score=0.25, tasks=4))
+    run.emit(SamplesEvent(3, rows, {"valid": 3, "unfinished": 1}, score=0.25, tasks=4))
     [(_, curves)] = snapshot(page(TrainingCurves(run)))
     x, columns = curves["health"]
     assert x.tolist() == [3]
@@ -227,6 +227,6 @@ def test_shares_are_over_all_that_were_asked_where_the_run_says_so(page):
 def test_a_run_without_thinking_has_no_thinking_to_judge(page):
     run = PacedRun(steps=5, rate=0, strategy="final_only")
     rows = (SampledAnswer(prompt="p", answer="a", health="missing", correct=True),)
-    run.emit(Samples(3, rows, {"missing": 1}, score=1.0, tasks=1))
+    run.emit(SamplesEvent(3, rows, {"missing": 1}, score=1.0, tasks=1))
     [(_, curves)] = snapshot(page(TrainingCurves(run)))
     assert np.isnan(curves["health"][1]["valid"][0]) and curves["health"][1]["correct"][0] == 1

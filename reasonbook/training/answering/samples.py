@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..run_events import Alarm, Emit, SampledAnswer, Samples
+from ..run_events import AlarmEvent, Emit, SampledAnswer, SamplesEvent
 from . import generate
 from .scoring import Score
 from .task import Task
@@ -79,7 +79,7 @@ class Sampler:
         health = Counter(reply.health for reply in replies)
         score = sum(grades) / len(grades)
         shown = tuple(rows[: max(1, self.plan.samples)])
-        self.emit(Samples(step, shown, dict(health), score, len(rows)))
+        self.emit(SamplesEvent(step, shown, dict(health), score, len(rows)))
         self._judge_health(health, step)
         return float(score)
 
@@ -95,5 +95,5 @@ class Sampler:
                 f"samples are not valid (mostly {worst}). Look at run.samples; a lower learning rate or more "
                 "rows with reasoning is the usual cure."
             )
-            self.emit(Alarm("thinking", text, step))
+            self.emit(AlarmEvent("thinking", text, step))
         self._healthy = max(self._healthy, valid)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Score:
+class RunScore:
     """One line of the table.
 
     Attributes:
@@ -72,14 +72,14 @@ class Comparison:
         self.measure = evaluations[0].measure
 
     @cached_property
-    def scores(self) -> tuple[Score, ...]:
+    def scores(self) -> tuple[RunScore, ...]:
         """The table, one line per run."""
         first, lines = self.evaluations[0], []
         for number, each in enumerate(self.evaluations):
             value = each.share
             gap: Difference | None = paired(first.grades, each.grades) if number else None
             lines.append(
-                Score(
+                RunScore(
                     label=each.label,
                     rows=len(each.tasks),
                     share=value.value,
@@ -200,7 +200,7 @@ class Comparison:
         )  # fmt: skip
 
     @staticmethod
-    def _cells(s: Score) -> tuple[str, ...]:
+    def _cells(s: RunScore) -> tuple[str, ...]:
         gap = ("–", "–", "–")
         if s.difference is not None and s.difference_low is not None and s.difference_high is not None:
             p = s.p if s.p is not None else 1.0
@@ -304,7 +304,7 @@ def _distinct(evaluations: list[Evaluation]) -> list[Evaluation]:
     return named
 
 
-def _verdict(first: Score, other: Score) -> str:
+def _verdict(first: RunScore, other: RunScore) -> str:
     if other.difference is None or other.difference_low is None or other.difference_high is None:
         return ""
     points = 100 * other.difference

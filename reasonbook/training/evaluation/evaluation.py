@@ -15,7 +15,7 @@ from ..answering.generate import Reply, replies
 from ..answering.task import Task
 from ..planning.student import label_of
 from ..run_events import HEALTH
-from .statistics import Estimate, share
+from .statistics import Interval, share
 
 if TYPE_CHECKING:
     from ..runs.trained import TrainedStudent
@@ -47,7 +47,7 @@ class Evaluation:
         return [float(reply.score or 0.0) for reply in self.replies]
 
     @property
-    def share(self) -> Estimate:
+    def share(self) -> Interval:
         """Mean grade with its 95 % interval."""
         return share(self.grades)
 

@@ -13,7 +13,7 @@ DRAWS = 10_000
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Interval:
     """A share with its 95 % interval."""
 
     value: float
@@ -37,16 +37,16 @@ class Difference:
     test: str
 
 
-def share(grades: Sequence[float]) -> Estimate:
+def share(grades: Sequence[float]) -> Interval:
     """The mean of grades: Wilson's interval for right or wrong, a bootstrap for anything between."""
     values = np.asarray(grades, dtype=float)
     if not len(values):
-        return Estimate(math.nan, math.nan, math.nan)
+        return Interval(math.nan, math.nan, math.nan)
     if set(np.unique(values)) <= {0.0, 1.0}:
         low, high = wilson(int(values.sum()), len(values))
-        return Estimate(float(values.mean()), low, high)
+        return Interval(float(values.mean()), low, high)
     low, high = bootstrap(values)
-    return Estimate(float(values.mean()), low, high)
+    return Interval(float(values.mean()), low, high)
 
 
 def wilson(right: int, n: int, z: float = Z95) -> tuple[float, float]:

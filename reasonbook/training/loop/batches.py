@@ -29,7 +29,11 @@ class Examples:
         return len(self.input_ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"index": index, "input_ids": self.input_ids[index], "labels": self.labels[index]}
+        """An example; a negative index is a blank, one token that carries no loss."""
+        ids, labels = self.input_ids[index], self.labels[index]
+        if index < 0:
+            ids, labels = ids[:1], np.full(1, IGNORED, dtype=np.int32)
+        return {"index": index, "input_ids": ids, "labels": labels}
 
     @property
     def lengths(self) -> np.ndarray:
@@ -53,24 +57,31 @@ class LengthOrder:
         lengths: tokens per example.
         batch_size: rows per optimizer step.
         seed: with the epoch, all that the order depends on.
+        processes: that share each batch; the last short one is filled up with blanks, so that every process
+            has rows in every step and none is trained on twice.
     """
 
     POOL = 50
 
-    def __init__(self, lengths: Sequence[int] | np.ndarray, batch_size: int, *, seed: int = 0) -> None:
+    def __init__(
+        self, lengths: Sequence[int] | np.ndarray, batch_size: int, *, seed: int = 0, processes: int = 1
+    ) -> None:
         self.lengths = np.asarray(lengths)
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
+        share = -(-batch_size // processes) * processes
+        self.blanks = -len(self.lengths) % share if processes > 1 else 0
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.lengths) + self.blanks
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.order(self.epoch).tolist())
+        yield from self.order(self.epoch).tolist()
+        yield from [-1] * self.blanks
 
     def order(self, epoch: int) -> np.ndarray:
         """Positions of all examples in the order of one epoch."""

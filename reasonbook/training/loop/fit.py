@@ -11,6 +11,7 @@ from .backend import FitResult, FitTask
 from .batches import Collator
 from .control import Control
 from .monitor import Monitor
+from .processes import anywhere
 from .trainer import trainer_class
 
 
@@ -45,9 +46,13 @@ def fit(model: Any, task: FitTask, emit: Emit, control: Control, *, own_loss: bo
     trainer.add_callback(callback)
     try:
         trainer.train(resume_from_checkpoint=str(task.resume_from) if task.resume_from else None)
-    finally:
+    except BaseException:
         callback.release()
-        monitor.tell_row_losses()
+        if plan.processes == 1:  # the others would wait for each other
+            monitor.tell_row_losses()
+        raise
+    callback.release()
+    monitor.tell_row_losses()
     ended = "early" if monitor.early else "stopped" if control.stopping() else "done"
     if ended != "stopped" and monitor.best_step not in (None, trainer.state.global_step):
         trainer.load_best()
@@ -115,9 +120,11 @@ def _callback(trainer: Any, monitor: Monitor, control: Control) -> Any:
         def on_step_end(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
             self.release()
             monitor.step_ends()
-            if control.stopping():
+            wishes = control.stopping(), monitor.wants_checkpoint(state.global_step)
+            stop, save = anywhere(wishes, monitor.task.plan.processes)
+            if stop:
                 ctrl.should_training_stop = ctrl.should_save = True
-            elif monitor.wants_checkpoint(state.global_step):
+            elif save:
                 ctrl.should_save = True
 
         def on_log(self, args: Any, state: Any, ctrl: Any, logs: Any = None, **_: Any) -> None:

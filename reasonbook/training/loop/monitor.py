@@ -7,13 +7,24 @@ import math
 import os
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ..run_events import Alarm, Checkpoint, Emit, Eta, Eval, Note, StatusChange, Step
+from ..run_events import (
+    AlarmEvent,
+    CheckpointEvent,
+    Emit,
+    EtaEvent,
+    EvalEvent,
+    NoteEvent,
+    StatusEvent,
+    StepEvent,
+)
 from . import checkpoints
 from .backend import FitTask
 from .control import Control
+from .processes import gathered
 
 
 class Monitor:
@@ -45,7 +56,6 @@ class Monitor:
         self._smooth: float | None = None
         self._lowest = math.inf
         self._alarms: set[str] = set()
-        self._losses: dict[int, tuple[float, int]] = {}
         self._epoch = 0
         self._step = 0
         self._eta_at = 0.0
@@ -95,23 +105,24 @@ class Monitor:
         """Emits a step with its loss; alarms when the loss runs away."""
         step, loss = trainer.state.global_step, float(logs["loss"])
         self._step = step
-        world = self.task.plan.processes
-        told = Step(
+        shares = gathered((self._tokens, self._targets), self.task.plan.processes)
+        tokens, targets = (sum(share) for share in zip(*shares, strict=True))
+        told = StepEvent(
             step=step,
             total=self.task.plan.steps,
             loss=loss,
             learning_rate=float(logs.get("learning_rate", 0.0)),
             grad_norm=float(logs.get("grad_norm", 0.0)),
-            tokens=self._tokens * world,
-            targets=self._targets * world,
-            tokens_per_second=self._tokens * world / self._took,
+            tokens=tokens,
+            targets=targets,
+            tokens_per_second=tokens / self._took,
             memory=memory_in_use(self.task.plan.device),
             epoch=float(trainer.state.epoch or 0.0),
         )
         self.emit(told)
         if time.monotonic() - self._eta_at > 0.5 or step == self.task.plan.steps:
             self._eta_at = time.monotonic()
-            self.emit(Eta(round(self.eta(step), 1), step, self.task.plan.steps))
+            self.emit(EtaEvent(round(self.eta(step), 1), step, self.task.plan.steps))
         self._smooth = loss if self._smooth is None else 0.9 * self._smooth + 0.1 * loss
         self._lowest = min(self._lowest, self._smooth)
         if step > self.task.plan.warmup_steps + 10 and self._smooth > 2 * self._lowest + 0.5:
@@ -131,7 +142,7 @@ class Monitor:
         """Says something once that a curve alone would not."""
         if kind not in self._alarms:
             self._alarms.add(kind)
-            self.emit(Alarm(kind, text, self._step))
+            self.emit(AlarmEvent(kind, text, self._step))
 
     # -- losses per row ----------------------------------------------------------------------------------
     def rows(self, index: Any, sums: Any, counts: Any) -> None:
@@ -140,15 +151,18 @@ class Monitor:
 
     def tell_row_losses(self) -> None:
         """Hands on the mean loss of each row that was seen since the last time, by row position."""
+        seen: list[tuple[int, float, int]] = []
         for index, sums, counts in self._device_rows:
             for i, loss, n in zip(index.tolist(), sums.tolist(), counts.tolist(), strict=True):
-                row = self.task.train.rows[i]
-                total, tokens = self._losses.get(row, (0.0, 0))
-                self._losses[row] = (total + loss, tokens + n)
+                if n:  # not a blank
+                    seen.append((self.task.train.rows[i], loss, n))
         self._device_rows = []
-        rows = sorted(self._losses)
-        means = [round(self._losses[r][0] / max(1, self._losses[r][1]), 5) for r in rows]
-        self._losses = {}
+        totals: dict[int, tuple[float, int]] = {}
+        for row, loss, n in chain(*gathered(seen, self.task.plan.processes)):
+            total, tokens = totals.get(row, (0.0, 0))
+            totals[row] = (total + loss, tokens + n)
+        rows = sorted(totals)
+        means = [round(totals[row][0] / totals[row][1], 5) for row in rows]
         if rows:
             self.task.keep_row_losses(self._epoch, rows, means)
 
@@ -167,7 +181,7 @@ class Monitor:
         step = trainer.state.global_step
         self._evaluated = step
         if loss is not None:
-            self.emit(Eval(step, loss, math.nan if score is None else score))
+            self.emit(EvalEvent(step, loss, math.nan if score is None else score))
         watched = self.task.plan.early_stopping
         if watched is None:
             return
@@ -182,7 +196,7 @@ class Monitor:
         if self._worse >= self.task.plan.patience:
             self.early = True
             self.emit(
-                Note(
+                NoteEvent(
                     f"Stopped early at step {step}: {self._worse} evaluations without a better {watched}; "
                     f"the weights of step {self.best_step} are kept."
                 )
@@ -202,7 +216,7 @@ class Monitor:
 
     def saved(self, step: int) -> None:
         self._saved_at = time.monotonic()
-        self.emit(Checkpoint(step))
+        self.emit(CheckpointEvent(step))
 
     def not_saved(self, folder: Path, error: Exception) -> None:
         """A checkpoint that cannot be written is said, and training goes on."""
@@ -215,16 +229,16 @@ class Monitor:
         else:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             text = f"The checkpoint could not be written: {reason} Training goes on."
-        self.emit(Alarm("checkpoint", text, self._step))
+        self.emit(AlarmEvent("checkpoint", text, self._step))
 
     def pause_here(self) -> None:
         """Blocks between two steps while the run is paused, once its checkpoint is written."""
         if not (self.control.pausing and self._pause_saved):
             return
-        self.emit(StatusChange("PAUSED"))
+        self.emit(StatusEvent("PAUSED"))
         self.control.wait_while_paused()
         self._pause_saved = False
-        self.emit(StatusChange("RUNNING"))
+        self.emit(StatusEvent("RUNNING"))
 
 
 def memory_in_use(device: str) -> int:

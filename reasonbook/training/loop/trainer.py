@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import TrainingError
 from ..planning.device import out_of_memory
-from ..run_events import Emit, Note
+from ..run_events import Emit, NoteEvent
 from . import checkpoints
 from .backend import FitTask
 from .batches import Collator, LengthOrder, cut
@@ -35,7 +35,12 @@ def trainer_class() -> type:
             self.own_loss = own_loss
             self.model: Any
             self.micro = task.plan.micro_batch_size
-            self.order = LengthOrder(task.train.lengths, task.plan.batch_size, seed=task.plan.seed)
+            self.order = LengthOrder(
+                task.train.lengths,
+                task.plan.batch_size,
+                seed=task.plan.seed,
+                processes=task.plan.processes,
+            )
             self.model_accepts_loss_kwargs = True  # so that the trainer counts target tokens per step
 
         # -- data ----------------------------------------------------------------------------------------
@@ -97,7 +102,7 @@ def trainer_class() -> type:
                 )
             self.micro = smaller
             self.emit_event(
-                Note(
+                NoteEvent(
                     f"Memory ran out; {smaller} rows at once from here on, the batch stays "
                     f"{self.task.plan.batch_size}.",
                     micro_batch_size=smaller,

@@ -101,7 +101,7 @@ class Plan:
             next_verb="rb.train(chat)",
         )
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
         return asdict(self)
 

@@ -67,11 +67,6 @@ class RunLock:
             self._file = None
 
 
-def process_rank() -> int:
-    """Which of the processes that train together this one is; the first, 0, speaks for all."""
-    return int(os.environ.get("RANK", "0"))
-
-
 def weights_of(folder: Path) -> Path | None:
     """Where a run's newest weights stand: the final ones, those of a saved folder, or a checkpoint's."""
     for place in (folder / MODEL, folder):

@@ -16,15 +16,13 @@ from ...events import Event, Stream
 from ..run_events import (
     HEALTH,
     SERIES,
-    Alarm,
-    Checkpoint,
-    Eta,
-    Eval,
-    Note,
-    RowLoss,
-    Samples,
-    StatusChange,
-    Step,
+    TYPES,
+    AlarmEvent,
+    EtaEvent,
+    EvalEvent,
+    NoteEvent,
+    SamplesEvent,
+    StepEvent,
     from_event,
 )
 
@@ -35,7 +33,7 @@ KEPT_SAMPLES = 200  # evaluations whose texts stay at hand
 KEPT_MESSAGES = 200
 KEPT_EVENTS = 4_000  # in a run's stream; the history has folded what went before
 _FLUSH_SECONDS = 1.0
-_URGENT = {kind.kind for kind in (StatusChange, Eval, Checkpoint, Alarm, Note, Samples, RowLoss)}
+_URGENT = frozenset(TYPES) - {StepEvent.kind, EtaEvent.kind}
 
 
 class Journal:
@@ -53,7 +51,7 @@ class Journal:
         self._at = 0.0
 
     def __call__(self, event: Event) -> None:
-        if event.kind == Eta.kind:
+        if event.kind == EtaEvent.kind:
             return
         with self._lock:
             self._waiting.append(event)
@@ -178,9 +176,9 @@ class History:
 
     def __init__(self, *, thinking: bool = True) -> None:
         self.tables = {kind: Table(columns) for kind, columns in SERIES.items()}
-        self.samples: deque[Samples] = deque(maxlen=KEPT_SAMPLES)
+        self.samples: deque[SamplesEvent] = deque(maxlen=KEPT_SAMPLES)
         self.messages: deque[Message] = deque(maxlen=KEPT_MESSAGES)
-        self.counts = {Alarm.kind: 0, Note.kind: 0}
+        self.counts = {AlarmEvent.kind: 0, NoteEvent.kind: 0}
         self.eta: tuple[float, float] | None = None
         self.total: int | None = None
         self.lock = threading.RLock()
@@ -189,7 +187,7 @@ class History:
     @property
     def step(self) -> int:
         """The newest step."""
-        return int(self.tables[Step.kind].last().get("step", 0))
+        return int(self.tables[StepEvent.kind].last().get("step", 0))
 
     def latest(self, *, alarm: bool) -> str:
         """The newest alarm or note in words; empty where there is none."""
@@ -199,23 +197,23 @@ class History:
         """Folds one event in; what is none of a run's is passed over."""
         said = from_event(event)
         with self.lock:
-            if isinstance(said, Step):
-                self.tables[Step.kind].append(said.step, vars(said))
+            if isinstance(said, StepEvent):
+                self.tables[StepEvent.kind].append(said.step, vars(said))
                 self.total = said.total or self.total
-            elif isinstance(said, Eval):
-                self.tables[Eval.kind].append(said.step, vars(said))
-            elif isinstance(said, Samples):
+            elif isinstance(said, EvalEvent):
+                self.tables[EvalEvent.kind].append(said.step, vars(said))
+            elif isinstance(said, SamplesEvent):
                 self._take_samples(said)
-            elif isinstance(said, (Alarm, Note)):
-                alarm = isinstance(said, Alarm)
+            elif isinstance(said, (AlarmEvent, NoteEvent)):
+                alarm = isinstance(said, AlarmEvent)
                 step = said.step if said.step is not None else self.step or None
                 self.counts[said.kind] += 1
-                name = said.alarm if isinstance(said, Alarm) else Note.kind
+                name = said.alarm if isinstance(said, AlarmEvent) else NoteEvent.kind
                 self.messages.append(Message(alarm, name, said.text, step, event.at))
-            elif isinstance(said, Eta):
+            elif isinstance(said, EtaEvent):
                 self.eta = (said.seconds, event.at)
 
-    def _take_samples(self, said: Samples) -> None:
+    def _take_samples(self, said: SamplesEvent) -> None:
         """Keeps what was written; the shares are over all that were asked, of which some are shown."""
         while self.samples and self.samples[-1].step >= said.step:
             self.samples.pop()

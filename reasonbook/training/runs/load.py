@@ -11,9 +11,10 @@ from ...errors import TrainingError, choices
 from ...events import Event
 from ...job import Status
 from ...store import Store
+from ..loop.processes import process_count
 from ..planning.config import TrainConfig
 from ..planning.plan import Plan
-from ..run_events import StatusChange
+from ..run_events import StatusEvent
 from . import run_card
 from .folder import TOKENIZER
 from .trained import TrainedStudent
@@ -55,7 +56,7 @@ def load_student(source: str | Path, store: Store) -> Loaded:
     student = TrainedStudent(
         id=record["run"],
         name=record["name"],
-        plan=Plan.from_dict(record["plan"]),
+        plan=Plan.from_dict(record["plan"]).replace(processes=process_count()),
         config=TrainConfig.from_dict(record["config"]),
         strategy=record["strategy"],
         folder=folder,
@@ -103,7 +104,7 @@ def status_of(record: Mapping[str, Any], events: Sequence[Event], *, held: bool)
         events: the run's own, oldest first.
         held: whether some process trains it now.
     """
-    told = [event.data["status"] for event in events if event.kind == StatusChange.kind]
+    told = [event.data["status"] for event in events if event.kind == StatusEvent.kind]
     status = Status(told[-1] if told else record.get("status", "COMPLETED"))
     if not status.final and not held:
         return Status.CANCELLED, ENDED

@@ -60,8 +60,8 @@ def begin(
         "student": plan.student,
         "strategy": form.strategy,
         **{name: origin.get(name) for name in ORIGIN},
-        "config": config.as_dict(),
-        "plan": plan.as_dict(),
+        "config": config.to_dict(),
+        "plan": plan.to_dict(),
         "format": form.to_dict(),
         "data": {
             "fingerprint": data.fingerprint,

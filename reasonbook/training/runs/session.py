@@ -14,10 +14,11 @@ from ..answering.samples import Sampler
 from ..backends.pick import get_backend
 from ..loop import checkpoints
 from ..loop.backend import FitResult, FitTask
+from ..loop.processes import process_rank
 from ..planning import device
-from ..run_events import Alarm, Emit, Note, RowLoss
+from ..run_events import AlarmEvent, Emit, NoteEvent, RowLossEvent
 from . import run_card
-from .folder import LOG, MODEL, TOKENIZER, process_rank
+from .folder import LOG, MODEL, TOKENIZER
 from .output_log import muted
 
 if TYPE_CHECKING:
@@ -160,8 +161,8 @@ def _keep_row_losses(
     try:
         student.losses.take(epoch, rows, losses)
     except OSError as error:
-        emit(Note(f"The losses of the rows could not be written: {error}"))
-    emit(RowLoss(epoch, len(rows), sum(losses) / len(losses)))
+        emit(NoteEvent(f"The losses of the rows could not be written: {error}"))
+    emit(RowLossEvent(epoch, len(rows), sum(losses) / len(losses)))
 
 
 def _keep_weights(student: TrainedStudent, emit: Emit) -> None:
@@ -175,7 +176,7 @@ def _keep_weights(student: TrainedStudent, emit: Emit) -> None:
         )
         shutil.rmtree(student.folder / MODEL, ignore_errors=True)
         text = f"{why} They are still in memory: run.save('/another/place')."
-        emit(Alarm("checkpoint", text, student.step))
+        emit(AlarmEvent("checkpoint", text, student.step))
 
 
 def _close_card(student: TrainedStudent, status: Status, seconds: float, emit: Emit) -> None:
@@ -189,7 +190,7 @@ def _close_card(student: TrainedStudent, status: Status, seconds: float, emit: E
             curves=student.history.arrays(),
         )
     except OSError as error:
-        emit(Alarm("card", f"The run card could not be written: {error}", student.step))
+        emit(AlarmEvent("card", f"The run card could not be written: {error}", student.step))
 
 
 def check_vocabulary(model: Any, data: RunData, student: str) -> None:

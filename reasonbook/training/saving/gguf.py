@@ -18,8 +18,8 @@ from ...errors import MissingPackage, TrainingError, choices
 from ..runs import run_card
 from ..runs.folder import LOG
 from ..runs.output_log import muted
+from .adapter import Saved
 from .merged import merged_model
-from .save import Saved
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import TrainingError
 from ..runs import run_card
-from .save import Saved, adapter, size
+from .adapter import Saved, adapter, size
 
 if TYPE_CHECKING:
     from ..runs.trained import TrainedStudent

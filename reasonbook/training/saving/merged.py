@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import TrainingError, choices
 from ..runs.folder import LOG
 from ..runs.output_log import muted
-from .save import Saved, describe, free, size
+from .adapter import Saved, describe, free, size
 
 if TYPE_CHECKING:
     from ..runs.trained import TrainedStudent

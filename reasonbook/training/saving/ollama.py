@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .save import Saved, free, size
+from .adapter import Saved, free, size
+from .gguf import gguf
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat
@@ -16,7 +17,7 @@ _S, _U, _A, _V = "rbsystemone", "rbusertwo", "rbassistantthree", "rbuserfour"
 
 
 @dataclass(frozen=True)
-class Pieces:
+class ModelfileParts:
     """What stands around the messages of a prompt.
 
     Attributes:
@@ -70,7 +71,6 @@ def ollama(student: TrainedStudent, path: Path, *, quantization: str = "f16") ->
         path: a folder of its own.
         quantization: as for ``gguf``.
     """
-    from .gguf import gguf
 
     free(path)
     made = gguf(student, path / "model.gguf", quantization=quantization)
@@ -87,7 +87,7 @@ def ollama(student: TrainedStudent, path: Path, *, quantization: str = "f16") ->
     )
 
 
-def modelfile(form: ChatFormat, found: Pieces | None, *, context: int) -> str:
+def modelfile(form: ChatFormat, found: ModelfileParts | None, *, context: int) -> str:
     """The Modelfile: greedy, with the stop tokens and the context that training had."""
     lines = ["FROM ./model.gguf", "PARAMETER temperature 0", f"PARAMETER num_ctx {max(256, context)}"]
     lines += [f'PARAMETER stop "{form.tokenizer.decode([i])}"' for i in form.stop_ids]
@@ -98,7 +98,7 @@ def modelfile(form: ChatFormat, found: Pieces | None, *, context: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def pieces(form: ChatFormat) -> Pieces | None:
+def pieces(form: ChatFormat) -> ModelfileParts | None:
     """Takes prompts of the student apart; None where what was found does not put them together again."""
     user, system = {"role": "user", "content": _U}, {"role": "system", "content": _S}
     earlier, again = {"role": "assistant", "content": _A}, {"role": "user", "content": _V}
@@ -112,7 +112,7 @@ def pieces(form: ChatFormat) -> Pieces | None:
         before, rest = ruled.split(_S)
         after = rest.split(_U)[0]
         answer, rest = longer.split(_U)[1].split(_A)
-        found = Pieces(start, (before, after), rest.split(_V)[0], answer, end)
+        found = ModelfileParts(start, (before, after), rest.split(_V)[0], answer, end)
     except Exception:  # a template that refuses system messages, or repeats what it is given
         return None
     talks = ([user], [system, user], [user, earlier, again], [system, user, earlier, again])

@@ -1,48 +1,30 @@
-"""Export: what was learned, in the form that somebody else's program reads."""
+"""Save: a trained student in the form that somebody else's program reads."""
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...card import card
 from ...errors import TrainingError, choices
 from ..loop import checkpoints
-from ..runs import run_card
-from ..runs.folder import LOG
-from ..runs.output_log import muted
+from .adapter import Saved, adapter
+from .gguf import gguf
+from .hub import hub
+from .merged import merged
+from .ollama import ollama
 
 if TYPE_CHECKING:
     from ..runs.trained import TrainedStudent
 
-
-@dataclass(frozen=True)
-class Saved:
-    """What was written.
-
-    Attributes:
-        path: the folder or file.
-        format: adapter, merged, gguf, ollama or hub.
-        bytes: of all files together.
-        note: what is worth knowing about it.
-        next: the line that uses it.
-    """
-
-    path: str
-    format: str
-    bytes: int
-    note: str = ""
-    next: str = ""
-
-    def _repr_html_(self) -> str:
-        return card(
-            f"Saved: {self.path}",
-            {"format": self.format, "MiB": round(self.bytes / (1 << 20), 2)},
-            notes=[self.note] if self.note else [],
-            next_verb=self.next,
-        )
+# What writes each form, from a student and a path; a new form is one file and one line here.
+FORMATS: dict[str, Callable[..., Saved]] = {
+    "adapter": adapter,
+    "merged": merged,
+    "gguf": gguf,
+    "ollama": ollama,
+    "hub": hub,
+}
 
 
 def save(student: TrainedStudent, path: str | Path, *, format: str = "adapter", **options: Any) -> Saved:
@@ -63,10 +45,8 @@ def save(student: TrainedStudent, path: str | Path, *, format: str = "adapter", 
         raise TrainingError(
             f"{student.name} is still training.", "run.wait()   or   run.stop()   and then save"
         )
-    module, _, function = FORMATS[format].partition(":")
-    write = getattr(importlib.import_module(f".{module}", __package__), function)
     try:
-        return write(student, path if format == "hub" else Path(path).expanduser(), **options)
+        return FORMATS[format](student, path if format == "hub" else Path(path).expanduser(), **options)
     except Exception as error:
         if not checkpoints.disk_full(error):
             raise
@@ -74,46 +54,3 @@ def save(student: TrainedStudent, path: str | Path, *, format: str = "adapter", 
             f"The disk is full: {str(path)!r} could not be written.",
             "free some space, then run.save(…) again; the trained weights are safe in run.folder",
         ) from error
-
-
-def adapter(student: TrainedStudent, path: Path) -> Saved:
-    """The adapter, or all weights where all of them were trained; with tokenizer, template and run card."""
-    free(path)
-    with student.lent() as model, muted(student.folder / LOG):
-        model.save_pretrained(str(path))
-    note = ""
-    if student.plan.tuning == "full":
-        note = "All weights were trained, so all of them are in the folder; there is no adapter."
-    describe(student, path)
-    return Saved(str(path), "adapter", size(path), note, f"rb.Run.load({str(path)!r}).chat('…')")
-
-
-def describe(student: TrainedStudent, path: Path) -> None:
-    """Puts the tokenizer with the template in use, and the card, beside weights."""
-    student.format.export_tokenizer().save_pretrained(str(path / "tokenizer"))
-    student.format.export_tokenizer().save_pretrained(str(path))
-    run_card.write(path, student.card.read())
-
-
-def free(path: Path) -> None:
-    """Refuses to mix files with somebody else's."""
-    if path.is_dir() and any(path.iterdir()) and not (path / run_card.NAME).is_file():
-        raise TrainingError(f"{str(path)!r} holds other files.", "run.save('a/new/folder')")
-    path.mkdir(parents=True, exist_ok=True)
-
-
-def size(path: Path) -> int:
-    """Bytes of a file or of all files in a folder."""
-    if path.is_file():
-        return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-
-
-# format → module:function(run, path, **options) -> Saved; a module is imported only when it is asked for
-FORMATS = {
-    "adapter": "export:adapter",
-    "merged": "merged:merged",
-    "gguf": "gguf_file:gguf",
-    "ollama": "ollama:ollama",
-    "hub": "hub:hub",
-}
