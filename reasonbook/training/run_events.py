@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from ..events import Event
 
@@ -198,20 +198,7 @@ RunEvent = (
     | StatusEvent
 )
 Emit = Callable[[RunEvent], object]
-TYPES: dict[str, type[RunEvent]] = {
-    each.kind: each
-    for each in (
-        StepEvent,
-        EvalEvent,
-        SamplesEvent,
-        RowLossEvent,
-        EtaEvent,
-        CheckpointEvent,
-        AlarmEvent,
-        NoteEvent,
-        StatusEvent,
-    )
-}
+TYPES: dict[str, type[RunEvent]] = {each.kind: each for each in get_args(RunEvent)}
 
 
 def _drawn(kind: type[StepEvent] | type[EvalEvent]) -> tuple[str, ...]:

@@ -135,9 +135,7 @@ def test_it_shows_itself_and_escapes(pair):
         assert "<script>" not in run._repr_html_()
     finally:
         run.name = name
-    assert (
-        "<img" not in rb.training.generate.Reply("<img src=x>", "<img src=x>", health="valid")._repr_html_()
-    )
+    assert "<img" not in rb.training.Reply("<img src=x>", "<img src=x>", health="valid")._repr_html_()
 
 
 def test_the_trainer_sees_the_labels_as_they_are(tiny_student, monkeypatch):

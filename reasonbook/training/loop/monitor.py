@@ -90,7 +90,8 @@ class Monitor:
     # -- steps -------------------------------------------------------------------------------------------
     def batch(self, inputs: Any) -> None:
         """Counts the tokens of a step, padding left out."""
-        self._tokens = int(inputs["attention_mask"].sum())
+        rows = inputs["index"] >= 0  # the others are blanks
+        self._tokens = int(inputs["attention_mask"][rows].sum())
         self._targets = int((inputs["labels"] != -100).sum())
 
     def step_begins(self) -> None:

@@ -62,7 +62,7 @@ def begin(
         **{name: origin.get(name) for name in ORIGIN},
         "config": config.to_dict(),
         "plan": plan.to_dict(),
-        "format": form.to_dict(),
+        "format": {**form.to_dict(), "student": plan.student},
         "data": {
             "fingerprint": data.fingerprint,
             "train_examples": len(data.train),
