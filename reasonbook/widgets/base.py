@@ -92,6 +92,14 @@ class View(anywidget.AnyWidget):
         if stream is not None:
             self._unsubscribe = stream.subscribe(self._heard, replay=False)
 
+    def open(self) -> None:
+        super().open()
+        # ipykernel 7.4 hands a page's message not to the subshell that it names but to the one under which the
+        # view spoke last; for a push that is whichever the kernel heard last. A page that is reloaded ends some,
+        # and the kernel drops what goes to them. A view answers wherever it is asked: let the page choose.
+        if hasattr(self.comm, "_reply_subshell_for"):
+            self.comm._reply_subshell_for = _as_addressed
+
     # -- what a subclass writes --------------------------------------------------------------------------
     def snapshot(self) -> Any:
         """Everything that the page needs for its first paint; small, whatever the size of the data."""
@@ -216,6 +224,10 @@ class View(anywidget.AnyWidget):
         if self.comm is not None:
             data[_WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return data, {}
+
+
+def _as_addressed(_data: Any, subshell: str | None) -> str | None:
+    return subshell
 
 
 def assets(name: str) -> tuple[str, str]:

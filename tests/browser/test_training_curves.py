@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from playwright.sync_api import expect
+
 from tests.browser.payloads import HOSTILE, nothing_ran
 
 REPO = Path(__file__).parents[2]
@@ -97,6 +99,34 @@ def test_a_reload_in_mid_run_shows_the_whole_run(open_notebook):
     view.get_by_text("stopped").wait_for()
     assert view.get_attribute("data-rb-theme") == "dark"
     nb.screenshot("curves-dark", of=view)
+
+
+def test_a_question_that_nobody_heard_is_asked_until_it_is_answered(open_notebook):
+    nb = open_notebook([SETUP, "run = PacedRun(steps=100_000).start()\nshown = TrainingCurves(run)\nshown"])
+    nb.run_all()
+    view = nb.output(1).locator(".rb-training-curves")
+    wait_for_step(nb, view, 1)
+    nb.save()
+    nb.kernel_run("shown.comm.on_msg(None)")
+    nb.reload()
+    view = nb.output(1).locator(".rb-training-curves")
+    badge = view.locator(".rb-badge")
+    expect(badge).to_have_text("No answer yet · asking again")
+    nb.page.wait_for_timeout(2000)
+    expect(badge).to_have_text("No answer yet · asking again")
+    nb.screenshot("curves-unanswered", of=view)
+    nb.kernel_run("shown.comm.on_msg(shown._handle_msg)")
+    expect(badge).to_have_text("", timeout=10_000)
+    wait_for_step(nb, view, nb.kernel_value("run.done"))
+
+    nb.kernel_run("shown.comm.on_msg(None)")
+    view.get_by_role("button", name="Pause").click()
+    expect(badge).to_have_text("No answer yet · sending 1 edit again")
+    assert nb.kernel_value("run.status.value") == "RUNNING"
+    nb.kernel_run("shown.comm.on_msg(shown._handle_msg)")
+    view.get_by_role("button", name="Resume").wait_for()
+    expect(badge).to_have_text("", timeout=10_000)
+    assert nb.kernel_value("run.status.value") == "PAUSED"
 
 
 def test_hostile_text_stays_text(open_notebook):

@@ -3,6 +3,7 @@ import math
 import sys
 import threading
 import time
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -243,3 +244,82 @@ def test_verbs_that_emit_and_workers_that_emit_do_not_lock_each_other_out(page):
     assert not caller.is_alive()
     worker.join(2)
     assert not worker.is_alive()
+
+
+SHOWN = """
+import sys; sys.path.insert(0, {root!r})
+from pathlib import Path
+from reasonbook.widgets import base
+base.STATIC = Path({static!r})
+from tests.widgets.test_base import Probe, Thing
+probe = Probe(Thing())
+"""
+WAIT_FOR_TWO = """
+import time
+end = time.monotonic() + 30
+while len(probe.core.accepted) < 2 and time.monotonic() < end:
+    time.sleep(0.01)
+"""
+
+
+class Asker:
+    """A front end without a browser: it asks a view in a real kernel, by subshells of its own."""
+
+    def __init__(self, client) -> None:
+        self.client = client
+        client.wait_for_ready(timeout=60)
+
+    def control(self, kind: str, **content) -> dict:
+        self.client.control_channel.send(self.client.session.msg(kind, content))
+        return self.client.get_control_msg(timeout=30)["content"]
+
+    def evaluate(self, expression: str):
+        """Waits for its turn, and for the status messages before it."""
+        reply = self.client.execute("", user_expressions={"it": expression}, reply=True, timeout=30)
+        return json.loads(reply["content"]["user_expressions"]["it"]["data"]["text/plain"].strip("'"))
+
+    def ask(self, comm: str, subshell: str | None, call: str, op: str, **args):
+        """What the view answered, or None once the kernel is done with the message."""
+        data = {"method": "custom", "content": {"call": call, "op": op, "args": args}}
+        message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
+        message["header"]["subshell_id"] = subshell
+        self.client.shell_channel.send(message)
+        while True:
+            heard = self.client.get_iopub_msg(timeout=10)
+            content = heard["content"]
+            if heard["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+                continue
+            if heard["msg_type"] == "comm_msg" and content["data"]["content"].get("call") == call:
+                return content["data"]["content"]["result"]
+            if content.get("execution_state") == "idle":
+                return None
+
+
+def test_a_page_is_heard_whatever_became_of_the_subshells_before_it(tmp_path):
+    """A reloaded page ends subshells that the view spoke under, and asks by one of its own, also beside a cell."""
+    from jupyter_client.manager import start_new_kernel
+
+    (tmp_path / "probe.js").write_text("export default {render() {}}")
+    (tmp_path / "probe.css").write_text("")
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        asker = Asker(client)
+        about = client.kernel_info(reply=True, timeout=30)["content"]
+        if "kernel subshells" not in about.get("supported_features", ()):
+            pytest.skip("this kernel has no subshells")
+        root = str(Path(__file__).parents[2])
+        client.execute(SHOWN.format(root=root, static=str(tmp_path)), reply=True, timeout=60)
+        comm = asker.evaluate("__import__('json').dumps(probe.model_id)")
+        first = asker.control("create_subshell_request")["subshell_id"]
+        assert asker.ask(comm, first, "p.0", "accept", key="a") == 1
+        asker.control("delete_subshell_request", subshell_id=first)
+        second = asker.control("create_subshell_request")["subshell_id"]
+        assert asker.ask(comm, second, "q.0", "snapshot") == {"accepted": 1}
+        assert asker.ask(comm, second, "p.0", "accept", key="a") == 1, "asked again, carried out once"
+        assert asker.ask(comm, first, "q.1", "snapshot") is None, "the kernel says that it dropped this one"
+        client.execute(WAIT_FOR_TWO)
+        assert asker.ask(comm, second, "q.2", "accept", key="b") == 2
+        assert asker.ask(comm, None, "q.3", "snapshot") == {"accepted": 2}, "a host without subshells"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

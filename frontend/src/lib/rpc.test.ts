@@ -7,6 +7,7 @@ type Sent = { call: string; op: string; args: Record<string, unknown> };
 /** A comm that records what is sent and answers when the test says so. */
 class Comm {
   sent: Sent[] = [];
+  private told: any[] = [];
   private heard: Record<string, ((...args: any[]) => void)[]> = {};
   constructor(private readonly subject = "review:1") {}
   get(name: string) {
@@ -14,8 +15,17 @@ class Comm {
   }
   set() {}
   save_changes() {}
-  send(content: unknown) {
+  send(content: unknown, callbacks?: unknown) {
     this.sent.push(content as Sent);
+    this.told.push(callbacks);
+  }
+  /** marimo calls what it is given as soon as the message is on its way. */
+  called(index: number) {
+    this.told[index]();
+  }
+  /** The kernel's own word on a message, as Jupyter passes it on. */
+  status(index: number, execution_state: "busy" | "idle") {
+    this.told[index].iopub.status({ header: { msg_type: "status" }, content: { execution_state } });
   }
   on(name: string, callback: (...args: any[]) => void) {
     (this.heard[name] ??= []).push(callback);
@@ -100,6 +110,68 @@ test("only the oldest call is sent again while the kernel is silent, under the s
   assert.deepEqual(comm.sent[2], comm.sent[0]);
   comm.say({ call: comm.sent[0]?.call, ok: true, result: 0 });
   assert.deepEqual(comm.sent[3], comm.sent[1]);
+  end();
+});
+
+test("what the kernel dropped is asked again, ever less often, until it is answered; an idle kernel is not called busy", async () => {
+  const { comm, link, states, end } = open();
+  const first = link.call("snapshot", {}, { lane: "snapshot" });
+  const gaps: number[] = [];
+  for (let at = 0, seen = 1, since = 0; gaps.length < 9; at += 50) {
+    comm.status(comm.sent.length - 1, "busy");
+    comm.status(comm.sent.length - 1, "idle");
+    mock.timers.tick(50);
+    if (comm.sent.length === seen) continue;
+    gaps.push(Math.round((at - since) / 1000));
+    [seen, since] = [comm.sent.length, at];
+  }
+  assert.deepEqual(gaps, [0, 1, 1, 2, 4, 8, 16, 30, 30]);
+  assert.deepEqual(new Set(comm.sent.map(({ call }) => call)).size, 1);
+  assert.deepEqual(states.map(({ phase }) => phase), ["ready", "unanswered"]);
+  comm.say({ call: comm.sent[0]?.call, ok: true, result: "curves" });
+  assert.equal(await first, "curves");
+  assert.equal(link.state.phase, "ready");
+  mock.timers.tick(60_000);
+  assert.equal(comm.sent.length, 10);
+  end();
+});
+
+test("every dropped change is sent again by itself, and one that the kernel still has is not", () => {
+  const { comm, link, end } = open();
+  for (const at of [1, 2, 3]) void link.call("accept", { at }, { once: true });
+  comm.status(0, "busy"); // it is at work on the first
+  comm.status(1, "idle");
+  comm.status(2, "idle");
+  mock.timers.tick(1000);
+  assert.deepEqual(new Set(comm.sent.slice(3).map(({ args }) => args.at)), new Set([2, 3]));
+  assert.deepEqual(link.state, { phase: "busy", queued: 3 });
+  comm.say({ call: comm.sent[0]?.call, ok: true, result: 0 });
+  mock.timers.tick(200);
+  assert.deepEqual(link.state, { phase: "unanswered", queued: 2 });
+  end();
+});
+
+test("the kernel's idle after an answer or after a word that it heard means nothing", () => {
+  const { comm, link, end } = open();
+  void link.call("repair", {}, { once: true });
+  void link.call("row");
+  comm.say({ call: comm.sent[0]?.call, heard: true });
+  comm.say({ call: comm.sent[1]?.call, ok: true, result: 0 });
+  comm.status(0, "idle");
+  comm.status(1, "idle");
+  mock.timers.tick(60_000);
+  assert.equal(comm.sent.length, 2);
+  assert.equal(link.state.phase, "ready");
+  end();
+});
+
+test("a host that passes no word of the kernel on may call what stands in its place", () => {
+  const { comm, link, end } = open();
+  void link.call("row");
+  comm.called(0);
+  mock.timers.tick(8_600);
+  assert.equal(comm.sent.length, 2, "silence alone is asked again too");
+  assert.equal(link.state.phase, "busy");
   end();
 });
 

@@ -1,6 +1,7 @@
-// Calls to Python over a widget's custom messages. A call without an answer is never lost: it stays pending, the
-// page says that the kernel is busy, and it is sent again under the same id, which Python carries out once. When the
-// kernel ends, durable calls are kept for the next one and all others are refused, so that nothing waits for ever.
+// Calls to Python over a widget's custom messages. A call without an answer is never lost: it stays pending and is
+// sent again under the same id, which Python carries out once. Meanwhile the page says that the kernel is busy, or,
+// where the kernel tells that it is done with the message, that no answer came. When the kernel ends, durable calls
+// are kept for the next one and all others are refused, so that nothing waits for ever.
 
 export interface Model {
   get(name: string): unknown;
@@ -33,7 +34,7 @@ export class KernelGone extends CallError {
 /** A newer call of the same lane took this one's place before it was sent. */
 export class Superseded extends Error {}
 
-export type Phase = "ready" | "busy" | "lost";
+export type Phase = "ready" | "busy" | "unanswered" | "lost";
 export interface LinkState {
   phase: Phase;
   /** Changes that Python has not confirmed yet. */
@@ -61,7 +62,10 @@ interface Pending {
   options: CallOptions;
   asked: number;
   sent: number;
+  times: number;
   heard: boolean;
+  /** The kernel was done with the message, and no answer had come: it never reached the view. */
+  missed: boolean;
   resolve(answer: Answer<any>): void;
   reject(error: Error): void;
 }
@@ -73,7 +77,9 @@ interface Kept {
 }
 
 const SLOW = 700; // ms without a word after which the kernel counts as busy
-const AGAIN = 8000; // ms after which the oldest call is sent again, as a probe
+const AGAIN = 8000; // ms of silence after which the oldest call is sent again, as a probe
+const RETRY = 250; // ms after which a missed call is sent again
+const LONGEST = 30_000; // ms; each further time waits twice as long as the one before, up to this
 const TICK = 200;
 
 const shared = globalThis as { __reasonbookClients?: Set<string> };
@@ -142,9 +148,7 @@ export class Link {
 
   callWithBuffers<T>(op: string, args: object = {}, options: CallOptions = {}): Promise<Answer<T>> {
     return new Promise((resolve, reject) => {
-      const now = Date.now();
-      const id = `${this.client}.${this.number++}`;
-      const call: Pending = { id, op, args, options, asked: now, sent: 0, heard: false, resolve, reject };
+      const call = pending({ id: `${this.client}.${this.number++}`, op, args }, options, resolve, reject);
       if (options.lane !== undefined && this.laneTaken(options.lane)) {
         this.waiting.get(options.lane)?.reject(new Superseded());
         this.waiting.set(options.lane, call);
@@ -181,11 +185,22 @@ export class Link {
   private send(call: Pending): void {
     call.sent = Date.now();
     if (this.lost) return;
+    call.times++;
     try {
-      this.model.send({ call: call.id, op: call.op, args: call.args });
+      this.model.send({ call: call.id, op: call.op, args: call.args }, this.listener(call));
     } catch {
       this.setLost(true);
     }
+  }
+
+  /** Hears from the kernel, in hosts that pass it on, when it is done with a message; an answer comes before that. */
+  private listener(call: Pending) {
+    const status = (message: any) => {
+      if (message?.content?.execution_state !== "idle" || call.heard || !this.pending.has(call.id)) return;
+      call.missed = true;
+      this.report();
+    };
+    return Object.assign(() => {}, { iopub: { status } }); // marimo calls what Jupyter looks into
   }
 
   private receive(content: any, rawBuffers?: DataView[]): void {
@@ -219,7 +234,8 @@ export class Link {
 
   private tick(): void {
     const oldest = this.oldest();
-    if (oldest !== undefined && Date.now() - oldest.sent > AGAIN) this.send(oldest);
+    for (const call of this.pending.values())
+      if (!call.heard && (call.missed || call === oldest) && Date.now() - call.sent > patience(call)) this.send(call);
     if (++this.ticks % 10 === 0 && !this.lost) this.adopt(); // a view that was closed since has left its own
     this.report();
   }
@@ -233,7 +249,7 @@ export class Link {
     const oldest = this.oldest();
     const slow = oldest !== undefined && Date.now() - oldest.asked > SLOW;
     const queued = [...this.pending.values()].filter((call) => call.options.once && !call.heard).length;
-    const phase: Phase = this.lost ? "lost" : slow ? "busy" : "ready";
+    const phase: Phase = this.lost ? "lost" : !slow ? "ready" : oldest.missed ? "unanswered" : "busy";
     if (phase === this.last.phase && queued === this.last.queued) return;
     this.last = { phase, queued };
     for (const listener of this.stateListeners) listener(this.last);
@@ -282,12 +298,18 @@ export class Link {
     if (this.storageKey === "") return;
     const orphaned = ({ id }: Kept) => !liveClients.has(id.split(".")[0] ?? "") && !this.pending.has(id);
     const orphans = this.kept().filter(orphaned);
-    for (const { id, op, args } of orphans) {
-      const options = { once: true, durable: true };
-      const ignore = () => {};
-      this.dispatch({ id, op, args, options, asked: Date.now(), sent: 0, heard: false, resolve: ignore, reject: ignore });
-    }
+    const ignore = () => {};
+    for (const orphan of orphans) this.dispatch(pending(orphan, { once: true, durable: true }, ignore, ignore));
   }
+}
+
+function pending({ id, op, args }: Kept, options: CallOptions, resolve: Pending["resolve"], reject: Pending["reject"]): Pending {
+  return { id, op, args, options, asked: Date.now(), sent: 0, times: 0, heard: false, missed: false, resolve, reject };
+}
+
+/** Ms to wait for word of a call before it is sent again. */
+function patience({ missed, times }: Pending): number {
+  return Math.min(LONGEST, (missed ? RETRY : AGAIN) * 2 ** Math.max(0, times - 1));
 }
 
 function sessionStore(): Storage | null {

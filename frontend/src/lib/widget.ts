@@ -9,7 +9,7 @@ export interface Stage {
   link: Link;
   model: Model;
   signal: AbortSignal;
-  /** Says that the kernel is busy, lost, or that something was refused; put it where it does not move others. */
+  /** Says that the kernel is busy, silent, lost, or that something was refused; put it where it does not move others. */
   badge: HTMLElement;
   /** Shows a refusal in the badge until the next one, or until it is clicked. */
   fail(error: unknown): void;
@@ -67,6 +67,7 @@ export function linkText({ phase, queued }: LinkState): string {
     return queued > 0
       ? `Kernel gone · ${edits} kept; run the cell again to send`
       : "Kernel gone · run the cell again to go on";
+  if (phase === "unanswered") return queued > 0 ? `No answer yet · sending ${edits} again` : "No answer yet · asking again";
   if (phase === "busy") return queued > 0 ? `Kernel busy · ${edits} queued` : "Kernel busy";
   return "";
 }
