@@ -135,6 +135,17 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     return found
 
 
+def built(package: Path, files: dict[str, str]) -> House:
+    """A small house, to try a rule on: path below the package → text."""
+    for name, text in files.items():
+        path = package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for folder in {package, *(path.parent for path in package.rglob("*.py"))}:
+        (folder / "__init__.py").touch()
+    return House(package)
+
+
 def _statements(node: ast.AST, when: str = "import") -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.Import, ast.ImportFrom)):

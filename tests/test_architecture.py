@@ -9,11 +9,10 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
-from tests.house import PACKAGE, House, circles, inside, short
+from tests.house import PACKAGE, House, built, circles, inside, short
 
 # ---------------------------------------------------------------------------------------------------- the law
 # A room imports from lines further down only, wherever the import stands: at import time, inside a function, under
@@ -398,16 +397,6 @@ def test_a_house_that_breaks_the_law_is_seen(rule, tmp_path):
     complaints = rule(built(tmp_path / "reasonbook", files))
     assert complaint in complaints
     assert not [line for line in complaints if "innocent" in line]
-
-
-def built(package: Path, files: dict[str, str]) -> House:
-    for name, text in files.items():
-        path = package / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    for folder in {package, *(path.parent for path in package.rglob("*.py"))}:
-        (folder / "__init__.py").touch()
-    return House(package)
 
 
 @pytest.mark.parametrize(
