@@ -17,12 +17,14 @@ class Import:
 
     Attributes:
         when: ``import``, ``call`` (inside a function) or ``typing`` (under TYPE_CHECKING).
+        relative: it begins with a dot.
     """
 
     origin: str
     target: str
     line: int
-    when: str = "import"
+    when: str
+    relative: bool
 
     def __str__(self) -> str:
         return f"{self.origin}:{self.line} → {self.target}"
@@ -51,7 +53,7 @@ class House:
     def imports(self) -> tuple[Import, ...]:
         """Every import, of the house's own modules and of others."""
         return tuple(
-            Import(name, target, node.lineno, when)
+            Import(name, target, node.lineno, when, isinstance(node, ast.ImportFrom) and node.level > 0)
             for name, tree in self.trees.items()
             for node, when in _statements(tree)
             for target in self._targets(node, name)

@@ -170,6 +170,10 @@ def nothing_heavy_at_import_time(house: House) -> list[str]:
     ]
 
 
+def the_package_imports_itself_by_dots(house: House) -> list[str]:
+    return [str(each) for each in house.imports if inside(each.target, "reasonbook") and not each.relative]
+
+
 def only_an_index_imports_by_a_text(house: House) -> list[str]:
     """An arrow in a text is one that nobody sees; an index may, since it only ever points down."""
     return [
@@ -335,6 +339,10 @@ BAD_HOUSES: dict[Callable[[House], list[str]], tuple[dict[str, str], str]] = {
             "innocent.py": "if TYPE_CHECKING:\n    import torch\ndef f():\n    import torch",
         },
         "reasonbook.store:2 → torch.nn",
+    ),
+    the_package_imports_itself_by_dots: (
+        {"store.py": "def f():\n    import reasonbook.errors", "innocent.py": "from .store import f"},
+        "reasonbook.store:2 → reasonbook.errors",
     ),
     only_an_index_imports_by_a_text: (
         {
