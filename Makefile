@@ -23,7 +23,7 @@ PYTEST := $(TESTENV) $(PY) -m pytest
 # pytest says 5 when nothing was selected; for a part of the suite that is no failure.
 NONE_IS_FINE := || { code=$$?; [ $$code = 5 ]; }
 
-.PHONY: help setup frontend unsloth demo test test-fast test-browser chromium lab lint format types node-test build clean
+.PHONY: help setup frontend unsloth demo test test-fast test-browser chromium lab lint format types map node-test build clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,9 @@ format: setup  ## put the format right
 types: setup  ## pyright and tsc
 	$(BIN)/pyright
 	@if command -v npm >/dev/null; then cd frontend && { [ -d node_modules ] || npm ci; } && npm run -s types; else echo "types: no npm here, TypeScript not checked"; fi
+
+map: setup  ## draw the map in CONTRIBUTING.md again, from the modules' docstrings
+	$(PY) -m tests.contributing
 
 node-test: setup  ## the front end's unit tests
 	@if command -v npm >/dev/null; then cd frontend && { [ -d node_modules ] || npm ci; } && npm test -s; else echo "node-test: no npm here, skipped"; fi

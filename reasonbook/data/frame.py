@@ -101,6 +101,7 @@ class Frame:
         return [None if missing(cell) else cell for cell in self.df.iloc[:, self._at(name)].tolist()]
 
     def cell(self, name: str, position: int) -> Any:
+        """One cell; None where it is empty or the column is not there."""
         if name not in self.df.columns:
             return None
         value = self.df.iat[position, self._at(name)]
@@ -183,7 +184,7 @@ class Frame:
         now = self.layout.keys(self.df, hints)
         return all(self._contents[h].startswith(key) for h, key in zip(hints, now, strict=True))
 
-    def _at(self, name: Any) -> int:
+    def _at(self, name: object) -> int:
         at = self.df.columns.get_loc(name)
         if not isinstance(at, int):
             raise LayoutError(

@@ -62,7 +62,7 @@ def assign(
     return [fixed[group] for group in groups]
 
 
-def _draw(seed: int, stratum: Any, group: str) -> bytes:
+def _draw(seed: int, stratum: object, group: str) -> bytes:
     return hashlib.blake2b(
         f"{seed}\x1f{stratum}\x1f{group}".encode("utf-8", "surrogatepass"), digest_size=8
     ).digest()

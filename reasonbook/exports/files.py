@@ -54,7 +54,7 @@ def _csv(made: Sequence[dict[str, Any]], path: Path) -> None:
     frame.to_csv(path, index=False)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> Any:
     """Lists and dicts as JSON; a text that a spreadsheet would run as a formula gets an apostrophe."""
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False)
@@ -89,7 +89,7 @@ def _uniform(made: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: _settled(name, record.get(name)) for name in names} for record in made]
 
 
-def _settled(name: str, value: Any) -> Any:
+def _settled(name: str, value: object) -> Any:
     if not isinstance(value, list):
         return value
     if name == "tools":

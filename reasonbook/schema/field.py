@@ -98,7 +98,7 @@ class Field:
             )
         return value
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Any:
         """The value in its clean form.
 
         Raises:
@@ -111,7 +111,7 @@ class Field:
         return _READERS[self.type](self, value)
 
 
-def _read_text(field: Field, value: Any) -> str:
+def _read_text(field: Field, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be a text, not {shown(value)}")
     if not value.strip():
@@ -119,7 +119,7 @@ def _read_text(field: Field, value: Any) -> str:
     return value.strip()
 
 
-def _read_number(field: Field, value: Any) -> int | float:
+def _read_number(field: Field, value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"must be a number, not {shown(value)}")
     if field.minimum is not None and value < field.minimum:
@@ -129,20 +129,20 @@ def _read_number(field: Field, value: Any) -> int | float:
     return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
 
 
-def _read_boolean(field: Field, value: Any) -> bool:
+def _read_boolean(field: Field, value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"must be true or false, not {shown(value)}")
     return value
 
 
-def _read_choice(field: Field, value: Any) -> str:
+def _read_choice(field: Field, value: object) -> str:
     for option in field.options:
         if isinstance(value, str) and value.strip().casefold() == option.strip().casefold():
             return option
     raise ValueError(f"must be one of {list(field.options)}, not {shown(value)}")
 
 
-def _read_list(field: Field, value: Any) -> list[str]:
+def _read_list(field: Field, value: object) -> list[str]:
     if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
         raise ValueError(f"must be a list of texts, not {shown(value)}")
     items = [_read_text(field, item) for item in value]
@@ -158,7 +158,7 @@ _READERS = {
 }
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as an error shows it: its beginning."""
     text = repr(value)
     return text if len(text) <= 60 else text[:59] + "…"

@@ -84,6 +84,7 @@ class Schema:
     # -- edited ------------------------------------------------------------------------------------------
     @property
     def fields(self) -> tuple[Field, ...]:
+        """The fields in order; setting them puts others in place of all."""
         return self._fields
 
     @fields.setter
@@ -250,6 +251,7 @@ class Schema:
     # -- shown -------------------------------------------------------------------------------------------
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the fields, in order."""
         return tuple(field.name for field in self._fields)
 
     def __getitem__(self, name: str) -> Field:

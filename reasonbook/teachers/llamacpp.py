@@ -1,4 +1,4 @@
-"""A GGUF file as the teacher: llama.cpp's own server, embedded, started and stopped by the teacher on loopback."""
+"""llama.cpp: a GGUF file as the teacher, behind an embedded server that it starts and stops on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets larger than memory: Parquet in, Parquet out, chunk by chunk, with the rules and the store of a frame."""
+"""Dataset: Parquet larger than memory, augmented chunk by chunk with the rules and the store of a frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding out by trying: sentinels go through a chat template, and what stands around them is learnt."""
+"""Sentinels: made-up texts that go through a chat template, so that what stands around them is learnt."""
 
 from __future__ import annotations
 

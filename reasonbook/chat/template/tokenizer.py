@@ -1,4 +1,4 @@
-"""A student's tokenizer, from a folder, a name on the Hub, or the object itself. No weights are loaded."""
+"""Tokenizer: a student's, from a folder, a name on the Hub, or the object itself; no weights are loaded."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..conversation import REASONING_KEYS, Message, is_sequence, missing
@@ -17,7 +17,7 @@ class Unusable(Exception):
     """A cell cannot be read; the text says why, for the row's status."""
 
 
-def plain(prompt: Any, response: Any) -> bool:
+def plain(prompt: object, response: object) -> bool:
     """Whether a row is one text and its answer, with no thinking in it: most are, and are read quickly."""
     return (
         type(prompt) is str
@@ -29,7 +29,7 @@ def plain(prompt: Any, response: Any) -> bool:
     )
 
 
-def request(cell: Any, context: Any) -> list[Message]:
+def request(cell: object, context: object) -> list[Message]:
     """The messages of a request: a text with its context, or a list of messages."""
     if is_sequence(cell):
         return turns(cell, "the request")
@@ -41,7 +41,7 @@ def request(cell: Any, context: Any) -> list[Message]:
     return [{"role": "user", "content": words}]
 
 
-def response(cell: Any, repaired: Any, verified: Any) -> list[Message]:
+def response(cell: object, repaired: object, verified: object) -> list[Message]:
     """The assistant's message of a response, or nothing where there is none.
 
     Args:
@@ -62,7 +62,7 @@ def response(cell: Any, repaired: Any, verified: Any) -> list[Message]:
     return [] if missing(cell) else [assistant(text(cell, "the response"))]
 
 
-def _picked(texts: list[Any], verified: Any) -> Any:
+def _picked(texts: list[Any], verified: object) -> Any:
     flags = list(verified) if is_sequence(verified) else []
     if flags and not any(flag is True or flag == 1 for flag in flags):
         raise Unusable("none of its responses passed the check")
@@ -72,7 +72,7 @@ def _picked(texts: list[Any], verified: Any) -> Any:
     return None
 
 
-def turns(cell: Any, what: str) -> list[Message]:
+def turns(cell: object, what: str) -> list[Message]:
     """The messages of a conversation: a list of them, or the same as JSON text."""
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         try:
@@ -86,7 +86,7 @@ def turns(cell: Any, what: str) -> list[Message]:
     return [_turn(item, what) for item in cell]
 
 
-def _turn(item: Any, what: str) -> Message:
+def _turn(item: object, what: str) -> Message:
     if not isinstance(item, Mapping):
         raise Unusable(f"{what} holds something that is not a message")
     known = {k: v for k, v in item.items() if v is not None and not (isinstance(v, float) and missing(v))}
@@ -132,14 +132,14 @@ def assistant(words: str) -> dict[str, Any]:
     return {"role": "assistant", "content": words}
 
 
-def system(cell: Any) -> list[Message]:
+def system(cell: object) -> list[Message]:
     """The system prompt as a message, or nothing."""
     if isinstance(cell, Mapping):
         cell = _joined(cell.get("parts") or (), "the system prompt")[0]
     return [] if missing(cell) else [{"role": "system", "content": text(cell, "the system prompt")}]
 
 
-def tools(cell: Any) -> list[Any]:
+def tools(cell: object) -> list[Any]:
     """The tools that a conversation offers, as OpenAI's files have them beside the messages; a list or JSON text."""
     if isinstance(cell, str) and cell.strip():
         try:
@@ -154,7 +154,7 @@ def tools(cell: Any) -> list[Any]:
     return found
 
 
-def reasoning_text(cell: Any) -> str:
+def reasoning_text(cell: object) -> str:
     """Reasoning that the data brought: a text, a list of texts, or a dict of fields."""
     if isinstance(cell, Mapping):
         if cell and set(cell) <= set(_KILN):
@@ -168,14 +168,14 @@ def reasoning_text(cell: Any) -> str:
     return text(cell, "the reasoning").strip()
 
 
-def text(value: Any, what: str) -> str:
+def text(value: object, what: str) -> str:
     """The value itself, which must be text."""
     if not isinstance(value, str):
         raise Unusable(f"{what} is not text but {type(value).__name__}")
     return value
 
 
-def _joined(contents: Any, what: str) -> tuple[str, str | None]:
+def _joined(contents: Iterable[object], what: str) -> tuple[str, str | None]:
     """Text and thinking of content that comes in parts."""
     texts, thoughts = [], []
     for part in contents:
@@ -191,7 +191,7 @@ def _joined(contents: Any, what: str) -> tuple[str, str | None]:
     return "".join(texts), "".join(thoughts).strip() or None
 
 
-def _bare(value: Any) -> Any:
+def _bare(value: object) -> Any:
     """A value without the None that Arrow puts where a key is absent, arrays as lists."""
     if isinstance(value, Mapping):
         return {k: _bare(v) for k, v in value.items() if v is not None}
@@ -200,5 +200,5 @@ def _bare(value: Any) -> Any:
     return value
 
 
-def _hollow(value: Any) -> bool:
+def _hollow(value: object) -> bool:
     return is_sequence(value) and len(value) == 0

@@ -260,9 +260,9 @@ def _unclear(df: pd.DataFrame, why: str) -> LayoutError:
     )
 
 
-def _fold(name: Any) -> str:
+def _fold(name: object) -> str:
     return str(name).strip().casefold().replace(" ", "_").replace("-", "_")
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: object, b: object) -> bool:
     return type(a) is type(b) and a == b
