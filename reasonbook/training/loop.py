@@ -9,7 +9,7 @@ from . import checkpoints
 from .backends import Emit, Outcome, Task
 from .batches import Collator
 from .control import Control
-from .trainer import trainer_class
+from .trainer import bare, trainer_class
 from .watch import Watch
 
 
@@ -46,6 +46,7 @@ def fit(model: Any, task: Task, emit: Emit, control: Control, *, own_loss: bool 
         trainer.train(resume_from_checkpoint=str(task.resume_from) if task.resume_from else None)
     finally:
         callback.release()
+        bare(model)  # where it failed before the first step
         watch.tell_row_losses()
     ended = "early" if watch.early else "stopped" if control.stopping() else "done"
     if ended != "stopped" and watch.best_step not in (None, trainer.state.global_step):
@@ -103,6 +104,7 @@ def _callback(trainer: Any, watch: Watch, control: Control) -> Any:
             trainer.order.set_epoch(int(state.global_step // max(1, watch.steps_per_epoch)))
 
         def on_train_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+            bare(trainer.model)
             watch.begin(trainer)
 
         def on_step_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:

@@ -71,7 +71,7 @@ class Backend(Protocol):
         ...
 
     def fit(self, model: Any, task: Task, emit: Emit, control: Control) -> Outcome:
-        """Runs the steps on the calling thread."""
+        """Runs the steps on the calling thread; between them and afterwards the model is as its file has it."""
         ...
 
 
