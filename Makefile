@@ -56,7 +56,7 @@ $(STAMPS)/frontend: $(FRONTEND) hatch_build.py | $(STAMPS)/install
 	@if command -v npm >/dev/null; then $(PY) hatch_build.py; else $(PIP) install -q --no-deps -e .; fi && touch $@
 
 demo: setup  ## run the quickstart without a browser; build/quickstart.html is the page to open
-	@OMP_WAIT_POLICY=PASSIVE $(PY) -m reasonbook.cli demo --out build
+	@$(PY) -m reasonbook.cli demo --out build
 
 lab: setup  ## open JupyterLab on the quickstart
 	@$(PY) -m reasonbook.cli lab --dir build/lab

@@ -37,8 +37,9 @@ def test_an_adapter_learns_while_the_base_stands_still(student, tmp_path):
     assert all(torch.equal(p, base[n]) for n, p in model.named_parameters() if n in base)
 
 
-def test_an_adapter_comes_back_from_its_folder(student, tmp_path):
-    fit = Fit(tmp_path, student, tuning="lora", max_steps=4)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_an_adapter_comes_back_from_its_folder(student, tmp_path, precision):
+    fit = Fit(tmp_path, student, tuning="lora", precision=precision, max_steps=4)
     model, _ = fit.run()
     model.save_pretrained(tmp_path / "model")
     again = get_backend("peft").load(fit.plan, weights=tmp_path / "model")

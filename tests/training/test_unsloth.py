@@ -22,6 +22,7 @@ pytestmark = [
     ),
 ]
 ROOT = Path(__file__).parents[2]
+PROBE = (sys.executable, "-m", "tests.training.unsloth_probe")
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +30,18 @@ def student(tmp_path_factory):
     return save_student(tmp_path_factory.mktemp("student") / "learned")
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("tuning", ["qlora", "lora", "full"])
-def test_it_learns_our_arrays_and_keeps_its_banners_out_of_the_cell(student, tmp_path, tuning):
+def test_it_learns_our_arrays_and_keeps_its_banners_out_of_the_cell(student, tmp_path, tuning, precision):
     done = subprocess.run(
-        [sys.executable, "-m", "tests.training.unsloth_probe", str(student), str(tmp_path), tuning],
+        [*PROBE, str(student), str(tmp_path), tuning, precision],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+            "UNSLOTH_CPU_BF16": "1",  # it would quietly train in fp32 where the processor has no bf16
+        },
         capture_output=True,
         text=True,
         timeout=200,

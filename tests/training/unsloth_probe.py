@@ -1,6 +1,6 @@
 """Runs in a process of its own, as unsloth rewrites parts of transformers until the process ends.
 
-    python -m tests.training.unsloth_probe STUDENT FOLDER TUNING
+    python -m tests.training.unsloth_probe STUDENT FOLDER TUNING PRECISION
 
 Prints one JSON line; everything else on stdout would be a banner that reached the cell.
 """
@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 
 
-def main(student: str, folder: str, tuning: str) -> dict:
+def main(student: str, folder: str, tuning: str, precision: str) -> dict:
     from reasonbook.training.runs.output_log import muted
 
     from .arrays import Fit
 
     with muted(Path(folder) / "output.log"):
         fit = Fit(
-            Path(folder), Path(student), tuning=tuning, backend="unsloth", max_steps=20, learning_rate=5e-3
-        )
+            Path(folder), Path(student), tuning=tuning, precision=precision, backend="unsloth", max_steps=20,
+            learning_rate=5e-3,
+        )  # fmt: skip
         seen: set[str] = set()
 
         from reasonbook.training.backends.pick import get_backend

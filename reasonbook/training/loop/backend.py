@@ -69,5 +69,5 @@ class Backend(Protocol):
         ...
 
     def fit(self, model: Any, task: FitTask, emit: Emit, control: Control) -> FitResult:
-        """Runs the steps on the calling thread."""
+        """Runs the steps on the calling thread; between them and afterwards the model is as its file has it."""
         ...

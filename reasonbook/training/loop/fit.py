@@ -12,7 +12,7 @@ from .batches import Collator
 from .control import Control
 from .monitor import Monitor
 from .processes import anywhere
-from .trainer import trainer_class
+from .trainer import bare, trainer_class
 
 
 def fit(model: Any, task: FitTask, emit: Emit, control: Control, *, own_loss: bool = True) -> FitResult:
@@ -48,12 +48,14 @@ def fit(model: Any, task: FitTask, emit: Emit, control: Control, *, own_loss: bo
         trainer.train(resume_from_checkpoint=str(task.resume_from) if task.resume_from else None)
     except BaseException:
         callback.release()
+        bare(model)  # where it failed before the first step
         if plan.processes == 1:  # the others would wait for each other
             monitor.tell_row_losses()
         raise
     callback.release()
     monitor.tell_row_losses()
-    ended = "early" if monitor.early else "stopped" if control.stopping() else "done"
+    stopped = callback.stopped or control.stopping()
+    ended = "early" if monitor.early else "stopped" if stopped else "done"
     if ended != "stopped" and monitor.best_step not in (None, trainer.state.global_step):
         trainer.load_best()
         return FitResult(trainer.state.global_step, ended, monitor.best_step)
@@ -104,11 +106,13 @@ def _callback(trainer: Any, monitor: Monitor, control: Control) -> Any:
         """The trainer's callbacks as our events, and our switches as its control."""
 
         held: Any = None
+        stopped = False
 
         def on_epoch_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
             trainer.order.set_epoch(int(state.global_step // max(1, monitor.steps_per_epoch)))
 
         def on_train_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+            bare(trainer.model)
             monitor.begin(trainer)
 
         def on_step_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
@@ -123,6 +127,7 @@ def _callback(trainer: Any, monitor: Monitor, control: Control) -> Any:
             wishes = control.stopping(), monitor.wants_checkpoint(state.global_step)
             stop, save = anywhere(wishes, monitor.task.plan.processes)
             if stop:
+                self.stopped = True
                 ctrl.should_training_stop = ctrl.should_save = True
             elif save:
                 ctrl.should_save = True

@@ -50,6 +50,10 @@ def trainer_class() -> type:
         def floating_point_ops(self, inputs: Any) -> int:
             return 0  # counting them walks over all parameters at each step
 
+        def compute_loss_context_manager(self) -> Any:
+            """Autocast around losses alone: accelerate's own, around ``forward``, is taken off by `bare`."""
+            return self.accelerator.autocast()
+
         # -- one optimizer step --------------------------------------------------------------------------
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
             if num_items_in_batch is None:
@@ -189,6 +193,19 @@ def trainer_class() -> type:
             self._load_from_checkpoint(str(self.task.folder / "best"))
 
     return ArrayTrainer
+
+
+def bare(model: Any) -> None:
+    """Takes off the autocast that accelerate put around ``forward``; nothing where there is none.
+
+    Answers, in mid-training too, are then what the saved weights give to whoever loads them. Accelerate's own
+    ``unwrap_model(keep_fp32_wrapper=False)`` would strip the decorators of transformers as well.
+    """
+    forward = model.__dict__.pop("_original_forward", None)
+    if forward is not None:
+        del model.forward
+        if model.forward != forward:  # not the class's: somebody else's, as unsloth's
+            model.forward = forward
 
 
 def not_finite(what: str, step: int, plan: Any) -> TrainingError:

@@ -44,7 +44,8 @@ class TrainConfig:
         warmup: share of the steps that the learning rate takes to rise.
         weight_decay: of AdamW.
         max_grad_norm: gradients are clipped to this norm.
-        precision: fp32, bf16, fp16 or auto.
+        precision: of the losses, in training and evaluation: fp32, bf16, fp16 or auto; answers are always those
+            of the weights as they are saved.
         gradient_checkpointing: trade time for memory; None decides by memory.
         eval_every: optimizer steps between evaluations on the validation split.
         eval_rows: validation rows looked at in each evaluation, at most.
