@@ -122,6 +122,7 @@ def test_a_run_talks_alone_or_beside_another(folder):
 
     class Known(Scripted):
         chat = Run.chat
+        trained = property(lambda self: self)
 
     one, two = Known(folder, THOUGHT, name="thinking"), Known(folder, "$1<|im_end|>", name="plain")
     assert one.chat().labels == ("thinking",)

@@ -201,7 +201,7 @@ def test_forms_that_are_not_there(pair, tmp_path, path, format, options, word):
 
 def test_a_family_that_needs_the_converter_says_so(pair, tmp_path, monkeypatch):
     run = pair[0]
-    monkeypatch.setattr(run, "plan", run.plan.replace(kind="gemma3"))
+    monkeypatch.setattr(run.trained, "plan", run.plan.replace(kind="gemma3"))
     monkeypatch.delenv("LLAMA_CPP", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -225,11 +225,11 @@ def test_other_peoples_files_are_left_alone(pair, tmp_path):
 
 
 def test_a_full_disk(pair, tmp_path, monkeypatch):
-    from reasonbook.training.saving import save
+    from reasonbook.training.saving import adapter
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(save, "describe", full)
+    monkeypatch.setattr(adapter, "describe", full)
     with pytest.raises(TrainingError, match="disk is full"):
         pair[0].save(tmp_path / "new")

@@ -1,4 +1,4 @@
-"""Trained student: what a training has made, whoever ran it: its settings, data, curves, card, weights, answers."""
+"""Trained student: what a training has made, whoever ran it; it answers, is judged, is saved."""
 
 from __future__ import annotations
 

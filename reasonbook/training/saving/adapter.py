@@ -1,4 +1,4 @@
-"""Adapter: the trained weights as they are, in a folder with tokenizer and card; what every form has in common."""
+"""Adapter: the trained weights as they are, in a folder with their card; what every form shares."""
 
 from __future__ import annotations
 
