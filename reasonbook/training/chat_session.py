@@ -1,4 +1,4 @@
-"""ChatSession: a talk with one or two students, answer by answer as they are written."""
+"""Chat session: a conversation with one or two students, answered as it is written."""
 
 from __future__ import annotations
 

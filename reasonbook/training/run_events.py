@@ -1,4 +1,4 @@
-"""Run events: what a training says while it runs, as types; the columns of its curves follow from their fields."""
+"""Run events: what a training says, as types; the curves' columns follow from their fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points: a table of a run's history as a page reads it: what it has not seen yet, or a range, thinned."""
+"""Points: the curve points that a page has not seen yet, or a range of them, thinned."""
 
 from __future__ import annotations
 

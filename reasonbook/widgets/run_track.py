@@ -1,4 +1,4 @@
-"""Run track: how one run's history travels to the page of the curves."""
+"""Run track: how one run's history reaches the page of the curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores: how an answer is compared with the right one."""
+"""Scoring: how an answer is compared with the right one: exact, numeric, choice, by a judge."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Backends: who loads a student and trains it."""
+"""Backends: who loads a student and trains it; add one here."""

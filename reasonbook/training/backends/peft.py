@@ -1,4 +1,4 @@
-"""The peft backend: transformers and PEFT, on a GPU or a CPU."""
+"""PEFT backend: transformers and PEFT, on a GPU or a CPU."""
 
 from __future__ import annotations
 

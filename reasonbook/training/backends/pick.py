@@ -1,4 +1,4 @@
-"""Pick: the backend that a plan trains with, by name or by what the machine has."""
+"""Pick: the backend that trains, by name or by what the machine has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unsloth backend: FastLanguageModel with QLoRA, LoRA or all weights; the only module that imports it."""
+"""Unsloth backend: FastLanguageModel with QLoRA, LoRA or all weights; alone in importing unsloth."""
 
 from __future__ import annotations
 

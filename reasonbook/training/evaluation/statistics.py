@@ -1,4 +1,4 @@
-"""Intervals: how sure a figure is, and whether two runs really differ."""
+"""Statistics: intervals and paired tests, so that a difference is known from chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Control: how another thread stops, pauses or borrows the model of a training between two of its steps."""
+"""Control: stop, pause, or borrow the model of a training between two of its steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop: transformers' Trainer on our arrays, without its printing, under our control."""
+"""Fit: transformers' Trainer on our arrays, without its printing, under our control."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Target loss: cross-entropy over the tokens that carry loss, row by row."""
+"""Loss: cross-entropy over the tokens that carry loss, row by row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Monitor: turns what happens in the loop into events, and decides when to evaluate, save, pause and stop."""
+"""Monitor: turns steps into events, and decides when to evaluate, save, pause and stop."""
 
 from __future__ import annotations
 

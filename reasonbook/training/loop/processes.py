@@ -1,4 +1,4 @@
-"""Processes: how many train together, which one this is, and what they tell each other between two steps."""
+"""Processes: how many train together, which one this is, and what they must agree on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainer: transformers' own, with micro-batches that shrink, losses per row, and our evaluation and saving."""
+"""Trainer: transformers' own, with shrinking micro-batches and losses per row."""
 
 from __future__ import annotations
 

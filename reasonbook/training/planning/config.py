@@ -1,4 +1,4 @@
-"""TrainConfig: what a person may say about a training; everything left unsaid is decided by the plan."""
+"""Config: what a person may say about a training; what is left unsaid, the planner decides."""
 
 from __future__ import annotations
 

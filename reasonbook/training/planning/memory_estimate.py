@@ -1,4 +1,4 @@
-"""Footprint: an estimate of the memory that a training needs, and the micro-batch that fits."""
+"""Memory estimate: what a training needs on the device, and the micro-batch that fits."""
 
 from __future__ import annotations
 

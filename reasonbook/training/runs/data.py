@@ -1,4 +1,4 @@
-"""Data: what a run keeps of the chat dataset, so that it goes on, and is judged, without the frame."""
+"""Data: arrays and rows that a run keeps, so that it goes on and is judged without the frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folder: what a run's folder holds, and the lock by which one process at a time trains it."""
+"""Folder: where a run keeps its things, and the lock that lets one process train it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History: a run's events folded into curves, samples and messages, and the journal that keeps the events."""
+"""History: a run's events as curves, samples and messages, and the journal that keeps them."""
 
 from __future__ import annotations
 

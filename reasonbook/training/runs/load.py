@@ -1,4 +1,4 @@
-"""Load: a student that another kernel trained, or a folder that somebody saved, is there again."""
+"""Load: a student that another kernel trained, or that somebody saved, from its folder."""
 
 from __future__ import annotations
 

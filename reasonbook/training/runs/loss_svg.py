@@ -1,4 +1,4 @@
-"""Drawing: a run's loss curve as a small inline SVG, for cards and saved notebooks."""
+"""Loss SVG: a run's loss curve as a small inline picture, for cards and saved notebooks."""
 
 from __future__ import annotations
 

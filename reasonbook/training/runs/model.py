@@ -1,4 +1,4 @@
-"""Model: a student's model in memory, read from disk when it is first needed, lent between two steps."""
+"""Model: a student's model in memory, loaded when needed, lent between two steps."""
 
 from __future__ import annotations
 

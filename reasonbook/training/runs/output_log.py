@@ -1,4 +1,4 @@
-"""Quiet: what other packages print while they load and train goes to a file, not into the cell."""
+"""Output log: what other packages print while they train goes into a file, not into the cell."""
 
 from __future__ import annotations
 

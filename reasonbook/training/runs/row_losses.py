@@ -1,4 +1,4 @@
-"""Row losses: each row's mean loss per target token, kept beside the run, and the rows behind a step."""
+"""Row losses: each row's mean loss per target token, and the rows behind a step."""
 
 from __future__ import annotations
 

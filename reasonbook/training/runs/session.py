@@ -1,4 +1,4 @@
-"""Session: one training of one student from loading the model to the last line of its card, whoever asked for it."""
+"""Session: one training, from loading the model to the last line of its card."""
 
 from __future__ import annotations
 

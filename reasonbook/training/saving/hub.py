@@ -1,4 +1,4 @@
-"""Hub: the adapter or the merged student on the Hugging Face Hub, with a model card that says what it is."""
+"""Hub: the student on the Hugging Face Hub, with a model card that says what it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Llama: a GGUF file under the embedded llama.cpp, to try what was exported."""
+"""llama.cpp check: an exported GGUF under the embedded llama.cpp, to try it."""
 
 from __future__ import annotations
 

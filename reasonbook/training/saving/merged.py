@@ -1,4 +1,4 @@
-"""Merged: the student with its adapter worked into the weights, in 16 bit, as any program reads it."""
+"""Merged: the student with its adapter worked into the weights, in 16 bit."""
 
 from __future__ import annotations
 
