@@ -43,6 +43,14 @@ def build(workspace: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
     return done, target
 
 
+def test_the_page_knows_the_events_that_python_has():
+    spec = importlib.util.spec_from_file_location("events_gen", FRONTEND / "events_gen.py")
+    assert spec is not None and spec.loader is not None
+    events_gen = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(events_gen)
+    assert events_gen.TARGET.read_text(encoding="utf-8") == events_gen.written(), "stale: make frontend"
+
+
 @needs_node
 def test_each_widget_becomes_one_module_with_its_sheet(workspace):
     (workspace / "src" / "lib" / "shared.ts").write_text("export const word: string = 'shared';\n")
