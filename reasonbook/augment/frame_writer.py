@@ -1,4 +1,4 @@
-"""Delivery: finished rows on their way into the frame, written by its owner's thread in few, large steps."""
+"""Frame writer: finished rows on their way into the frame, written by its owner's thread in few, large steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHARE = 20  # a delivery that takes long makes the next one wait this many time
 _LONGEST = 0.75  # but no more than these seconds, as long as it takes less than a third of them itself
 
 
-class Delivery:
+class FrameWriter:
     """Collects rows from the worker and posts them to the owner.
 
     A delivery costs a copy of three columns, whatever its size, so the pause between two grows with what

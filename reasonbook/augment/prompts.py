@@ -102,7 +102,7 @@ class Prompts:
         return known
 
 
-def again(request: Request, answer: str, problem: str) -> Request:
+def reask(request: Request, answer: str, problem: str) -> Request:
     """The request once more, with the answer that was no good and why."""
     from dataclasses import replace
 

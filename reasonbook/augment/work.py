@@ -1,4 +1,4 @@
-"""Plan: which calls a frame still needs, identical rows once, what is in the store already left out."""
+"""Work: which calls a frame still needs, identical rows once, what is in the store already left out."""
 
 from __future__ import annotations
 
@@ -33,17 +33,16 @@ class Work:
         found: sample number → field name → value, as far as the store has them.
     """
 
-    __slots__ = ("content", "found", "positions", "shown", "state")
+    __slots__ = ("content", "found", "positions", "shown")
 
     def __init__(self, content: str, shown: bool, position: int) -> None:
         self.content = content
         self.shown = shown
         self.positions: list[int] = [position]
         self.found: dict[int, dict[str, Any]] | None = None
-        self.state: Any = None
 
 
-class Snapshot:
+class FrameSnapshot:
     """The rows as they were when the job began: later edits of the frame do not reach a running job."""
 
     def __init__(self, df: pd.DataFrame, layout: Layout) -> None:
@@ -63,7 +62,7 @@ class Snapshot:
         return self.layout.conversation(dict(zip(self._roles, cells, strict=True)))
 
 
-class Keys:
+class AnswerKeys:
     """The keys of answers: content + field + teacher + method + parameters (+ sample number)."""
 
     def __init__(self, schema: Schema, teacher: str, config: AugmentConfig) -> None:
@@ -93,7 +92,7 @@ class Keys:
 
 
 @dataclass
-class Plan:
+class WorkPlan:
     """What is to be done.
 
     Attributes:
@@ -113,22 +112,22 @@ class Plan:
     rows: int = 0
 
 
-def make_plan(
-    snapshot: Snapshot,
-    keys: Keys,
+def plan_work(
+    snapshot: FrameSnapshot,
+    keys: AnswerKeys,
     config: AugmentConfig,
     store: Store,
     *,
     decision: Callable[[str], Decision] = lambda key: UNDECIDED,
     only: frozenset[int] | None = None,
     stopping: Callable[[], bool] = lambda: False,
-) -> Plan:
+) -> WorkPlan:
     """Reads every row once and looks its answers up.
 
     Args:
         only: the positions that matter (a retry); all when None.
     """
-    plan = Plan([])
+    plan = WorkPlan([])
     works: dict[tuple[str, bool], Work] = {}
     seen: dict[str, int] = {}
     for start in range(0, len(snapshot), _CHUNK):
@@ -162,7 +161,7 @@ def make_plan(
     return plan
 
 
-def look_up(works: Any, keys: Keys, samples: int, store: Store, plan: Plan) -> None:
+def look_up(works: Any, keys: AnswerKeys, samples: int, store: Store, plan: WorkPlan) -> None:
     """Sorts works into those that the store can answer and those that have to be asked."""
     waiting = iter(works)
     while chunk := list(islice(waiting, _CHUNK)):

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import TeacherError, choices
-from .hosted import Hosted
-from .teacher import Capabilities, Completion, Failure, Limits, Request, Teacher, Usage
+from .hosted import HostedTeacher
+from .teacher import CallError, Capabilities, Completion, Limits, Request, Teacher, Usage
 
-__all__ = ["Capabilities", "Completion", "Failure", "Limits", "Request", "Teacher", "Usage", "resolve"]
+__all__ = ["CallError", "Capabilities", "Completion", "Limits", "Request", "Teacher", "Usage", "resolve"]
 
 # Prefix of a spec → module and class; a new teacher is one file and one line here.
 KINDS = {
@@ -34,7 +34,7 @@ def resolve(spec: str | Teacher | Callable[..., Any], *, ready: bool = True) -> 
         TeacherError: the spec is not one of these.
     """
     teacher = _named(spec)
-    if ready and isinstance(teacher, Hosted):
+    if ready and isinstance(teacher, HostedTeacher):
         teacher.check()
     return teacher
 

@@ -1,4 +1,4 @@
-"""OpenAI's models, and every endpoint that speaks one of OpenAI's two protocols."""
+"""OpenAI teacher: its models, and every endpoint that speaks one of OpenAI's two protocols."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import NeedsKey, TeacherError
-from .endpoints import PROVIDERS, local, provider, shown
-from .hosted import Hosted
+from .endpoints import ENDPOINTS, endpoint, local, shown
+from .hosted import HostedTeacher
 from .http import unconnected
-from .teacher import Capabilities, Completion, Failure, Request, Rung, Usage
+from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
 
 KEYLESS = "Without any key: teacher=rb.examples.refund_rules (or any Python function of yours)"
 _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.effort", "reasoning", "effort",
@@ -18,7 +18,7 @@ _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.
 _STOPS = {"stop": "stop", "length": "length", "content_filter": "filter", "max_output_tokens": "length"}
 
 
-class OpenAI(Hosted):
+class OpenAI(HostedTeacher):
     """A model behind OpenAI's Responses or Chat Completions API.
 
     Args:
@@ -40,16 +40,16 @@ class OpenAI(Hosted):
         api_key: str | None = None,
         client: Any = None,
     ) -> None:
-        url = base_url or os.environ.get("OPENAI_BASE_URL") or f"https://{PROVIDERS[0].host}/v1"
+        url = base_url or os.environ.get("OPENAI_BASE_URL") or f"https://{ENDPOINTS[0].host}/v1"
         if client is not None:
             url = str(client.base_url)
-        self.profile = profile = PROVIDERS[0] if _azure(client) else provider(url)
+        self.profile = profile = ENDPOINTS[0] if _azure(client) else endpoint(url)
         self.api = api or profile.api
         if self.api not in ("responses", "chat"):
             raise TeacherError(f"There is no OpenAI protocol {api!r}.", 'api="responses" or api="chat"')
         super().__init__(
             model,
-            name=f"openai:{model}" + ("" if profile is PROVIDERS[0] else f"@{shown(url)}"),
+            name=f"openai:{model}" + ("" if profile is ENDPOINTS[0] else f"@{shown(url)}"),
             # Endpoints that have no batch API answer 404 to the first file.
             capabilities=Capabilities(rungs=profile.rungs, batch=True, times_out=True),
             optional=_OPTIONAL,
@@ -66,7 +66,7 @@ class OpenAI(Hosted):
 
     def read(self, answer: Any) -> Completion:
         if not isinstance(answer, Mapping):
-            raise Failure("server", "the provider's answer is not an object")
+            raise CallError("server", "the provider's answer is not an object")
         return read_responses(answer) if self.api == "responses" else read_chat(answer)
 
     def parameters(self, body: Mapping[str, Any]) -> set[str]:
@@ -80,7 +80,7 @@ class OpenAI(Hosted):
 
 
 def _chat_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
-    dropped = teacher.fallback.dropped
+    dropped = teacher.downgrade.dropped
     body: dict[str, Any] = {
         "model": teacher.model,
         "messages": _turns(request),
@@ -109,7 +109,7 @@ def _chat_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
 
 
 def _responses_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
-    dropped = teacher.fallback.dropped
+    dropped = teacher.downgrade.dropped
     body: dict[str, Any] = {
         "model": teacher.model,
         "instructions": request.system,
@@ -157,7 +157,7 @@ def read_chat(answer: Mapping[str, Any]) -> Completion:
     options = answer.get("choices")
     if not options:
         error = answer.get("error")  # some gateways answer 200 with an error inside
-        raise Failure("server", f"the answer holds no choice ({error or 'nothing'})", usage=counted)
+        raise CallError("server", f"the answer holds no choice ({error or 'nothing'})", usage=counted)
     message = options[0].get("message") or {}
     text, thought = _content(message.get("content"))
     reasoning = message.get("reasoning_content") or message.get("reasoning") or thought or ""
@@ -181,7 +181,7 @@ def read_responses(answer: Mapping[str, Any]) -> Completion:
         error = answer.get("error") or {}
         code = str(error.get("code") or "")
         kind = "rate" if "rate_limit" in code else "server"
-        raise Failure(kind, str(error.get("message") or "the provider's answer failed"), usage=counted)
+        raise CallError(kind, str(error.get("message") or "the provider's answer failed"), usage=counted)
     texts: list[str] = []
     thoughts: list[str] = []
     stop = "stop"
@@ -229,7 +229,7 @@ def _client(url: str, api_key: str | None, variable: str) -> Any:
     if not key and local(url):
         key = "none"
     if not key:
-        at = "" if provider(url) is PROVIDERS[0] else f" at {shown(url)}"
+        at = "" if endpoint(url) is ENDPOINTS[0] else f" at {shown(url)}"
         raise NeedsKey(
             f"The teacher{at} needs an API key, and the environment variable {variable} is not set.",
             f'import os, getpass; os.environ["{variable}"] = getpass.getpass()\n  → {KEYLESS}',

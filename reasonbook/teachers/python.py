@@ -1,4 +1,4 @@
-"""A Python function as the teacher: rules, another library, a model of one's own."""
+"""Python teacher: a function of yours, be it rules, another library, a model of one's own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ReasonbookError, TeacherError
-from .http import compact
-from .teacher import Capabilities, Completion, Failure, Request, Usage
+from .teacher import CallError, Capabilities, Completion, Request, Usage
 
 _THREADS = 16
 
@@ -53,19 +52,21 @@ class PythonTeacher:
                 answer = await self._threads.run(functools.partial(self.function, *arguments))
         except asyncio.CancelledError:
             raise
-        except Failure:
+        except CallError:
             raise
         except ReasonbookError as error:
-            raise Failure("request", error.problem) from error
+            raise CallError("request", error.problem) from error
         except Exception as error:  # whatever a user's function raises belongs to the row
-            raise Failure("request", f"{type(error).__name__}: {error}") from error
+            raise CallError("request", f"{type(error).__name__}: {error}") from error
         usage = Usage(calls=1)
         if isinstance(answer, str):
             return Completion(answer, answer if request.thinking else "", usage)
         if isinstance(answer, Mapping):
             data = {str(key): _plain(value) for key, value in answer.items()}
-            return Completion(compact(data), "", usage, data=data, surplus=True)
-        raise Failure("request", f"the function returned {type(answer).__name__}, not a dict of field values")
+            return Completion.of(data, usage, surplus=True)
+        raise CallError(
+            "request", f"the function returned {type(answer).__name__}, not a dict of field values"
+        )
 
     async def close(self) -> None:
         self._threads.close()

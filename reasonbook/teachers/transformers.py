@@ -1,4 +1,4 @@
-"""A Hugging Face model as the teacher, in this very process, held to the schema while it decodes."""
+"""Transformers teacher: a Hugging Face model in this very process, held to the schema while it decodes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingPackage, ReasonbookError, TeacherError
-from .constrain import Cut, Filler, Vocabulary
-from .http import compact
+from .constrained_decoding import SchemaFiller, TokenLimitError, Vocabulary
 from .python import Threads
-from .teacher import Capabilities, Completion, Failure, Request, Usage
+from .teacher import CallError, Capabilities, Completion, Request, Usage
 
 _ANSWER_TOKENS = 1024
 _THINKING_TOKENS = 4096
@@ -56,10 +55,10 @@ class Transformers:
         except asyncio.CancelledError:
             stop.set()  # the thread looks at it before every token
             raise
-        except (Failure, ReasonbookError):
+        except (CallError, ReasonbookError):
             raise
         except Exception as error:  # out of memory, a row longer than the model reads
-            raise Failure("request", f"{type(error).__name__}: {error}") from error
+            raise CallError("request", f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
         self._thread.close()
@@ -77,12 +76,12 @@ class Transformers:
                 return loaded.free_text(prompt, request, stop)
             decoder = _Decoder(loaded.model, request.temperature, stop)
             decoder.feed(prompt)
-            filler = Filler(decoder, loaded.vocabulary, request.max_tokens or _ANSWER_TOKENS)
+            filler = SchemaFiller(decoder, loaded.vocabulary, request.max_tokens or _ANSWER_TOKENS)
             try:
                 data = filler.fill(request.schema)
-            except Cut:
+            except TokenLimitError:
                 return Completion("", "", Usage(len(prompt), filler.written, calls=1), "length")
-        return Completion(compact(data), "", Usage(len(prompt), filler.written, calls=1), data=data)
+        return Completion.of(data, Usage(len(prompt), filler.written, calls=1))
 
 
 class _Loaded:
@@ -184,7 +183,7 @@ class _Decoder:
         import torch
 
         if self.stop.is_set():
-            raise Failure("timeout", "the job was stopped")
+            raise CallError("timeout", "the job was stopped")
         out = self.model(
             input_ids=torch.tensor([list(ids)], device=self.model.device),
             past_key_values=self._cache,

@@ -7,7 +7,7 @@ import pytest
 
 from reasonbook.augment.engine.pacing import Pacer
 from reasonbook.job import Status
-from reasonbook.teachers import Failure, Limits
+from reasonbook.teachers import CallError, Limits
 from tests.augment.conftest import check, frame
 
 
@@ -74,7 +74,7 @@ def simulate(limit, rows, *, concurrency=64, latency=0.05, hint=True, stray=0.0,
                 pacer.succeeded()
                 pacer.leave()
                 return
-            pacer.failed(Failure("rate", "slow down", retry_after=wait if hint else None, status=429))
+            pacer.failed(CallError("rate", "slow down", retry_after=wait if hint else None, status=429))
             pacer.leave()
             await asyncio.sleep(wait if hint else 0.5)
 
@@ -145,7 +145,7 @@ def test_stray_refusals_do_not_slow_the_others():
 def test_overload_halves_and_recovers():
     pacer = Pacer(64, clock=lambda: 100.0)
     pacer.in_flight = 64
-    pacer.failed(Failure("server", "overloaded", status=503))
+    pacer.failed(CallError("server", "overloaded", status=503))
     assert pacer.allowed == 32
     for _ in range(3000):
         pacer.succeeded()

@@ -1,4 +1,4 @@
-"""Partitions: the same augmentation over a Dask DataFrame, on as many workers as there are."""
+"""Dask frame: the same augmentation over a Dask DataFrame, on as many workers as there are."""
 
 from __future__ import annotations
 

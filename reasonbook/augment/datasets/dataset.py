@@ -1,4 +1,4 @@
-"""Datasets larger than memory: Parquet in, Parquet out, chunk by chunk, with the rules and the store of a frame."""
+"""Dataset augmentation: Parquet in, Parquet out, chunk by chunk, with the rules and the store of a frame."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ from ..augmentation import Augmentation
 from ..config import AugmentConfig
 from ..methods import METHODS
 from ..results import Progress
-from .parquet import Chunk, chunks_of, footer, need_pyarrow, parquet_files, pieces, statuses_of, write_part
+from .parquet import (
+    Chunk,
+    chunk_tables,
+    chunks_of,
+    footer,
+    need_pyarrow,
+    parquet_files,
+    statuses_of,
+    write_part,
+)
 
 _FINISHED = {"ok", "invalid"}  # what asking again would not change
 _TICK = 0.2
@@ -162,7 +171,7 @@ class DatasetAugmentation(Job):
         if self.config.limit is not None:
             self._total = min(self._total, self.config.limit)
         self._begin()
-        for chunk, piece in pieces(self.files, self.chunk_rows, self._is_finished):
+        for chunk, piece in chunk_tables(self.files, self.chunk_rows, self._is_finished):
             if self.stopping:
                 return Status.CANCELLED
             if self.config.limit is not None and self._asked >= self.config.limit:

@@ -39,7 +39,9 @@ def chunks_of(files: list[Path], rows: int) -> Iterator[Chunk]:
             yield Chunk(number, part, min(rows, total - start))
 
 
-def pieces(files: list[Path], rows: int, finished: Callable[[Chunk], bool]) -> Iterator[tuple[Chunk, Any]]:
+def chunk_tables(
+    files: list[Path], rows: int, finished: Callable[[Chunk], bool]
+) -> Iterator[tuple[Chunk, Any]]:
     """Every chunk with its Arrow table, in order; None for a chunk that is finished."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""State of one question while an engine asks it."""
+"""Row state: how far a row that the live engine asks has come."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTHING = Request("", "")
 
 
 @dataclass
-class Asking:
+class RowState:
     """Where a row stands between two calls."""
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Constrain: a local model fills a JSON Schema value by value and cannot leave its form.
+"""Constrained decoding: a local model fills a JSON Schema value by value and cannot leave its form.
 
 The schemas of this library are flat: an object whose keys stand in a fixed order. So keys, quotes, commas and
 brackets are written for the model, and it only chooses inside values, under a mask that depends on the value's
@@ -19,7 +19,7 @@ _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,12})?")
 _MOST_ITEMS = 20
 
 
-class Cut(Exception):
+class TokenLimitError(Exception):
     """A value did not end within its share of tokens."""
 
 
@@ -97,7 +97,7 @@ class Vocabulary:
         return mask
 
 
-class Filler:
+class SchemaFiller:
     """Fills one object.
 
     Args:
@@ -117,7 +117,7 @@ class Filler:
         """Values by key.
 
         Raises:
-            Cut: the tokens did not suffice.
+            TokenLimitError: the tokens did not suffice.
         """
         answer: dict[str, Any] = {}
         for key, value in schema["properties"].items():
@@ -215,5 +215,5 @@ class Filler:
 
     def _pick(self, allowed: Any) -> int:
         if self.written >= self.left:
-            raise Cut
+            raise TokenLimitError
         return self.decoder.pick(self._scores, allowed)

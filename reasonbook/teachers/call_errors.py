@@ -1,4 +1,4 @@
-"""What a provider's HTTP answer means: the failure, the wait it asks for, the limits in its headers."""
+"""Call errors: what a provider's HTTP answer means, the wait it asks for, the limits in its headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .teacher import Failure, FailureKind, Limits
+from .teacher import CallError, CallErrorKind, Limits
 
 # Words in an error's code, type or message that say more than its status.
 QUOTA = ("insufficient_quota", "billing", "credit balance", "insufficient credits", "payment required",
@@ -25,12 +25,17 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
-def failure(status: int, headers: Mapping[str, str], body: Any, *, secret: str = "") -> Failure:
-    """The failure that an HTTP answer of this status is; ``body`` is parsed JSON or text."""
+def call_error(status: int, headers: Mapping[str, str], body: Any, *, secret: str = "") -> CallError:
+    """The error that an HTTP answer of this status is; ``body`` is parsed JSON or text."""
     message, words = _message(body, status)
     message = clean(message, secret)
-    return Failure(
-        _kind(status, words), message, retry_after=retry_after(headers), status=status, words=words
+    return CallError(
+        _kind(status, words),
+        message,
+        retry_after=retry_after(headers),
+        status=status,
+        words=words,
+        limits=limits(headers),
     )
 
 
@@ -108,7 +113,7 @@ def _message(body: Any, status: int) -> tuple[str, str]:
     return text, words.lower()
 
 
-def _kind(status: int, words: str) -> FailureKind:
+def _kind(status: int, words: str) -> CallErrorKind:
     if status == 402 or any(word in words for word in QUOTA):
         return "quota"
     if status == 401 or (status in (400, 403) and any(word in words for word in AUTH)):
