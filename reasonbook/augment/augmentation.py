@@ -18,7 +18,7 @@ from ..job import Job, Status
 from ..review.decisions import Decisions
 from ..schema import Schema
 from ..store import Store, default_store
-from ..teachers import Teacher, Usage, resolve
+from ..teachers import Teacher, TeacherSpec, Usage, resolve
 from ..teachers.batches import batch_api
 from ..teachers.python import PythonTeacher
 from .answers import readable
@@ -34,7 +34,7 @@ from .results import Outcome, Progress, RowError, Totals
 from .work import AnswerKeys, FrameSnapshot, Work, WorkPlan, plan_work
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 _TICK = 0.06  # seconds between looks at stop, deliveries and progress: below 20 a second
 _NEWEST = 200  # outcomes kept for views
@@ -63,7 +63,7 @@ class Augmentation(Job):
         self,
         frame: Frame,
         schema: Schema,
-        teacher: Any,
+        teacher: TeacherSpec,
         config: AugmentConfig | None = None,
         *,
         store: Store | None = None,
@@ -119,7 +119,7 @@ class Augmentation(Job):
     @property
     def errors(self) -> pd.DataFrame:
         """Rows without reasoning: position, error, the teacher's raw text, and the tokens they cost."""
-        import pandas as pd
+        import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
         with self._lock:
             rows = [

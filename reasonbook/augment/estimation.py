@@ -12,7 +12,7 @@ from ..errors import ReasonbookError
 from ..review.decisions import Decisions
 from ..schema import Schema
 from ..store import Store, default_store
-from ..teachers import resolve
+from ..teachers import TeacherSpec, resolve
 from .augmentation import Augmentation
 from .config import AugmentConfig
 from .cost import Price, price_of
@@ -70,7 +70,7 @@ class CostEstimate:
             "minutes": _span(self.minutes),
             "cost": "not known" if self.dollars is None else _money(self.dollars),
         }
-        notes = []
+        notes: list[str] = []
         if self.price is None:
             notes.append(
                 f"The price of {self.teacher} is not in the table: config price=(input, output) per million."
@@ -96,7 +96,7 @@ class CostEstimate:
 def estimate(
     frame: Frame,
     schema: Schema,
-    teacher: Any,
+    teacher: TeacherSpec,
     config: AugmentConfig | None = None,
     *,
     store: Store | None = None,
@@ -120,15 +120,11 @@ def estimate(
     works, prompts = plan.open, Prompts(schema, config)
     calls = len(works) * config.samples
     looked = random.Random(0).sample(works, min(_SAMPLE, len(works)))
-    lengths = [0.0]
-    if looked:
-        lengths = []
-        for work in looked:
-            request = prompts.request(snapshot.row(work.positions[0]), keys.names, work.shown)
-            lengths.append(
-                _tokens(request.system) + _tokens(request.user) + _tokens(str(request.schema or ""))
-            )
-    read = sum(lengths) / len(lengths)
+    lengths: list[float] = []
+    for work in looked:
+        request = prompts.request(snapshot.row(work.positions[0]), keys.names, work.shown)
+        lengths.append(_tokens(request.system) + _tokens(request.user) + _tokens(str(request.schema or "")))
+    read = sum(lengths) / max(1, len(lengths))
     if METHODS[config.method].fields:
         low, high = (8 + sum(_VALUE[field.type][i] for field in schema) for i in (0, 1))
     else:
@@ -167,7 +163,7 @@ def estimate(
 
 
 def _pilot(
-    frame: Frame, schema: Schema, teacher: Any, config: AugmentConfig, store: Store, rows: int
+    frame: Frame, schema: Schema, teacher: TeacherSpec, config: AugmentConfig, store: Store, rows: int
 ) -> tuple[float, float] | None:
     """Input and output tokens per call, from so many rows asked for real."""
     from dataclasses import replace

@@ -15,6 +15,8 @@ _LEAST = 0.06  # seconds between two deliveries: below 20 a second
 _SHARE = 20  # a delivery that takes long makes the next one wait this many times as long,
 _LONGEST = 0.75  # but no more than these seconds, as long as it takes less than a third of them itself
 
+_Row = tuple[int, Mapping[str, Any] | None, str, str | None]  # position, reasoning, status, error
+
 
 class FrameWriter:
     """Collects rows from the worker and posts them to the owner.
@@ -35,7 +37,7 @@ class FrameWriter:
         self.lost = 0
         self.trouble: ReasonbookError | None = None
         self._lock = threading.Lock()
-        self._ready: list[tuple[int, Mapping[str, Any] | None, str, str | None]] = []
+        self._ready: list[_Row] = []
         self._posted = False
         self._next = 0.0
 
@@ -69,7 +71,7 @@ class FrameWriter:
         took = time.perf_counter() - started
         self._next = time.monotonic() + max(_LEAST, min(_SHARE * took, _LONGEST), 3 * took)
 
-    def _write(self, rows: list, with_reasoning: bool) -> None:
+    def _write(self, rows: list[_Row], with_reasoning: bool) -> None:
         if not rows:
             return
         columns: dict[str, list[Any]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from .config import AugmentConfig
 from .methods import METHODS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 _CHUNK = 2_000
 NO_RESPONSE = "the method looks at the response, and this row has none"
@@ -48,7 +48,7 @@ class FrameSnapshot:
     def __init__(self, df: pd.DataFrame, layout: Layout) -> None:
         self.layout = layout
         self._roles = tuple(layout.columns)
-        self._cells = [df[name].tolist() for name in layout.columns.values()]
+        self._cells = [_cells(df, name) for name in layout.columns.values()]
 
     def __len__(self) -> int:
         return len(self._cells[0])
@@ -60,6 +60,11 @@ class FrameSnapshot:
     def row(self, position: int) -> Conversation:
         cells = [column[position] for column in self._cells]
         return self.layout.conversation(dict(zip(self._roles, cells, strict=True)))
+
+
+def _cells(df: Any, name: str) -> list[Any]:
+    """A column's cells; pandas brings no types, and none go further than here."""
+    return df[name].tolist()
 
 
 class AnswerKeys:
@@ -105,9 +110,9 @@ class WorkPlan:
     """
 
     keys: list[str]
-    open: list[Work] = field(default_factory=list)
-    cached: list[Work] = field(default_factory=list)
-    unusable: dict[int, str] = field(default_factory=dict)
+    open: list[Work] = field(default_factory=list[Work])
+    cached: list[Work] = field(default_factory=list[Work])
+    unusable: dict[int, str] = field(default_factory=dict[int, str])
     kept: int = 0
     rows: int = 0
 
@@ -161,7 +166,7 @@ def plan_work(
     return plan
 
 
-def look_up(works: Any, keys: AnswerKeys, samples: int, store: Store, plan: WorkPlan) -> None:
+def look_up(works: Iterable[Work], keys: AnswerKeys, samples: int, store: Store, plan: WorkPlan) -> None:
     """Sorts works into those that the store can answer and those that have to be asked."""
     waiting = iter(works)
     while chunk := list(islice(waiting, _CHUNK)):

@@ -10,6 +10,7 @@ from ..errors import NeedsKey
 from .endpoints import local, shown
 from .hosted import HostedTeacher
 from .http import unconnected
+from .json_parts import as_object, part, parts
 from .openai import KEYLESS
 from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
 
@@ -71,25 +72,27 @@ class Anthropic(HostedTeacher):
         return "/v1/messages", body
 
     def read(self, answer: Any) -> Completion:
-        if not isinstance(answer, Mapping):
+        told = as_object(answer)
+        if told is None:
             raise CallError("server", "the provider's answer is not an object")
-        usage = answer.get("usage") or {}
+        usage = part(told, "usage")
         cached = usage.get("cache_read_input_tokens") or 0
         written = usage.get("cache_creation_input_tokens") or 0
         counted = Usage(
             input=(usage.get("input_tokens") or 0) + cached + written,
             output=usage.get("output_tokens") or 0,
             cached=cached,
-            reasoning=(usage.get("output_tokens_details") or {}).get("thinking_tokens") or 0,
+            reasoning=part(usage, "output_tokens_details").get("thinking_tokens") or 0,
             calls=1,
         )
-        texts, thoughts = [], []
-        for block in answer.get("content") or []:
+        texts: list[str] = []
+        thoughts: list[str] = []
+        for block in parts(told, "content"):
             if block.get("type") == "text":
                 texts.append(str(block.get("text") or ""))
             elif block.get("type") == "thinking":
                 thoughts.append(str(block.get("thinking") or ""))
-        stop = _STOPS.get(answer.get("stop_reason") or "", "stop")
+        stop = _STOPS.get(told.get("stop_reason") or "", "stop")
         return Completion("".join(texts), "\n\n".join(t for t in thoughts if t), counted, stop)
 
     def _thinking(self, bound: int) -> dict[str, Any]:

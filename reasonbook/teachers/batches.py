@@ -12,7 +12,8 @@ import orjson
 from ..errors import TeacherError
 from .call_errors import call_error
 from .hosted import HostedTeacher
-from .teacher import CallError, Completion, Request
+from .json_parts import part, parts
+from .teacher import CallError, Completion, Request, Teacher
 
 if TYPE_CHECKING:
     from .anthropic import Anthropic
@@ -91,23 +92,24 @@ class OpenAIBatches:
         return str(told.body["id"])
 
     async def find(self, mark: str, since: float, count: int) -> list[str]:
-        found, after = [], ""
+        found: list[str] = []
+        after = ""
         while True:
             told = (await self.teacher.http.get(f"/batches?limit=100{after}")).body
-            batches = told.get("data") or []
-            found += [str(one["id"]) for one in batches if (one.get("metadata") or {}).get(_MARK) == mark]
+            batches = parts(told, "data")
+            found += [str(one["id"]) for one in batches if part(one, "metadata").get(_MARK) == mark]
             if found or not batches or not told.get("has_more") or batches[-1]["created_at"] < since:
                 return found
             after = f"&after={batches[-1]['id']}"
 
     async def look(self, batch: str) -> BatchState:
         told = (await self.teacher.http.get(f"/batches/{batch}")).body
-        status, counts = told.get("status"), told.get("request_counts") or {}
+        status, counts = told.get("status"), part(told, "request_counts")
         files = tuple(told[name] for name in ("output_file_id", "error_file_id") if told.get(name))
         problem = ""
         if status == "failed":
-            errors = (told.get("errors") or {}).get("data") or [{}]
-            problem = str(errors[0].get("message") or "the provider refused the batch")
+            errors = parts(part(told, "errors"), "data")
+            problem = str((errors and errors[0].get("message")) or "the provider refused the batch")
         return BatchState(
             ended=status in ("completed", "failed", "expired", "cancelled"),
             done=(counts.get("completed") or 0) + (counts.get("failed") or 0),
@@ -122,7 +124,7 @@ class OpenAIBatches:
         )
 
     def _result(self, line: dict[str, Any]) -> tuple[str, BatchResult]:
-        name, answer, error = line["custom_id"], line.get("response"), line.get("error") or {}
+        name, answer, error = line["custom_id"], line.get("response"), part(line, "error")
         if answer is None:
             code = str(error.get("code") or "")
             if "expired" in code or "cancel" in code:
@@ -161,7 +163,7 @@ class AnthropicBatches:
         after = ""
         while True:
             told = (await self.teacher.http.get(f"/v1/messages/batches?limit=100{after}")).body
-            batches = told.get("data") or []
+            batches = parts(told, "data")
             young = [one for one in batches if _moment(one["created_at"]) >= since]
             found += [str(one["id"]) for one in young if sum(_counts(one)) == count]
             if len(young) < len(batches) or not told.get("has_more"):
@@ -196,11 +198,11 @@ def _moment(text: str) -> float:
 
 
 def _counts(told: Mapping[str, Any]) -> list[int]:
-    counts = told.get("request_counts") or {}
+    counts = part(told, "request_counts")
     return [counts.get(name) or 0 for name in ("processing", "succeeded", "errored", "canceled", "expired")]
 
 
-def batch_api(teacher: Any) -> BatchApi:
+def batch_api(teacher: Teacher) -> BatchApi:
     """The batch API of a teacher's provider.
 
     Raises:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from .json_parts import as_object
 from .teacher import CallError, CallErrorKind, Limits
 
 # Words in an error's code, type or message that say more than its status.
@@ -99,17 +100,16 @@ def _read(headers: Mapping[str, str], name: str) -> float | None:
 
 def _message(body: Any, status: int) -> tuple[str, str]:
     """The sentence to show, and every word of the error in lower case."""
-    if isinstance(body, Mapping):
-        error = body.get("error", body)
-        if isinstance(error, Mapping):
-            text = str(error.get("message") or error.get("detail") or f"HTTP {status}")
-            words = " ".join(str(error.get(k) or "") for k in ("message", "code", "type", "detail", "param"))
-        else:
-            text = words = str(error)
-    else:
-        text = words = str(body).strip() or f"HTTP {status}"
-        if text.lstrip().startswith("<"):  # a proxy's HTML page says nothing a person needs
-            text = f"HTTP {status}"
+    given = as_object(body)
+    if given is None:
+        words = str(body).strip() or f"HTTP {status}"
+        page = words.startswith("<")  # a proxy's HTML page says nothing a person needs
+        return f"HTTP {status}" if page else words, words.lower()
+    error = as_object(given.get("error", given))
+    if error is None:
+        return str(given["error"]), str(given["error"]).lower()
+    text = str(error.get("message") or error.get("detail") or f"HTTP {status}")
+    words = " ".join(str(error.get(k) or "") for k in ("message", "code", "type", "detail", "param"))
     return text, words.lower()
 
 

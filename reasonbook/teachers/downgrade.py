@@ -26,7 +26,7 @@ class Downgrade:
 
     rungs: tuple[Rung, ...] = LADDER
     optional: tuple[str, ...] = ()
-    dropped: set[str] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set[str])
 
     @property
     def rung(self) -> Rung:

@@ -233,7 +233,11 @@ async def _signed(client: Any, method: str, path: str, model: str) -> tuple[str,
 def unconnected(sdk: Any) -> Any:
     """An HTTP client for an SDK's client that only ever signs: none of its connections is set up."""
     http = _http_library(sdk)
-    return http.AsyncClient(transport=http.MockTransport(lambda request: http.Response(503)), trust_env=False)
+
+    def refuse(request: object) -> Any:
+        return http.Response(503)
+
+    return http.AsyncClient(transport=http.MockTransport(refuse), trust_env=False)
 
 
 def _proxy(url: Any) -> tuple[Any, Any]:

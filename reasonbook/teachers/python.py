@@ -8,10 +8,11 @@ import hashlib
 import inspect
 import queue
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 from ..errors import ReasonbookError, TeacherError
+from .json_parts import as_object
 from .teacher import CallError, Capabilities, Completion, Request, Usage
 
 _THREADS = 16
@@ -61,8 +62,9 @@ class PythonTeacher:
         usage = Usage(calls=1)
         if isinstance(answer, str):
             return Completion(answer, answer if request.thinking else "", usage)
-        if isinstance(answer, Mapping):
-            data = {str(key): _plain(value) for key, value in answer.items()}
+        values = as_object(answer)
+        if values is not None:
+            data = {str(key): _plain(value) for key, value in values.items()}
             return Completion.of(data, usage, surplus=True)
         raise CallError(
             "request", f"the function returned {type(answer).__name__}, not a dict of field values"
@@ -177,7 +179,7 @@ def _is_async(function: Callable[..., Any]) -> bool:
 def _plain(value: Any) -> Any:
     """Plain Python values for numpy's."""
     if isinstance(value, (list, tuple, set)):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in cast("Iterable[Any]", value)]
     if type(value).__module__ == "numpy":
         return value.tolist()
     return value

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import importlib
 import importlib.util
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingPackage, ReasonbookError, TeacherError
 from .constrained_decoding import SchemaFiller, TokenLimitError, Vocabulary
 from .python import Threads
 from .teacher import CallError, Capabilities, Completion, Request, Usage
+
+if TYPE_CHECKING:
+    from .constrained_decoding import Allowed, Scores
 
 _ANSWER_TOKENS = 1024
 _THINKING_TOKENS = 4096
@@ -89,15 +93,15 @@ class _Loaded:
 
     def __init__(self, name: str, device: str | None) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
 
+        transformers: Any = importlib.import_module("transformers")
+        logging = transformers.utils.logging
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         shown = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()  # no foreign bar in the cell
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(name)
-            made: Any = AutoModelForCausalLM.from_pretrained(name, dtype="auto")
+            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(name)
+            made = transformers.AutoModelForCausalLM.from_pretrained(name, dtype="auto")
             self.model: Any = made.to(device).eval()
         except Exception as error:
             raise TeacherError(
@@ -144,8 +148,8 @@ class _Loaded:
             stopping_criteria=StoppingCriteriaList([_Stopped(stop)]),
             **options,
         )[0, len(prompt) :].tolist()
-        ends = self.model.generation_config.eos_token_id
-        ends = set(ends if isinstance(ends, list) else [ends])
+        end = self.model.generation_config.eos_token_id
+        ends: set[int] = {*end} if isinstance(end, list) else {end}
         reason = "stop" if made and made[-1] in ends else "length"
         text = self.tokenizer.decode(
             [token for token in made if token not in ends], skip_special_tokens=False
@@ -179,7 +183,7 @@ class _Decoder:
         self.stop = stop
         self._cache: Any = None
 
-    def feed(self, ids: Sequence[int]) -> Any:
+    def feed(self, ids: Sequence[int]) -> Scores:
         import torch
 
         if self.stop.is_set():
@@ -193,7 +197,7 @@ class _Decoder:
         self._cache = out.past_key_values
         return out.logits[0, -1].float().cpu().numpy()
 
-    def pick(self, scores: Any, allowed: Any) -> int:
+    def pick(self, scores: Scores, allowed: Allowed) -> int:
         import numpy as np
 
         ids = np.flatnonzero(allowed) if isinstance(allowed, np.ndarray) else np.asarray(allowed)

@@ -17,13 +17,14 @@ from ...events import Stream
 from ...job import Job, Status
 from ...schema import Schema
 from ...store import Store, default_store
-from ...teachers import Usage, resolve
+from ...teachers import TeacherSpec, Usage, resolve
 from ..augmentation import Augmentation
 from ..config import AugmentConfig
 from ..methods import METHODS
 from ..results import Progress
 from .parquet import (
     Chunk,
+    Table,
     chunk_tables,
     chunks_of,
     footer,
@@ -43,7 +44,7 @@ def augment_dataset(
     path_out: str | Path,
     schema: Any,
     *,
-    teacher: Any,
+    teacher: TeacherSpec,
     layout: Mapping[str, Any] | Layout | None = None,
     rows: int = 20_000,
     **config: Any,
@@ -87,7 +88,7 @@ class DatasetAugmentation(Job):
         path_in: str | Path,
         path_out: str | Path,
         schema: Schema,
-        teacher: Any,
+        teacher: TeacherSpec,
         config: AugmentConfig | None = None,
         *,
         layout: Layout | None = None,
@@ -185,7 +186,7 @@ class DatasetAugmentation(Job):
         progress = self.progress
         return Status.PARTIAL if progress.failed or progress.done < progress.total else Status.COMPLETED
 
-    def _fill(self, chunk: Chunk, piece: Any) -> Status | None:
+    def _fill(self, chunk: Chunk, piece: Table) -> Status | None:
         """Augments one chunk and writes its file; a status when the whole job ends with it."""
         if self.layout is None:
             self.layout = detect(piece.slice(0, 200).to_pandas())

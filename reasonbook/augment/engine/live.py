@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from ...data.conversation import Conversation
@@ -30,7 +32,7 @@ from .store_writer import StoreWriter
 if sys.version_info >= (3, 11):
     from asyncio import timeout as _timeout
 else:
-    from async_timeout import timeout as _timeout  # pyright: ignore[reportMissingImports]
+    _timeout: Callable[[float], AbstractAsyncContextManager[object]] = import_module("async_timeout").timeout
 
 _GRACE = 0.2
 

@@ -24,5 +24,5 @@ class RowState:
     reasks: int = 0
     paid: Usage = Usage()
     last: RowError | None = None
-    candidates: list[Candidate] = field(default_factory=list)
-    known: dict[str, Any] = field(default_factory=dict)
+    candidates: list[Candidate] = field(default_factory=list[Candidate])
+    known: dict[str, Any] = field(default_factory=dict[str, Any])
