@@ -48,7 +48,7 @@ class _Connections:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """A provider's answer of status 2xx.
 
     Attributes:
@@ -77,7 +77,7 @@ class HttpClient:
         """The SDK's client, made when it is first wanted."""
         return self._connect()
 
-    async def post(self, path: str, body: Mapping[str, Any], *, timeout: float) -> Answer:
+    async def post(self, path: str, body: Mapping[str, Any], *, timeout: float) -> HttpAnswer:
         """Posts a JSON body.
 
         Raises:
@@ -86,11 +86,11 @@ class HttpClient:
         """
         return await self._json("POST", path, orjson.dumps(body), timeout, model=str(body.get("model", "")))
 
-    async def post_bytes(self, path: str, content: bytes, *, timeout: float) -> Answer:
+    async def post_bytes(self, path: str, content: bytes, *, timeout: float) -> HttpAnswer:
         """Posts a JSON body that is already written."""
         return await self._json("POST", path, content, timeout)
 
-    async def get(self, path: str, *, timeout: float = 60.0) -> Answer:
+    async def get(self, path: str, *, timeout: float = 60.0) -> HttpAnswer:
         """Gets a JSON answer."""
         return await self._json("GET", path, None, timeout)
 
@@ -102,7 +102,7 @@ class HttpClient:
             raise call_error(status, headers, raw.decode("utf-8", "replace"), secret=self._secret)
         return raw.decode("utf-8", "replace")
 
-    async def upload(self, path: str, name: str, content: bytes, fields: Mapping[str, str]) -> Answer:
+    async def upload(self, path: str, name: str, content: bytes, fields: Mapping[str, str]) -> HttpAnswer:
         """Posts a file as a multipart form."""
         import aiohttp
 
@@ -122,7 +122,7 @@ class HttpClient:
     # -- inside ------------------------------------------------------------------------------------------
     async def _json(
         self, method: str, path: str, data: bytes | None, timeout: float, *, model: str = ""
-    ) -> Answer:
+    ) -> HttpAnswer:
         to = await self._address(method, path, model)
         status, headers, raw = await self._send(to, method, data, timeout)
         if status == 401:  # a token may have run out: signed once more before it counts as refused
@@ -130,7 +130,7 @@ class HttpClient:
             status, headers, raw = await self._send(to, method, data, timeout)
         return self._parsed(status, headers, raw)
 
-    def _parsed(self, status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
+    def _parsed(self, status: int, headers: Mapping[str, str], raw: bytes) -> HttpAnswer:
         try:
             body = orjson.loads(raw)
         except orjson.JSONDecodeError:
@@ -140,7 +140,7 @@ class HttpClient:
             raise CallError("server", "the provider's answer is not JSON", status=status, text=text) from None
         if status >= 300:
             raise call_error(status, headers, body, secret=self._secret)
-        return Answer(body, limits(headers))
+        return HttpAnswer(body, limits(headers))
 
     async def _send(
         self, to: _Address, method: str, data: Any, timeout: float

@@ -9,7 +9,7 @@ import pytest
 
 from reasonbook.errors import TeacherError
 from reasonbook.teachers import CallError
-from reasonbook.teachers.http import Answer, HttpClient, unconnected
+from reasonbook.teachers.http import HttpAnswer, HttpClient, unconnected
 from tests.servers.provider import Provider
 
 BODY = {"model": "mock", "messages": [{"role": "user", "content": "ROW-000001: hello"}]}
@@ -34,7 +34,7 @@ def posted(client, count):
 
 
 def answered(answers):
-    return all(isinstance(answer, Answer) and isinstance(answer.body, dict) for answer in answers)
+    return all(isinstance(answer, HttpAnswer) and isinstance(answer.body, dict) for answer in answers)
 
 
 class Keys:
