@@ -38,7 +38,7 @@ _GRACE = 0.2
 
 
 class LiveEngine:
-    """An `Engine` that makes one call after the other, many at a time."""
+    """An `Engine` that makes the calls itself, up to the config's ``concurrency`` at a time."""
 
     def __init__(self, job: EngineJob) -> None:
         teacher, config = self.teacher, self.config = job.teacher, job.config
