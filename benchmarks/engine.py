@@ -17,50 +17,15 @@ import argparse
 import asyncio
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from statistics import median
 from typing import Any
 
-TEXT = "the parcel came on {day} and the lamp in it was broken; I paid by card, I am a member since spring, and I "
-TEXT += "would rather have my money back than another lamp. What do I do now?"
-OPTIONS = ("low", "high", "none")
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
-SYSTEM = (
-    "Fill every field from the request alone.\n"
-    "- intent\n- mood\n- urgency: one of low, high, none\n- score: 0 to 10"
-)
-SHAPE = {
-    "type": "object",
-    "properties": {
-        "intent": {"type": "string"},
-        "mood": {"type": "string"},
-        "urgency": {"type": "string", "enum": list(OPTIONS)},
-        "score": {"type": "number", "minimum": 0, "maximum": 10},
-    },
-    "required": ["intent", "mood", "urgency", "score"],
-    "additionalProperties": False,
-}
-
-
-def text(i: int) -> str:
-    return f"ROW-{i:06d}: " + TEXT.format(day=DAYS[i % 5])
-
-
-def right(values: Any, i: int) -> bool:
-    from tests.servers.answers import number
-
-    row = f"ROW-{i:06d}"
-    return values is not None and (
-        values["intent"] == f"intent of {row}"
-        and values["mood"] == f"mood of {row}"
-        and values["urgency"] == OPTIONS[number(row, "urgency") % 3]
-        and values["score"] == number(row, "score")
-    )
+from .measure import OPTIONS, Clock, body, judged, text
+from .peers import PEERS
 
 
 # -- clients, each in its own process --------------------------------------------------------------------------
@@ -166,37 +131,6 @@ def function(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:
 CLIENTS = {"ours": ours, "floor": floor, "sdk": sdk, "function": function}
 
 
-class Clock:
-    """Wall seconds, the process's CPU seconds, and the growth of its greatest size."""
-
-    def __init__(self) -> None:
-        self.size = _size()
-        self.cpu, self.wall = time.process_time(), time.perf_counter()
-
-    def read(self) -> dict[str, Any]:
-        return {"wall": time.perf_counter() - self.wall, "cpu": time.process_time() - self.cpu,
-                "grown": _size() - self.size}  # fmt: skip
-
-
-def _size() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def body(i: int) -> dict[str, Any]:
-    shape = {"type": "json_schema", "json_schema": {"name": "row", "strict": True, "schema": SHAPE}}
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text(i)}]
-    return {"model": "mock", "messages": messages, "response_format": shape}
-
-
-def judged(answers: list[Any]) -> dict[str, Any]:
-    correct = wrong = 0
-    for i, values in enumerate(answers):
-        if values is not None:
-            good = right(values, i)
-            correct, wrong = correct + good, wrong + (not good)
-    return {"correct": correct, "wrong": wrong, "lost": len(answers) - correct - wrong}
-
-
 # -- tables ------------------------------------------------------------------------------------------------------
 class Bench:
     """A provider in a process of its own, and clients sent against it."""
@@ -243,8 +177,6 @@ class Bench:
 
 def _installed(python: str) -> list[str]:
     """The peers that an environment has."""
-    from .peers import PEERS
-
     look = "import sys, importlib.util as u; print(*[n for n in sys.argv[1:] if u.find_spec(n)])"
     return subprocess.run([python, "-c", look, *PEERS], capture_output=True, text=True).stdout.split()
 
@@ -379,8 +311,6 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.client:
-        from .peers import PEERS
-
         print(json.dumps({**CLIENTS, **PEERS}[given.client](given.url, given.n, given.c, given.timeout)))
         return
     bench = Bench(given.peers)

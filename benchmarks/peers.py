@@ -13,7 +13,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .engine import OPTIONS, Clock, body, judged
+from .measure import OPTIONS, Clock, body, judged
 
 
 def instructor(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:

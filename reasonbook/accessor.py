@@ -18,7 +18,7 @@ from .schema import Schema
 from .store import default_store
 
 if TYPE_CHECKING:
-    from .augment import Augmentation, Estimate
+    from .augment import Augmentation, CostEstimate
     from .augment.config import MethodName
     from .chat import ChatDataset, Strategy
     from .review import Review
@@ -66,7 +66,7 @@ class ReasonAccessor:
 
     def estimate(
         self, schema: Any, *, teacher: Any, method: MethodName = "extract", pilot: int = 0, **config: Any
-    ) -> Estimate:
+    ) -> CostEstimate:
         """Tokens, money and minutes that `augment` would take; nothing is sent without a pilot.
 
         Args:

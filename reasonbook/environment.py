@@ -184,9 +184,9 @@ def _packages() -> list[Finding]:
 
 
 def _keys() -> list[Finding]:
-    from .teachers.endpoints import PROVIDERS
+    from .teachers.endpoints import ENDPOINTS
 
-    names = sorted({p.variable for p in PROVIDERS if p.variable} | {"ANTHROPIC_API_KEY", "HF_TOKEN"})
+    names = sorted({p.variable for p in ENDPOINTS if p.variable} | {"ANTHROPIC_API_KEY", "HF_TOKEN"})
     here = [name for name in names if os.environ.get(name)]
     if here:
         return [Finding("keys", "ok", ", ".join(here))]

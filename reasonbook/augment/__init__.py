@@ -4,15 +4,15 @@ from .augmentation import Augmentation
 from .config import AugmentConfig
 from .datasets.dask_frame import augment_partitions
 from .datasets.dataset import DatasetAugmentation, augment_dataset
-from .estimation import Estimate, estimate
+from .estimation import CostEstimate, estimate
 from .results import Candidate, Outcome, Progress, RowError
 
 __all__ = [
     "AugmentConfig",
     "Augmentation",
     "Candidate",
+    "CostEstimate",
     "DatasetAugmentation",
-    "Estimate",
     "Outcome",
     "Progress",
     "RowError",

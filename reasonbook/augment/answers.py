@@ -1,4 +1,4 @@
-"""Parse: from what a teacher wrote to checked values, or to the sentence that says what is wrong."""
+"""Answers: from what a teacher wrote to checked values, or to the sentence that says what is wrong."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _OPEN_THINK = re.compile(r"^\s*<(?:think|thinking|reasoning)>")
 _MAX_STARTS = 200
 
 
-class Invalid(ValueError):
+class InvalidAnswerError(ValueError):
     """An answer cannot be used; the text is for the teacher and for the person."""
 
 
-class Reader:
+class FieldReader:
     """Reads answers for some of a schema's fields.
 
     The quick way takes an object that has exactly the keys asked for; everything else goes through
@@ -42,7 +42,7 @@ class Reader:
         """Values by field name, in the schema's order.
 
         Raises:
-            Invalid: the answer was cut or refused, holds no object, or the object does not fit.
+            InvalidAnswerError: the answer was cut or refused, holds no object, or the object does not fit.
         """
         if completion.data is not None:
             return self.checked(completion.data, surplus=completion.surplus)
@@ -62,7 +62,7 @@ class Reader:
         """The values in an object, which may hold more than was asked with ``surplus``.
 
         Raises:
-            Invalid: it does not fit.
+            InvalidAnswerError: it does not fit.
         """
         if type(answer) is dict and answer.keys() == self._keys:
             try:
@@ -72,7 +72,7 @@ class Reader:
         try:
             return self.schema.read(answer, self.names, surplus=surplus)
         except ValueError as error:
-            raise Invalid(str(error)) from None
+            raise InvalidAnswerError(str(error)) from None
 
     def _searched(self, completion: Completion) -> dict[str, Any]:
         """The last object in the text that fits; in the thinking, when the answer itself is blank."""
@@ -82,25 +82,29 @@ class Reader:
         for answer in reversed(list(objects(source))):
             try:
                 return self.checked(answer)
-            except Invalid as error:
+            except InvalidAnswerError as error:
                 problem = problem or error
         if problem is not None:
             raise problem
-        raise Invalid("the answer holds no complete JSON object" if source.strip() else "the answer is empty")
+        raise InvalidAnswerError(
+            "the answer holds no complete JSON object" if source.strip() else "the answer is empty"
+        )
 
 
 def stopped(completion: Completion) -> str:
     """The text of an answer that came to its own end.
 
     Raises:
-        Invalid: it was cut, refused or filtered.
+        InvalidAnswerError: it was cut, refused or filtered.
     """
     if completion.stop_reason == "length":
-        raise Invalid("the answer was cut at the token limit")
+        raise InvalidAnswerError("the answer was cut at the token limit")
     if completion.stop_reason == "refusal":
-        raise Invalid(f"the teacher refused: {' '.join(completion.text.split())[:200] or 'no words given'}")
+        raise InvalidAnswerError(
+            f"the teacher refused: {' '.join(completion.text.split())[:200] or 'no words given'}"
+        )
     if completion.stop_reason == "filter":
-        raise Invalid("the provider's content filter stopped the answer")
+        raise InvalidAnswerError("the provider's content filter stopped the answer")
     return completion.text
 
 
@@ -151,7 +155,7 @@ def _refuse_doubles(text: str) -> None:
     try:
         json.loads(text, object_pairs_hook=_pairs)
     except ValueError as error:
-        raise Invalid(str(error)) from None
+        raise InvalidAnswerError(str(error)) from None
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def in_order(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: values[name] for name in names}
 
 
-class Reading:
+class AnswerReader:
     """Reads the answers of one job.
 
     Args:
@@ -179,13 +183,13 @@ class Reading:
     def __init__(self, schema: Schema, method: Method) -> None:
         self.schema = schema
         self.method = method
-        self._readers: dict[tuple[str, ...], Reader] = {}
+        self._readers: dict[tuple[str, ...], FieldReader] = {}
 
     def values(self, completion: Completion, names: tuple[str, ...]) -> dict[str, Any]:
         """What the store keeps, by field name.
 
         Raises:
-            Invalid: the answer cannot be used.
+            InvalidAnswerError: the answer cannot be used.
         """
         method = self.method
         if method.fields:
@@ -194,15 +198,15 @@ class Reading:
         answer = without_thinking(text).strip()
         kept = thinking(completion) if method.thinking else answer
         if not kept:
-            raise Invalid(
+            raise InvalidAnswerError(
                 "the teacher showed no thinking of its own" if method.thinking else "the answer is empty"
             )
         return {method.label: {"text": kept, "answer": answer if method.thinking else ""}}
 
-    def reader(self, names: tuple[str, ...]) -> Reader:
+    def reader(self, names: tuple[str, ...]) -> FieldReader:
         reader = self._readers.get(names)
         if reader is None:
-            reader = self._readers[names] = Reader(self.schema, names)
+            reader = self._readers[names] = FieldReader(self.schema, names)
         return reader
 
 

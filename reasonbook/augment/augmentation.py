@@ -18,22 +18,23 @@ from ..job import Job, Status
 from ..review.decisions import Decisions
 from ..schema import Schema
 from ..store import Store, default_store
-from ..teachers import Teacher, Usage, resolve
+from ..teachers import Teacher, TeacherSpec, Usage, resolve
 from ..teachers.batches import batch_api
 from ..teachers.python import PythonTeacher
 from .answers import readable
 from .config import AugmentConfig
 from .cost import need_price, price_of
 from .engine.batch import BatchEngine
-from .engine.live import Engine
-from .frame_writer import Delivery
+from .engine.engine import Engine, EngineJob
+from .engine.live import LiveEngine
+from .frame_writer import FrameWriter
 from .methods import METHODS
 from .prompts import Prompts, request_text
-from .results import Outcome, Progress, RowError, Tally
-from .work import Keys, Plan, Snapshot, Work, make_plan
+from .results import Outcome, Progress, RowError, Totals
+from .work import AnswerKeys, FrameSnapshot, Work, WorkPlan, plan_work
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 _TICK = 0.06  # seconds between looks at stop, deliveries and progress: below 20 a second
 _NEWEST = 200  # outcomes kept for views
@@ -62,7 +63,7 @@ class Augmentation(Job):
         self,
         frame: Frame,
         schema: Schema,
-        teacher: Any,
+        teacher: TeacherSpec,
         config: AugmentConfig | None = None,
         *,
         store: Store | None = None,
@@ -77,11 +78,11 @@ class Augmentation(Job):
         self.price = price_of(self.teacher, self.config.price)
         if self.config.budget is not None:
             need_price(self.teacher, self.config.price)
-        self._keys = Keys(self.schema, self.teacher.name, self.config)
+        self._keys = AnswerKeys(self.schema, self.teacher.name, self.config)
         self._only: frozenset[int] | None = None
         self._lock = threading.Lock()
-        self._tally = Tally()
-        self._plan = Plan([])
+        self._totals = Totals()
+        self._plan = WorkPlan([])
         self._errors: dict[int, RowError] = {}
         self._newest: OrderedDict[int, Outcome] = OrderedDict()
         self._clear()
@@ -90,12 +91,12 @@ class Augmentation(Job):
     @property
     def usage(self) -> Usage:
         """Tokens of every call of this job, those that failed too."""
-        return self._tally.usage
+        return self._totals.usage
 
     @property
     def cost(self) -> float | None:
         """Dollars so far; None when the price is not known."""
-        return None if self.price is None else self._tally.cost
+        return None if self.price is None else self._totals.cost
 
     @property
     def progress(self) -> Progress:
@@ -118,7 +119,7 @@ class Augmentation(Job):
     @property
     def errors(self) -> pd.DataFrame:
         """Rows without reasoning: position, error, the teacher's raw text, and the tokens they cost."""
-        import pandas as pd
+        import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
         with self._lock:
             rows = [
@@ -152,7 +153,7 @@ class Augmentation(Job):
     def start(self) -> Augmentation:
         """Starts, or goes on after a stop; returns at once."""
         if not self.running:
-            self._snapshot = Snapshot(self.frame.df, self.frame.layout)
+            self._snapshot = FrameSnapshot(self.frame.df, self.frame.layout)
             self._clear()
         super().start()
         return self
@@ -180,7 +181,7 @@ class Augmentation(Job):
             self._filled = self._cached = 0
             self._finished: deque[tuple[float, int]] = deque()
             self._ready: list[int] = []
-            self._engine: Engine | BatchEngine | None = None
+            self._engine: Engine | None = None
             self._cancelling = False
 
     # -- work, on the job's own thread ----------------------------------------------------------------------
@@ -191,9 +192,9 @@ class Augmentation(Job):
             self._only = None
 
     async def _main(self) -> Status:
-        delivery = Delivery(self.frame, self.mailbox)
+        writer = FrameWriter(self.frame, self.mailbox)
         decisions = Decisions(self.store)
-        plan = make_plan(
+        plan = plan_work(
             self._snapshot,
             self._keys,
             self.config,
@@ -204,19 +205,19 @@ class Augmentation(Job):
         )
         if self.stopping:
             return Status.CANCELLED
-        delivery.keys = plan.keys
-        self._delivery = delivery
+        writer.keys = plan.keys
+        self._writer = writer
         with self._lock:
             self._plan = plan
         for position, why in plan.unusable.items():
-            delivery.add(position, None, "invalid", why)
+            writer.add(position, None, "invalid", why)
             self._note(position, RowError(why))
         works = self._from_store(plan)
         for work in works:
             for position in work.positions:
-                delivery.add(position, None, "pending", None)
+                writer.add(position, None, "pending", None)
         self._tick()
-        engine = self._engine = (BatchEngine if self.config.mode == "batch" else Engine)(
+        job = EngineJob(
             schema=self.schema,
             teacher=self.teacher,
             config=self.config,
@@ -225,9 +226,10 @@ class Augmentation(Job):
             price=self.price,
             read_row=self._snapshot.row,
             settled=self._settled,
-            tally=self._tally,
-            say=lambda text: self.stream.emit("note", text=text),
+            totals=self._totals,
+            note=lambda text: self.stream.emit("note", text=text),
         )
+        engine = self._engine = BatchEngine(job) if self.config.mode == "batch" else LiveEngine(job)
         running = asyncio.ensure_future(engine.run(iter(works)))
         while not running.done():
             await asyncio.wait({running}, timeout=_TICK)
@@ -240,7 +242,7 @@ class Augmentation(Job):
         running.result()
         return self._end(engine)
 
-    def _from_store(self, plan: Plan) -> list[Work]:
+    def _from_store(self, plan: WorkPlan) -> list[Work]:
         """Settles what the store can answer; the rest, and what still has to be chosen from, is to be asked."""
         choosing = self.config.samples > 1 or self.config.check is not None
         works = list(chain(plan.cached, plan.open)) if choosing else plan.open
@@ -259,9 +261,9 @@ class Augmentation(Job):
         )
         for position in work.positions:
             if isinstance(result, RowError):
-                self._delivery.add(position, None, "error", result.reason)
+                self._writer.add(position, None, "error", result.reason)
             else:
-                self._delivery.add(position, result, "ok", None)
+                self._writer.add(position, result, "ok", None)
             self._note(position, result, request_text(row) if row is not None else None)
 
     def _note(self, position: int, result: Mapping[str, Any] | RowError, request: str | None = None) -> None:
@@ -281,7 +283,7 @@ class Augmentation(Job):
 
     def _tick(self, *, now: bool = False) -> None:
         """Delivers what is ready and says how far the job is."""
-        self._delivery.flush(now=now)
+        self._writer.flush(now=now)
         with self._lock:
             ready, self._ready = self._ready, []
             moment = time.monotonic()
@@ -306,10 +308,10 @@ class Augmentation(Job):
         (first, before), (last, after) = self._finished[0], self._finished[-1]
         return (after - before) / (last - first) if last > first else 0.0
 
-    def _end(self, engine: Engine | BatchEngine) -> Status:
+    def _end(self, engine: Engine) -> Status:
         progress = self.progress
-        if self._delivery.trouble is not None:
-            self.stream.emit("note", text=str(self._delivery.trouble))
+        if self._writer.trouble is not None:
+            self.stream.emit("note", text=str(self._writer.trouble))
         if engine.stopped_by is not None:
             self.error = engine.stopped_by
             self.stream.emit("note", text=str(engine.stopped_by))

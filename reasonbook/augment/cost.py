@@ -1,13 +1,15 @@
-"""Prices: what models cost, as data with its date; a model that is not here is said to be unknown."""
+"""Cost: what models cost, as data with its date, and the budget of a job; an unlisted model is said to be unknown."""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import ReasonbookError
 from ..teachers import Request, Teacher, Usage
-from .results import Tally
+from .results import Totals
 
 
 @dataclass(frozen=True)
@@ -119,42 +121,62 @@ def need_price(teacher: Teacher, own: Price | tuple[float, float] | None) -> Pri
     return price
 
 
-_ANSWER = 200.0  # tokens of an answer, while none has been seen
+_ANSWER = 200.0  # tokens of an answer, while none has been seen,
+_LONG_ANSWER = 400.0  # and where it must not be guessed too low
 
 
-class Purse:
+class Budget:
     """Keeps a job's tokens and dollars.
 
     Args:
-        budget: dollars at most; None for no bound.
+        dollars: at most; None for no bound.
         price: None when nobody knows it.
-        tally: the totals that are shown.
+        totals: the job's, which are shown.
+        batch: whether the calls are made through the batch API, at its price.
     """
 
-    def __init__(self, budget: float | None, price: Price | None, tally: Tally) -> None:
-        self.budget = budget
+    def __init__(
+        self, dollars: float | None, price: Price | None, totals: Totals, *, batch: bool = False
+    ) -> None:
+        self.dollars = dollars
         self.price = price
-        self.tally = tally
+        self.totals = totals
+        self.batch = batch
         self._answer = 0.0  # tokens of an average answer
 
     def pay(self, usage: Usage) -> None:
         """Notes what a call has used."""
         if not usage:
             return
-        self.tally.usage = self.tally.usage + usage
-        if self.price is not None:
-            self.tally.cost += self.price.cost(usage)
+        self.totals.usage = self.totals.usage + usage
+        self.totals.cost += self._cost(usage)
         self._answer += 0.1 * (usage.output - self._answer)
 
     def affordable(self, opened: int) -> bool:
         """Whether one row more may begin beside those opened, which cost what experience says."""
-        if self.budget is None:
+        if self.dollars is None:
             return True
-        calls = self.tally.usage.calls
-        each = self.tally.cost / calls if calls else 0.0
-        return self.tally.cost + (opened + 1) * each <= self.budget
+        calls = self.totals.usage.calls
+        each = self.totals.cost / calls if calls else 0.0
+        return self.totals.cost + (opened + 1) * each <= self.dollars
+
+    def fitting(self, requests: Iterable[Request]) -> int:
+        """How many requests, from the first on, there is money for; each is guessed high until some are paid."""
+        left, seen = math.inf if self.dollars is None else self.dollars - self.totals.cost, self.totals.usage
+        count = 0
+        for request in requests:
+            written = seen.output / seen.calls if seen.calls else request.max_tokens or _LONG_ANSWER
+            letters = len(request.system) + len(request.user) + len(str(request.schema or ""))
+            left -= self._cost(Usage(input=letters // 3, output=round(1.1 * written)))
+            if left < 0:
+                break
+            count += 1
+        return count
 
     def tokens(self, request: Request) -> float:
         """Tokens that a call will count for, roughly, for an account with a limit of tokens."""
         read = len(request.system) + len(request.user) + sum(len(text) for _, text in request.turns)
         return read / 4 + (self._answer or _ANSWER)
+
+    def _cost(self, usage: Usage) -> float:
+        return self.price.cost(usage, batch=self.batch) if self.price is not None else 0.0

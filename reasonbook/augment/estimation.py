@@ -1,4 +1,4 @@
-"""Estimate: tokens, money and minutes before anything is sent."""
+"""Estimation: tokens, money and minutes before anything is sent."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..errors import ReasonbookError
 from ..review.decisions import Decisions
 from ..schema import Schema
 from ..store import Store, default_store
-from ..teachers import resolve
+from ..teachers import TeacherSpec, resolve
 from .augmentation import Augmentation
 from .config import AugmentConfig
 from .cost import Price, price_of
 from .methods import METHODS
 from .prompts import Prompts
-from .work import Keys, Snapshot, make_plan
+from .work import AnswerKeys, FrameSnapshot, plan_work
 
 _SAMPLE = 200  # rows whose length is looked at
 # Tokens that a value of a type takes, low and high, its key and quotes counted in.
@@ -29,7 +29,7 @@ _SPEED = (120.0, 40.0)  # output tokens a second, fast and slow
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """What an augmentation would take; pairs are (low, high).
 
     Attributes:
@@ -58,7 +58,7 @@ class Estimate:
 
     def __repr__(self) -> str:
         money = "price not known" if self.dollars is None else _money(self.dollars)
-        return f"Estimate({self.calls} calls, {money}, {_span(self.minutes)} minutes)"
+        return f"CostEstimate({self.calls} calls, {money}, {_span(self.minutes)} minutes)"
 
     def _repr_html_(self) -> str:
         facts: dict[str, Any] = {
@@ -70,7 +70,7 @@ class Estimate:
             "minutes": _span(self.minutes),
             "cost": "not known" if self.dollars is None else _money(self.dollars),
         }
-        notes = []
+        notes: list[str] = []
         if self.price is None:
             notes.append(
                 f"The price of {self.teacher} is not in the table: config price=(input, output) per million."
@@ -96,12 +96,12 @@ class Estimate:
 def estimate(
     frame: Frame,
     schema: Schema,
-    teacher: Any,
+    teacher: TeacherSpec,
     config: AugmentConfig | None = None,
     *,
     store: Store | None = None,
     pilot: int = 0,
-) -> Estimate:
+) -> CostEstimate:
     """What `Augmentation` would take for this frame.
 
     Args:
@@ -114,21 +114,17 @@ def estimate(
     asked = resolve(teacher, ready=False)
     schema = schema.snapshot()
     measured = _pilot(frame, schema, teacher, config, store, pilot) if pilot else None
-    snapshot = Snapshot(frame.df, frame.layout)
-    keys = Keys(schema, asked.name, config)
-    plan = make_plan(snapshot, keys, config, store, decision=Decisions(store).of)
+    snapshot = FrameSnapshot(frame.df, frame.layout)
+    keys = AnswerKeys(schema, asked.name, config)
+    plan = plan_work(snapshot, keys, config, store, decision=Decisions(store).of)
     works, prompts = plan.open, Prompts(schema, config)
     calls = len(works) * config.samples
     looked = random.Random(0).sample(works, min(_SAMPLE, len(works)))
-    lengths = [0.0]
-    if looked:
-        lengths = []
-        for work in looked:
-            request = prompts.request(snapshot.row(work.positions[0]), keys.names, work.shown)
-            lengths.append(
-                _tokens(request.system) + _tokens(request.user) + _tokens(str(request.schema or ""))
-            )
-    read = sum(lengths) / len(lengths)
+    lengths: list[float] = []
+    for work in looked:
+        request = prompts.request(snapshot.row(work.positions[0]), keys.names, work.shown)
+        lengths.append(_tokens(request.system) + _tokens(request.user) + _tokens(str(request.schema or "")))
+    read = sum(lengths) / max(1, len(lengths))
     if METHODS[config.method].fields:
         low, high = (8 + sum(_VALUE[field.type][i] for field in schema) for i in (0, 1))
     else:
@@ -152,7 +148,7 @@ def estimate(
     minutes = tuple(calls / at_once * s / 60 for s in seconds)
     if config.rpm:
         minutes = tuple(max(m, calls / config.rpm) for m in minutes)
-    return Estimate(
+    return CostEstimate(
         teacher=asked.name,
         rows=plan.rows,
         cached=sum(len(work.positions) for work in plan.cached),
@@ -167,7 +163,7 @@ def estimate(
 
 
 def _pilot(
-    frame: Frame, schema: Schema, teacher: Any, config: AugmentConfig, store: Store, rows: int
+    frame: Frame, schema: Schema, teacher: TeacherSpec, config: AugmentConfig, store: Store, rows: int
 ) -> tuple[float, float] | None:
     """Input and output tokens per call, from so many rows asked for real."""
     from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Delivery: finished rows on their way into the frame, written by its owner's thread in few, large steps."""
+"""Frame writer: finished rows on their way into the frame, written by its owner's thread in few, large steps."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _LEAST = 0.06  # seconds between two deliveries: below 20 a second
 _SHARE = 20  # a delivery that takes long makes the next one wait this many times as long,
 _LONGEST = 0.75  # but no more than these seconds, as long as it takes less than a third of them itself
 
+_Row = tuple[int, Mapping[str, Any] | None, str, str | None]  # position, reasoning, status, error
 
-class Delivery:
+
+class FrameWriter:
     """Collects rows from the worker and posts them to the owner.
 
     A delivery costs a copy of three columns, whatever its size, so the pause between two grows with what
@@ -35,7 +37,7 @@ class Delivery:
         self.lost = 0
         self.trouble: ReasonbookError | None = None
         self._lock = threading.Lock()
-        self._ready: list[tuple[int, Mapping[str, Any] | None, str, str | None]] = []
+        self._ready: list[_Row] = []
         self._posted = False
         self._next = 0.0
 
@@ -69,7 +71,7 @@ class Delivery:
         took = time.perf_counter() - started
         self._next = time.monotonic() + max(_LEAST, min(_SHARE * took, _LONGEST), 3 * took)
 
-    def _write(self, rows: list, with_reasoning: bool) -> None:
+    def _write(self, rows: list[_Row], with_reasoning: bool) -> None:
         if not rows:
             return
         columns: dict[str, list[Any]] = {

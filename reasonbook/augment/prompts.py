@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from ..data.conversation import Conversation, Message
 from ..schema import Schema
@@ -26,7 +27,7 @@ class Prompts:
         self.schema = schema
         self.config = config
         self.method = METHODS[config.method]
-        self._fixed: dict[tuple[tuple[str, ...], bool, int], tuple[str, dict | None, str]] = {}
+        self._fixed: dict[tuple[tuple[str, ...], bool, int], tuple[str, dict[str, Any] | None, str]] = {}
 
     def method_for(self, shown: bool) -> Method:
         """The method of a row: a row whose response a person corrected is asked with it in sight."""
@@ -77,7 +78,9 @@ class Prompts:
             cache_key=cache_key,
         )
 
-    def fixed(self, names: tuple[str, ...], shown: bool, count: int = 1) -> tuple[str, dict | None, str]:
+    def fixed(
+        self, names: tuple[str, ...], shown: bool, count: int = 1
+    ) -> tuple[str, dict[str, Any] | None, str]:
         """Instructions, JSON Schema and cache key that all requests for these fields share."""
         known = self._fixed.get((names, shown, count))
         if known is None:
@@ -102,7 +105,7 @@ class Prompts:
         return known
 
 
-def again(request: Request, answer: str, problem: str) -> Request:
+def reask(request: Request, answer: str, problem: str) -> Request:
     """The request once more, with the answer that was no good and why."""
     from dataclasses import replace
 

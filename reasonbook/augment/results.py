@@ -1,4 +1,4 @@
-"""Outcome: how one row's work ended, and how far a row that is being asked has come."""
+"""Results: how one row's work ended, how far a job is, and what it has used."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Candidate:
 
 
 @dataclass
-class Tally:
+class Totals:
     """Running totals of a job."""
 
     usage: Usage = Usage()

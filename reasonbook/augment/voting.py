@@ -1,4 +1,4 @@
-"""Best: which of several samples a row keeps."""
+"""Voting: which of several samples a row keeps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from .results import Candidate
 
 
-def better(check: Callable[..., Any], candidate: Candidate) -> bool | float:
+def verdict(check: Callable[..., Any], candidate: Candidate) -> bool | float:
     """What the user's check says of a sample: passed or not, or a score.
 
     Raises:
@@ -27,7 +27,7 @@ def choose(candidates: Sequence[Candidate], check: Callable[..., Any] | None) ->
     if check is None:
         return max(candidates, key=lambda one: sum(_agreement(one, other) for other in candidates))
     try:
-        said = [better(check, candidate) for candidate in candidates]
+        said = [verdict(check, candidate) for candidate in candidates]
     except Exception as error:  # the user's function
         return f"the check raised {type(error).__name__}: {error}"
     if all(isinstance(word, bool) for word in said):

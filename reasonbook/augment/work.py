@@ -1,9 +1,9 @@
-"""Plan: which calls a frame still needs, identical rows once, what is in the store already left out."""
+"""Work: which calls a frame still needs, identical rows once, what is in the store already left out."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from .config import AugmentConfig
 from .methods import METHODS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 _CHUNK = 2_000
 NO_RESPONSE = "the method looks at the response, and this row has none"
@@ -33,23 +33,22 @@ class Work:
         found: sample number → field name → value, as far as the store has them.
     """
 
-    __slots__ = ("content", "found", "positions", "shown", "state")
+    __slots__ = ("content", "found", "positions", "shown")
 
     def __init__(self, content: str, shown: bool, position: int) -> None:
         self.content = content
         self.shown = shown
         self.positions: list[int] = [position]
         self.found: dict[int, dict[str, Any]] | None = None
-        self.state: Any = None
 
 
-class Snapshot:
+class FrameSnapshot:
     """The rows as they were when the job began: later edits of the frame do not reach a running job."""
 
     def __init__(self, df: pd.DataFrame, layout: Layout) -> None:
         self.layout = layout
         self._roles = tuple(layout.columns)
-        self._cells = [df[name].tolist() for name in layout.columns.values()]
+        self._cells = [_cells(df, name) for name in layout.columns.values()]
 
     def __len__(self) -> int:
         return len(self._cells[0])
@@ -63,7 +62,12 @@ class Snapshot:
         return self.layout.conversation(dict(zip(self._roles, cells, strict=True)))
 
 
-class Keys:
+def _cells(df: Any, name: str) -> list[Any]:
+    """A column's cells; pandas brings no types, and none go further than here."""
+    return df[name].tolist()
+
+
+class AnswerKeys:
     """The keys of answers: content + field + teacher + method + parameters (+ sample number)."""
 
     def __init__(self, schema: Schema, teacher: str, config: AugmentConfig) -> None:
@@ -93,7 +97,7 @@ class Keys:
 
 
 @dataclass
-class Plan:
+class WorkPlan:
     """What is to be done.
 
     Attributes:
@@ -106,29 +110,29 @@ class Plan:
     """
 
     keys: list[str]
-    open: list[Work] = field(default_factory=list)
-    cached: list[Work] = field(default_factory=list)
-    unusable: dict[int, str] = field(default_factory=dict)
+    open: list[Work] = field(default_factory=list[Work])
+    cached: list[Work] = field(default_factory=list[Work])
+    unusable: dict[int, str] = field(default_factory=dict[int, str])
     kept: int = 0
     rows: int = 0
 
 
-def make_plan(
-    snapshot: Snapshot,
-    keys: Keys,
+def plan_work(
+    snapshot: FrameSnapshot,
+    keys: AnswerKeys,
     config: AugmentConfig,
     store: Store,
     *,
     decision: Callable[[str], Decision] = lambda key: UNDECIDED,
     only: frozenset[int] | None = None,
     stopping: Callable[[], bool] = lambda: False,
-) -> Plan:
+) -> WorkPlan:
     """Reads every row once and looks its answers up.
 
     Args:
         only: the positions that matter (a retry); all when None.
     """
-    plan = Plan([])
+    plan = WorkPlan([])
     works: dict[tuple[str, bool], Work] = {}
     seen: dict[str, int] = {}
     for start in range(0, len(snapshot), _CHUNK):
@@ -162,7 +166,7 @@ def make_plan(
     return plan
 
 
-def look_up(works: Any, keys: Keys, samples: int, store: Store, plan: Plan) -> None:
+def look_up(works: Iterable[Work], keys: AnswerKeys, samples: int, store: Store, plan: WorkPlan) -> None:
     """Sorts works into those that the store can answer and those that have to be asked."""
     waiting = iter(works)
     while chunk := list(islice(waiting, _CHUNK)):

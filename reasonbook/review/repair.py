@@ -14,7 +14,7 @@ from ..errors import ReviewError, TeacherError
 from ..job import Job, Status
 from ..schema import Schema
 from ..schema.field import Field
-from ..teachers import Completion, Failure, Request, Teacher, resolve
+from ..teachers import CallError, Completion, Request, Teacher, resolve
 from ..teachers.ask import ask
 from .samples import Sample
 
@@ -94,7 +94,7 @@ class Repair(Job):
     async def _asked(self, teacher: Teacher, key: str) -> dict[str, Any]:
         try:
             return await ask(teacher, self._request(), self._read, store=self.review.store, key=key)
-        except Failure as failure:
+        except CallError as failure:
             raise TeacherError(
                 f"The repair did not succeed: {failure.message}.", "repair.again(…)   or edit the row by hand"
             ) from failure

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import TeacherError, choices
-from .hosted import Hosted
-from .teacher import Capabilities, Completion, Failure, Limits, Request, Teacher, Usage
+from .hosted import HostedTeacher
+from .teacher import CallError, Capabilities, Completion, Limits, Request, Teacher, Usage
 
-__all__ = ["Capabilities", "Completion", "Failure", "Limits", "Request", "Teacher", "Usage", "resolve"]
+__all__ = [
+    "CallError",
+    "Capabilities",
+    "Completion",
+    "Limits",
+    "Request",
+    "Teacher",
+    "TeacherSpec",
+    "Usage",
+    "resolve",
+]
+
+TeacherSpec: TypeAlias = str | Teacher | Callable[..., Any]  # what `resolve` takes
 
 # Prefix of a spec → module and class; a new teacher is one file and one line here.
 KINDS = {
@@ -21,7 +33,7 @@ KINDS = {
 }
 
 
-def resolve(spec: str | Teacher | Callable[..., Any], *, ready: bool = True) -> Teacher:
+def resolve(spec: TeacherSpec, *, ready: bool = True) -> Teacher:
     """The teacher that a spec names.
 
     Args:
@@ -34,7 +46,7 @@ def resolve(spec: str | Teacher | Callable[..., Any], *, ready: bool = True) -> 
         TeacherError: the spec is not one of these.
     """
     teacher = _named(spec)
-    if ready and isinstance(teacher, Hosted):
+    if ready and isinstance(teacher, HostedTeacher):
         teacher.check()
     return teacher
 

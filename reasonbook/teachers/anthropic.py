@@ -1,4 +1,4 @@
-"""Anthropic's models through the Messages API."""
+"""Anthropic teacher: its models through the Messages API."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 from ..errors import NeedsKey
 from .endpoints import local, shown
-from .hosted import Hosted
+from .hosted import HostedTeacher
 from .http import unconnected
+from .json_parts import as_object, part, parts
 from .openai import KEYLESS
-from .teacher import Capabilities, Completion, Failure, Request, Rung, Usage
+from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
 
 _STOPS = {"max_tokens": "length", "model_context_window_exceeded": "length", "refusal": "refusal"}
 _OPTIONAL = ("temperature", "effort", "display", "adaptive", "thinking", "cache_control")
@@ -19,7 +20,7 @@ _MAX_TOKENS = 4096
 _THINKING_TOKENS = 16_384
 
 
-class Anthropic(Hosted):
+class Anthropic(HostedTeacher):
     """A model behind Anthropic's Messages API.
 
     Args:
@@ -43,7 +44,7 @@ class Anthropic(Hosted):
 
     def body(self, request: Request, rung: Rung) -> tuple[str, dict[str, Any]]:
         """Path and JSON body of a request; what stays the same for all rows stands first and is cached."""
-        dropped = self.fallback.dropped
+        dropped = self.downgrade.dropped
         system: dict[str, Any] = {"type": "text", "text": request.system}
         if "cache_control" not in dropped:
             system["cache_control"] = {"type": "ephemeral"}
@@ -71,31 +72,33 @@ class Anthropic(Hosted):
         return "/v1/messages", body
 
     def read(self, answer: Any) -> Completion:
-        if not isinstance(answer, Mapping):
-            raise Failure("server", "the provider's answer is not an object")
-        usage = answer.get("usage") or {}
+        told = as_object(answer)
+        if told is None:
+            raise CallError("server", "the provider's answer is not an object")
+        usage = part(told, "usage")
         cached = usage.get("cache_read_input_tokens") or 0
         written = usage.get("cache_creation_input_tokens") or 0
         counted = Usage(
             input=(usage.get("input_tokens") or 0) + cached + written,
             output=usage.get("output_tokens") or 0,
             cached=cached,
-            reasoning=(usage.get("output_tokens_details") or {}).get("thinking_tokens") or 0,
+            reasoning=part(usage, "output_tokens_details").get("thinking_tokens") or 0,
             calls=1,
         )
-        texts, thoughts = [], []
-        for block in answer.get("content") or []:
+        texts: list[str] = []
+        thoughts: list[str] = []
+        for block in parts(told, "content"):
             if block.get("type") == "text":
                 texts.append(str(block.get("text") or ""))
             elif block.get("type") == "thinking":
                 thoughts.append(str(block.get("thinking") or ""))
-        stop = _STOPS.get(answer.get("stop_reason") or "", "stop")
+        stop = _STOPS.get(told.get("stop_reason") or "", "stop")
         return Completion("".join(texts), "\n\n".join(t for t in thoughts if t), counted, stop)
 
     def _thinking(self, bound: int) -> dict[str, Any]:
-        if "adaptive" in self.fallback.dropped:  # models from before it take a number of tokens
+        if "adaptive" in self.downgrade.dropped:  # models from before it take a number of tokens
             return {"type": "enabled", "budget_tokens": max(1024, bound // 2)}
-        shown = {} if "display" in self.fallback.dropped else {"display": "summarized"}
+        shown = {} if "display" in self.downgrade.dropped else {"display": "summarized"}
         return {"type": "adaptive", **shown}
 
     def parameters(self, body: Mapping[str, Any]) -> set[str]:

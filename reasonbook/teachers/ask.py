@@ -1,4 +1,4 @@
-"""Asking: one request outside a job, answered from the store when it was paid for before."""
+"""Ask: one request outside a job, answered from the store when it was paid for before."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..store import Call, Store
-from .teacher import Completion, Failure, Request, Teacher
+from .teacher import CallError, Completion, Request, Teacher
 
 _TRIES = 4
 _LONGEST_WAIT = 20.0
@@ -24,21 +24,21 @@ async def ask(
         key: names the question; the same key is never paid for twice.
 
     Raises:
-        Failure: there is no answer that can be used; ``output`` when there were answers.
+        CallError: there is no answer that can be used; ``output`` when there were answers.
     """
     known = store.answers([key])
     if key in known:
         return known[key]
-    last = Failure("output", "the teacher gave no answer")
+    last = CallError("output", "the teacher gave no answer")
     for number in range(_TRIES):
         try:
             completion = await teacher.complete(request)
-        except Failure as failure:
-            if not failure.transient:
+        except CallError as error:
+            if not error.transient:
                 raise
-            last = failure
+            last = error
             if number + 1 < _TRIES:
-                await asyncio.sleep(min(failure.retry_after or 2.0**number, _LONGEST_WAIT))
+                await asyncio.sleep(min(error.retry_after or 2.0**number, _LONGEST_WAIT))
             continue
         value, problem = None, ""
         try:
@@ -50,5 +50,5 @@ async def ask(
         store.put([Call(teacher.name, completion.text, answers, completion.reasoning, usage, problem)])
         if not problem:
             return value
-        last = Failure("output", problem, text=completion.text)
+        last = CallError("output", problem, text=completion.text)
     raise last

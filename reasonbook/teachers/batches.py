@@ -1,4 +1,4 @@
-"""Batches: the providers' batch APIs, which answer within a day at half the price."""
+"""Batches: the batch APIs of the providers, which answer within a day at half the price."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import orjson
 
 from ..errors import TeacherError
-from .failures import failure
-from .hosted import Hosted
-from .teacher import Completion, Failure, Request
+from .call_errors import call_error
+from .hosted import HostedTeacher
+from .json_parts import part, parts
+from .teacher import CallError, Completion, Request, Teacher
 
 if TYPE_CHECKING:
     from .anthropic import Anthropic
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
 _MARK = "reasonbook"  # the key of our mark in a batch's metadata
 
-Result = Completion | Failure | Literal["expired", "canceled"]
+BatchResult = Completion | CallError | Literal["expired", "canceled"]
 
 
 @dataclass(frozen=True)
-class State:
+class BatchState:
     """Where a batch stands.
 
     Attributes:
@@ -40,7 +41,7 @@ class State:
     files: tuple[str, ...] = ()
 
 
-class Batches(Protocol):
+class BatchApi(Protocol):
     """One provider's batch API.
 
     ``find`` looks for a batch whose receipt was lost: by the mark that ``submit`` sent along, or, where none
@@ -60,13 +61,13 @@ class Batches(Protocol):
 
     async def find(self, mark: str, since: float, count: int) -> list[str]: ...
 
-    async def look(self, batch: str) -> State: ...
+    async def look(self, batch: str) -> BatchState: ...
 
-    async def results(self, batch: str, state: State) -> Iterator[tuple[str, Result]]: ...
+    async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]: ...
 
     async def cancel(self, batch: str) -> None: ...
 
-    def learn(self, error: Failure, request: Request) -> bool: ...
+    def learn(self, error: CallError, request: Request) -> bool: ...
 
 
 class OpenAIBatches:
@@ -82,60 +83,61 @@ class OpenAIBatches:
         return orjson.dumps({"custom_id": name, "method": "POST", "url": f"/v1{path}", "body": body})
 
     async def submit(self, lines: Sequence[bytes], mark: str) -> str:
-        wire = self.teacher.wire
+        http = self.teacher.http
         content = b"\n".join(lines)
-        file = await wire.upload("/files", "reasonbook.jsonl", content, {"purpose": "batch"})
+        file = await http.upload("/files", "reasonbook.jsonl", content, {"purpose": "batch"})
         path = "/v1/responses" if self.teacher.api == "responses" else "/v1/chat/completions"
-        body = {"input_file_id": file["id"], "endpoint": path, "completion_window": "24h"}
-        told = await wire.post("/batches", {**body, "metadata": {_MARK: mark}}, timeout=120.0)
-        return str(told["id"])
+        body = {"input_file_id": file.body["id"], "endpoint": path, "completion_window": "24h"}
+        told = await http.post("/batches", {**body, "metadata": {_MARK: mark}}, timeout=120.0)
+        return str(told.body["id"])
 
     async def find(self, mark: str, since: float, count: int) -> list[str]:
-        found, after = [], ""
+        found: list[str] = []
+        after = ""
         while True:
-            told = await self.teacher.wire.get(f"/batches?limit=100{after}")
-            batches = told.get("data") or []
-            found += [str(one["id"]) for one in batches if (one.get("metadata") or {}).get(_MARK) == mark]
+            told = (await self.teacher.http.get(f"/batches?limit=100{after}")).body
+            batches = parts(told, "data")
+            found += [str(one["id"]) for one in batches if part(one, "metadata").get(_MARK) == mark]
             if found or not batches or not told.get("has_more") or batches[-1]["created_at"] < since:
                 return found
             after = f"&after={batches[-1]['id']}"
 
-    async def look(self, batch: str) -> State:
-        told = await self.teacher.wire.get(f"/batches/{batch}")
-        status, counts = told.get("status"), told.get("request_counts") or {}
+    async def look(self, batch: str) -> BatchState:
+        told = (await self.teacher.http.get(f"/batches/{batch}")).body
+        status, counts = told.get("status"), part(told, "request_counts")
         files = tuple(told[name] for name in ("output_file_id", "error_file_id") if told.get(name))
         problem = ""
         if status == "failed":
-            errors = (told.get("errors") or {}).get("data") or [{}]
-            problem = str(errors[0].get("message") or "the provider refused the batch")
-        return State(
+            errors = parts(part(told, "errors"), "data")
+            problem = str((errors and errors[0].get("message")) or "the provider refused the batch")
+        return BatchState(
             ended=status in ("completed", "failed", "expired", "cancelled"),
             done=(counts.get("completed") or 0) + (counts.get("failed") or 0),
             problem=problem,
             files=files,
         )
 
-    async def results(self, batch: str, state: State) -> Iterator[tuple[str, Result]]:
-        texts = [await self.teacher.wire.text(f"/files/{file}/content") for file in state.files]
+    async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]:
+        texts = [await self.teacher.http.text(f"/files/{file}/content") for file in state.files]
         return (
             self._result(orjson.loads(line)) for text in texts for line in text.splitlines() if line.strip()
         )
 
-    def _result(self, line: dict[str, Any]) -> tuple[str, Result]:
-        name, answer, error = line["custom_id"], line.get("response"), line.get("error") or {}
+    def _result(self, line: dict[str, Any]) -> tuple[str, BatchResult]:
+        name, answer, error = line["custom_id"], line.get("response"), part(line, "error")
         if answer is None:
             code = str(error.get("code") or "")
             if "expired" in code or "cancel" in code:
                 return name, "expired" if "expired" in code else "canceled"
-            return name, Failure("request", str(error.get("message") or code or "no answer"))
+            return name, CallError("request", str(error.get("message") or code or "no answer"))
         if answer.get("status_code", 200) >= 300:
-            return name, failure(answer["status_code"], {}, answer.get("body"))
+            return name, call_error(answer["status_code"], {}, answer.get("body"))
         return name, _read(self.teacher, answer["body"])
 
     async def cancel(self, batch: str) -> None:
-        await self.teacher.wire.post(f"/batches/{batch}/cancel", {}, timeout=60.0)
+        await self.teacher.http.post(f"/batches/{batch}/cancel", {}, timeout=60.0)
 
-    def learn(self, error: Failure, request: Request) -> bool:
+    def learn(self, error: CallError, request: Request) -> bool:
         return _learn(self.teacher, error, request)
 
 
@@ -153,42 +155,41 @@ class AnthropicBatches:
 
     async def submit(self, lines: Sequence[bytes], mark: str) -> str:
         content = b'{"requests":[' + b",".join(lines) + b"]}"
-        return str(
-            (await self.teacher.wire._json("POST", "/v1/messages/batches", content, timeout=600.0))["id"]
-        )
+        told = await self.teacher.http.post_bytes("/v1/messages/batches", content, timeout=600.0)
+        return str(told.body["id"])
 
     async def find(self, mark: str, since: float, count: int) -> list[str]:
         found: list[str] = []
         after = ""
         while True:
-            told = await self.teacher.wire.get(f"/v1/messages/batches?limit=100{after}")
-            batches = told.get("data") or []
+            told = (await self.teacher.http.get(f"/v1/messages/batches?limit=100{after}")).body
+            batches = parts(told, "data")
             young = [one for one in batches if _moment(one["created_at"]) >= since]
             found += [str(one["id"]) for one in young if sum(_counts(one)) == count]
             if len(young) < len(batches) or not told.get("has_more"):
                 return found
             after = f"&after_id={batches[-1]['id']}"
 
-    async def look(self, batch: str) -> State:
-        told = await self.teacher.wire.get(f"/v1/messages/batches/{batch}")
-        return State(ended=told.get("processing_status") == "ended", done=sum(_counts(told)[1:]))
+    async def look(self, batch: str) -> BatchState:
+        told = (await self.teacher.http.get(f"/v1/messages/batches/{batch}")).body
+        return BatchState(ended=told.get("processing_status") == "ended", done=sum(_counts(told)[1:]))
 
-    async def results(self, batch: str, state: State) -> Iterator[tuple[str, Result]]:
-        text = await self.teacher.wire.text(f"/v1/messages/batches/{batch}/results")
+    async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]:
+        text = await self.teacher.http.text(f"/v1/messages/batches/{batch}/results")
         return (self._result(orjson.loads(line)) for line in text.splitlines() if line.strip())
 
-    def _result(self, line: dict[str, Any]) -> tuple[str, Result]:
+    def _result(self, line: dict[str, Any]) -> tuple[str, BatchResult]:
         name, result = line["custom_id"], line["result"]
         if result["type"] == "succeeded":
             return name, _read(self.teacher, result["message"])
         if result["type"] == "errored":
-            return name, failure(400, {}, result.get("error") or {})
+            return name, call_error(400, {}, result.get("error") or {})
         return name, "expired" if result["type"] == "expired" else "canceled"
 
     async def cancel(self, batch: str) -> None:
-        await self.teacher.wire.post(f"/v1/messages/batches/{batch}/cancel", {}, timeout=60.0)
+        await self.teacher.http.post(f"/v1/messages/batches/{batch}/cancel", {}, timeout=60.0)
 
-    def learn(self, error: Failure, request: Request) -> bool:
+    def learn(self, error: CallError, request: Request) -> bool:
         return _learn(self.teacher, error, request)
 
 
@@ -197,11 +198,11 @@ def _moment(text: str) -> float:
 
 
 def _counts(told: Mapping[str, Any]) -> list[int]:
-    counts = told.get("request_counts") or {}
+    counts = part(told, "request_counts")
     return [counts.get(name) or 0 for name in ("processing", "succeeded", "errored", "canceled", "expired")]
 
 
-def batch_api(teacher: Any) -> Batches:
+def batch_api(teacher: Teacher) -> BatchApi:
     """The batch API of a teacher's provider.
 
     Raises:
@@ -217,13 +218,13 @@ def batch_api(teacher: Any) -> Batches:
     raise TeacherError(f"{teacher.name} has no batch API.", 'mode="live"')
 
 
-def _learn(teacher: Hosted, error: Failure, request: Request) -> bool:
+def _learn(teacher: HostedTeacher, error: CallError, request: Request) -> bool:
     rung = teacher.rung(request)
     return teacher.learn(error, rung, teacher.body(request, rung)[1])
 
 
-def _read(teacher: Hosted, body: Any) -> Completion | Failure:
+def _read(teacher: HostedTeacher, body: Any) -> Completion | CallError:
     try:
         return teacher.read(body)
-    except Failure as error:
+    except CallError as error:
         return error

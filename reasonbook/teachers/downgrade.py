@@ -1,11 +1,11 @@
-"""Fallback: what a provider turned down once is not asked of it again."""
+"""Downgrade: what a provider turned down once is not asked of it again."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
-from .teacher import LADDER, Failure, Rung
+from .teacher import LADDER, CallError, Rung
 
 # A refusal with one of these statuses may be about a parameter, not about the row.
 STATUSES = (400, 404, 405, 415, 422, 501)
@@ -15,7 +15,7 @@ STRUCTURE = ("response_format", "json_schema", "json_object", "text.format", "ou
 
 
 @dataclass
-class Fallback:
+class Downgrade:
     """The rung of the ladder that works, and the optional parameters that do not.
 
     Attributes:
@@ -26,13 +26,13 @@ class Fallback:
 
     rungs: tuple[Rung, ...] = LADDER
     optional: tuple[str, ...] = ()
-    dropped: set[str] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set[str])
 
     @property
     def rung(self) -> Rung:
         return self.rungs[0]
 
-    def learn(self, error: Failure, tried: Rung, sent: set[str]) -> bool:
+    def learn(self, error: CallError, tried: Rung, sent: set[str]) -> bool:
         """Whether the same request, made again by what is now known, may be taken.
 
         Args:

@@ -1,4 +1,4 @@
-"""Endpoints that speak OpenAI's protocol, as data: where their key stands and what they are spared."""
+"""Endpoints: providers that speak OpenAI's protocol, as data: where their key stands and what they are spared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .teacher import LADDER, Rung
 
 
 @dataclass(frozen=True)
-class Provider:
+class Endpoint:
     """One endpoint.
 
     Attributes:
@@ -30,26 +30,26 @@ class Provider:
     cache_key: bool = False
 
 
-PROVIDERS = (
-    Provider("api.openai.com", "OPENAI_API_KEY", "responses", LADDER, "max_completion_tokens", True),
-    Provider("openrouter.ai", "OPENROUTER_API_KEY"),
-    Provider("api.deepseek.com", "DEEPSEEK_API_KEY", rungs=("json", "text")),
-    Provider("api.together.xyz", "TOGETHER_API_KEY"),
-    Provider("api.fireworks.ai", "FIREWORKS_API_KEY"),
-    Provider("api.groq.com", "GROQ_API_KEY"),
-    Provider("api.mistral.ai", "MISTRAL_API_KEY"),
-    Provider("api.x.ai", "XAI_API_KEY"),
-    Provider("api.cerebras.ai", "CEREBRAS_API_KEY"),
-    Provider("router.huggingface.co", "HF_TOKEN"),
-    Provider("generativelanguage.googleapis.com", "GEMINI_API_KEY"),
+ENDPOINTS = (
+    Endpoint("api.openai.com", "OPENAI_API_KEY", "responses", LADDER, "max_completion_tokens", True),
+    Endpoint("openrouter.ai", "OPENROUTER_API_KEY"),
+    Endpoint("api.deepseek.com", "DEEPSEEK_API_KEY", rungs=("json", "text")),
+    Endpoint("api.together.xyz", "TOGETHER_API_KEY"),
+    Endpoint("api.fireworks.ai", "FIREWORKS_API_KEY"),
+    Endpoint("api.groq.com", "GROQ_API_KEY"),
+    Endpoint("api.mistral.ai", "MISTRAL_API_KEY"),
+    Endpoint("api.x.ai", "XAI_API_KEY"),
+    Endpoint("api.cerebras.ai", "CEREBRAS_API_KEY"),
+    Endpoint("router.huggingface.co", "HF_TOKEN"),
+    Endpoint("generativelanguage.googleapis.com", "GEMINI_API_KEY"),
 )  # fmt: skip
-OTHER = Provider("", "OPENAI_API_KEY")
+OTHER = Endpoint("", "OPENAI_API_KEY")
 
 
-def provider(url: str) -> Provider:
+def endpoint(url: str) -> Endpoint:
     """The entry of an endpoint's URL."""
     host = urlsplit(url).hostname or ""
-    for entry in PROVIDERS:
+    for entry in ENDPOINTS:
         if host == entry.host or host.endswith("." + entry.host):
             return entry
     return OTHER

@@ -1,16 +1,17 @@
-"""Hosted: what the teachers behind a provider's HTTP API have in common."""
+"""Hosted teacher: what the teachers behind a provider's HTTP API have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from .downgrade import Fallback
-from .http import Wire
-from .teacher import Capabilities, Completion, Failure, Request, Rung
+from .downgrade import Downgrade
+from .http import HttpClient
+from .teacher import CallError, Capabilities, Completion, Request, Rung
 
 
-class Hosted:
+class HostedTeacher:
     """A model at a provider; a subclass says what a request and an answer look like.
 
     It can be named and priced without an API key; `check` and the first call ask for one.
@@ -35,15 +36,15 @@ class Hosted:
         self.model = model
         self.name = name
         self.capabilities = capabilities
-        self.fallback = Fallback(capabilities.rungs, optional)
-        self.wire = Wire(connect)
+        self.downgrade = Downgrade(capabilities.rungs, optional)
+        self.http = HttpClient(connect)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"
 
     def check(self) -> None:
         """Raises `NeedsKey` when there is no key for a provider that wants one."""
-        _ = self.wire.client
+        _ = self.http.client
 
     async def complete(self, request: Request) -> Completion:
         """Asks once; a parameter or a way to hold the schema that the provider refuses is left out from then on."""
@@ -51,20 +52,20 @@ class Hosted:
             rung = self.rung(request)
             path, body = self.body(request, rung)
             try:
-                answer = await self.wire.post(path, body, timeout=request.timeout)
-            except Failure as error:
+                answer = await self.http.post(path, body, timeout=request.timeout)
+            except CallError as error:
                 if not self.learn(error, rung, body):
                     raise
             else:
-                return self.read(answer)
+                return replace(self.read(answer.body), limits=answer.limits)
 
     async def close(self) -> None:
-        await self.wire.close()
+        await self.http.close()
 
     # -- the protocol, also used by the batch mode ---------------------------------------------------------
     def rung(self, request: Request) -> Rung:
         """The way in which this request is held to its schema by now."""
-        return self.fallback.rung if request.schema is not None else "text"
+        return self.downgrade.rung if request.schema is not None else "text"
 
     def body(self, request: Request, rung: Rung) -> tuple[str, dict[str, Any]]:
         """Path and JSON body of a request."""
@@ -74,9 +75,9 @@ class Hosted:
         """The completion in a provider's JSON answer."""
         raise NotImplementedError
 
-    def learn(self, error: Failure, rung: Rung, body: Mapping[str, Any]) -> bool:
+    def learn(self, error: CallError, rung: Rung, body: Mapping[str, Any]) -> bool:
         """Whether a refused request is worth making again, by what its refusal taught."""
-        return self.fallback.learn(error, rung, self.parameters(body))
+        return self.downgrade.learn(error, rung, self.parameters(body))
 
     def parameters(self, body: Mapping[str, Any]) -> set[str]:
         """The parameters that really stand in a body, by the names that errors use."""

@@ -1,4 +1,4 @@
-"""Wire: requests that a provider's SDK has addressed and signed, carried by aiohttp.
+"""HTTP: requests that a provider's SDK has addressed and signed, carried by aiohttp.
 
 A typed SDK call costs about fourteen times the CPU of the bare HTTP exchange. So the SDK is asked once for a
 request to a path: it brings the base URL, the authentication, Azure's deployment in the URL, and its
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,8 +20,8 @@ from typing import Any
 import orjson
 
 from ..errors import TeacherError
-from .failures import clean, failure, limits
-from .teacher import Failure, LimitsListener
+from .call_errors import call_error, clean, limits
+from .teacher import CallError, Limits
 
 _RENEW, _SIGNING = 240.0, 60.0
 # Left out of the SDK's headers: what belongs to its own connection, and what it tells about itself.
@@ -41,15 +40,28 @@ class _Address:
 
 
 @dataclass(frozen=True)
-class _Line:
-    """What belongs to one event loop: connections, and the lock under which an address is asked for."""
+class _Connections:
+    """What belongs to one event loop: its session, and the lock under which an address is asked for."""
 
     session: Any
     signing: asyncio.Lock
 
 
-class Wire:
-    """Posts JSON to paths of one provider.
+@dataclass(frozen=True)
+class HttpAnswer:
+    """A provider's answer of status 2xx.
+
+    Attributes:
+        body: parsed JSON.
+        limits: what its headers say of rate limits, where they do.
+    """
+
+    body: Any
+    limits: Limits | None
+
+
+class HttpClient:
+    """Exchanges JSON with paths of one provider.
 
     Args:
         connect: gives an ``openai.Async…`` or ``anthropic.Async…`` client, set up in any way the SDK allows.
@@ -57,25 +69,28 @@ class Wire:
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
-        self.on_limits: LimitsListener | None = None
         self._addressed: dict[tuple[str, str, str], _Address] = {}
-        self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, _Connections] = {}
 
     @cached_property
     def client(self) -> Any:
         """The SDK's client, made when it is first wanted."""
         return self._connect()
 
-    async def post(self, path: str, body: Mapping[str, Any], *, timeout: float) -> Any:
-        """Posts a JSON body and returns the parsed JSON answer.
+    async def post(self, path: str, body: Mapping[str, Any], *, timeout: float) -> HttpAnswer:
+        """Posts a JSON body.
 
         Raises:
-            Failure: for every status that is not 2xx, for a network that fails and for an answer that is
+            CallError: for every status that is not 2xx, for a network that fails and for an answer that is
                 not JSON.
         """
         return await self._json("POST", path, orjson.dumps(body), timeout, model=str(body.get("model", "")))
 
-    async def get(self, path: str, *, timeout: float = 60.0) -> Any:
+    async def post_bytes(self, path: str, content: bytes, *, timeout: float) -> HttpAnswer:
+        """Posts a JSON body that is already written."""
+        return await self._json("POST", path, content, timeout)
+
+    async def get(self, path: str, *, timeout: float = 60.0) -> HttpAnswer:
         """Gets a JSON answer."""
         return await self._json("GET", path, None, timeout)
 
@@ -84,11 +99,11 @@ class Wire:
         to = await self._address("GET", path, "")
         status, headers, raw = await self._send(to, "GET", None, timeout)
         if status >= 300:
-            raise failure(status, headers, raw.decode("utf-8", "replace"), secret=self._secret)
+            raise call_error(status, headers, raw.decode("utf-8", "replace"), secret=self._secret)
         return raw.decode("utf-8", "replace")
 
-    async def upload(self, path: str, name: str, content: bytes, fields: Mapping[str, str]) -> Any:
-        """Posts a file as a multipart form and returns the parsed JSON answer."""
+    async def upload(self, path: str, name: str, content: bytes, fields: Mapping[str, str]) -> HttpAnswer:
+        """Posts a file as a multipart form."""
         import aiohttp
 
         form = aiohttp.FormData()
@@ -100,14 +115,14 @@ class Wire:
         return self._parsed(status, headers, raw)
 
     async def close(self) -> None:
-        line = self._lines.pop(asyncio.get_running_loop(), None)
-        if line is not None:
-            await line.session.close()
+        held = self._loops.pop(asyncio.get_running_loop(), None)
+        if held is not None:
+            await held.session.close()
 
     # -- inside ------------------------------------------------------------------------------------------
     async def _json(
         self, method: str, path: str, data: bytes | None, timeout: float, *, model: str = ""
-    ) -> Any:
+    ) -> HttpAnswer:
         to = await self._address(method, path, model)
         status, headers, raw = await self._send(to, method, data, timeout)
         if status == 401:  # a token may have run out: signed once more before it counts as refused
@@ -115,17 +130,17 @@ class Wire:
             status, headers, raw = await self._send(to, method, data, timeout)
         return self._parsed(status, headers, raw)
 
-    def _parsed(self, status: int, headers: Mapping[str, str], raw: bytes) -> Any:
+    def _parsed(self, status: int, headers: Mapping[str, str], raw: bytes) -> HttpAnswer:
         try:
             body = orjson.loads(raw)
         except orjson.JSONDecodeError:
             text = raw.decode("utf-8", "replace")
             if status >= 300:
-                raise failure(status, headers, text, secret=self._secret) from None
-            raise Failure("server", "the provider's answer is not JSON", status=status, text=text) from None
+                raise call_error(status, headers, text, secret=self._secret) from None
+            raise CallError("server", "the provider's answer is not JSON", status=status, text=text) from None
         if status >= 300:
-            raise failure(status, headers, body, secret=self._secret)
-        return body
+            raise call_error(status, headers, body, secret=self._secret)
+        return HttpAnswer(body, limits(headers))
 
     async def _send(
         self, to: _Address, method: str, data: Any, timeout: float
@@ -136,7 +151,7 @@ class Wire:
         if not isinstance(data, (bytes, type(None))):  # a form brings its own content type
             headers = {k: v for k, v in headers.items() if k != "content-type"}
         try:
-            async with self._line().session.request(
+            async with self._connections().session.request(
                 method,
                 to.url,
                 data=data,
@@ -145,16 +160,11 @@ class Wire:
                 proxy_auth=to.proxy_auth,
                 timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 20.0)),
             ) as answer:
-                raw = await answer.read()
-                if self.on_limits is not None:
-                    found = limits(answer.headers)
-                    if found is not None:
-                        self.on_limits(found)
-                return answer.status, answer.headers, raw
+                return answer.status, answer.headers, await answer.read()
         except asyncio.TimeoutError:
-            raise Failure("timeout", f"no answer within {timeout:g} s") from None
+            raise CallError("timeout", f"no answer within {timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Failure("server", clean(_network(error), self._secret)) from None
+            raise CallError("server", clean(_network(error), self._secret)) from None
 
     async def _address(self, method: str, path: str, model: str, since: float = 0.0) -> _Address:
         """URL and headers for a path, as the SDK writes them; signed after ``since``."""
@@ -163,7 +173,9 @@ class Wire:
         since = max(since, time.monotonic() - _RENEW)
         if known is not None and known.at > since:
             return known
-        async with self._line().signing:  # all calls of a job want it at the same moment: it is made once
+        async with (
+            self._connections().signing
+        ):  # all calls of a job want it at the same moment: it is made once
             known = self._addressed.get(key)
             if known is not None and known.at > since:
                 return known
@@ -172,21 +184,21 @@ class Wire:
             try:  # a token may come from a service that hangs
                 url, headers = await asyncio.wait_for(_signed(self.client, method, path, model), _SIGNING)
             except asyncio.TimeoutError:
-                raise Failure("timeout", f"the client gave no credentials within {_SIGNING:g} s") from None
+                raise CallError("timeout", f"the client gave no credentials within {_SIGNING:g} s") from None
             to = yarl.URL(url)
             known = self._addressed[key] = _Address(to, headers, *_proxy(to), at=time.monotonic())
             return known
 
-    def _line(self) -> _Line:
+    def _connections(self) -> _Connections:
         import aiohttp
 
         loop = asyncio.get_running_loop()
-        line = self._lines.get(loop)
-        if line is None or line.session.closed:
+        held = self._loops.get(loop)
+        if held is None or held.session.closed:
             connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=60)
             session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-            line = self._lines[loop] = _Line(session, asyncio.Lock())
-        return line
+            held = self._loops[loop] = _Connections(session, asyncio.Lock())
+        return held
 
     @property
     def _secret(self) -> str:
@@ -221,7 +233,11 @@ async def _signed(client: Any, method: str, path: str, model: str) -> tuple[str,
 def unconnected(sdk: Any) -> Any:
     """An HTTP client for an SDK's client that only ever signs: none of its connections is set up."""
     http = _http_library(sdk)
-    return http.AsyncClient(transport=http.MockTransport(lambda request: http.Response(503)), trust_env=False)
+
+    def refuse(request: object) -> Any:
+        return http.Response(503)
+
+    return http.AsyncClient(transport=http.MockTransport(refuse), trust_env=False)
 
 
 def _proxy(url: Any) -> tuple[Any, Any]:
@@ -257,8 +273,3 @@ def _http_library(sdk: Any) -> Any:
 def _network(error: BaseException) -> str:
     words = str(error) or type(error).__name__
     return f"the provider cannot be reached ({words})"
-
-
-def compact(value: Any) -> str:
-    """JSON on one line, as it goes over the wire."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""llama.cpp: a GGUF file as the teacher, behind an embedded server that it starts and stops on loopback."""
+"""llama.cpp teacher: a GGUF file behind llama.cpp's own server, embedded, on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import MissingPackage, TeacherError
 from .openai import OpenAI
-from .teacher import Capabilities, Completion, Failure, Request
+from .teacher import CallError, Capabilities, Completion, Request
 
 _ANSWER_TOKENS = 2048  # a small model that never ends must not keep its slot for ever
 _HEAD = 1 << 16
@@ -85,12 +85,12 @@ class LlamaCpp:
             body["grammar"] = _grammar(request.schema)
             body["chat_template_kwargs"] = {"enable_thinking": False}
         try:
-            answer = await client.wire.post(path, body, timeout=request.timeout)
-        except Failure as error:
+            answer = await client.http.post(path, body, timeout=request.timeout)
+        except CallError as error:
             if error.status in (401, 403):  # our own server and key: never the person's to mend
-                raise Failure("server", error.message, status=500) from None
+                raise CallError("server", error.message, status=500) from None
             raise
-        return client.read(answer)
+        return client.read(answer.body)
 
     async def close(self) -> None:
         client, self._client, self._starting = self._client, None, None

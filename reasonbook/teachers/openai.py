@@ -1,4 +1,4 @@
-"""OpenAI's models, and every endpoint that speaks one of OpenAI's two protocols."""
+"""OpenAI teacher: its models, and every endpoint that speaks one of OpenAI's two protocols."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import NeedsKey, TeacherError
-from .endpoints import PROVIDERS, local, provider, shown
-from .hosted import Hosted
+from .endpoints import ENDPOINTS, endpoint, local, shown
+from .hosted import HostedTeacher
 from .http import unconnected
-from .teacher import Capabilities, Completion, Failure, Request, Rung, Usage
+from .json_parts import as_object, part, parts
+from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
 
 KEYLESS = "Without any key: teacher=rb.examples.refund_rules (or any Python function of yours)"
 _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.effort", "reasoning", "effort",
@@ -18,7 +19,7 @@ _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.
 _STOPS = {"stop": "stop", "length": "length", "content_filter": "filter", "max_output_tokens": "length"}
 
 
-class OpenAI(Hosted):
+class OpenAI(HostedTeacher):
     """A model behind OpenAI's Responses or Chat Completions API.
 
     Args:
@@ -40,16 +41,16 @@ class OpenAI(Hosted):
         api_key: str | None = None,
         client: Any = None,
     ) -> None:
-        url = base_url or os.environ.get("OPENAI_BASE_URL") or f"https://{PROVIDERS[0].host}/v1"
+        url = base_url or os.environ.get("OPENAI_BASE_URL") or f"https://{ENDPOINTS[0].host}/v1"
         if client is not None:
             url = str(client.base_url)
-        self.profile = profile = PROVIDERS[0] if _azure(client) else provider(url)
+        self.profile = profile = ENDPOINTS[0] if _azure(client) else endpoint(url)
         self.api = api or profile.api
         if self.api not in ("responses", "chat"):
             raise TeacherError(f"There is no OpenAI protocol {api!r}.", 'api="responses" or api="chat"')
         super().__init__(
             model,
-            name=f"openai:{model}" + ("" if profile is PROVIDERS[0] else f"@{shown(url)}"),
+            name=f"openai:{model}" + ("" if profile is ENDPOINTS[0] else f"@{shown(url)}"),
             # Endpoints that have no batch API answer 404 to the first file.
             capabilities=Capabilities(rungs=profile.rungs, batch=True, times_out=True),
             optional=_OPTIONAL,
@@ -65,22 +66,20 @@ class OpenAI(Hosted):
         return path, make(self, request, rung)
 
     def read(self, answer: Any) -> Completion:
-        if not isinstance(answer, Mapping):
-            raise Failure("server", "the provider's answer is not an object")
-        return read_responses(answer) if self.api == "responses" else read_chat(answer)
+        told = as_object(answer)
+        if told is None:
+            raise CallError("server", "the provider's answer is not an object")
+        return read_responses(told) if self.api == "responses" else read_chat(told)
 
     def parameters(self, body: Mapping[str, Any]) -> set[str]:
-        names = set(body)
-        if isinstance(body.get("reasoning"), Mapping):
-            names |= {f"reasoning.{part}" for part in body["reasoning"]} | set(body["reasoning"])
-        shape = (body.get("response_format") or {}).get("json_schema") or (body.get("text") or {}).get(
-            "format"
-        )
-        return names | {"strict"} if shape and "strict" in shape else names
+        reasoning = part(body, "reasoning")
+        names = {*body, *reasoning, *(f"reasoning.{name}" for name in reasoning)}
+        shape = part(part(body, "response_format"), "json_schema") or part(part(body, "text"), "format")
+        return names | {"strict"} if "strict" in shape else names
 
 
 def _chat_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
-    dropped = teacher.fallback.dropped
+    dropped = teacher.downgrade.dropped
     body: dict[str, Any] = {
         "model": teacher.model,
         "messages": _turns(request),
@@ -109,7 +108,7 @@ def _chat_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
 
 
 def _responses_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
-    dropped = teacher.fallback.dropped
+    dropped = teacher.downgrade.dropped
     body: dict[str, Any] = {
         "model": teacher.model,
         "instructions": request.system,
@@ -121,13 +120,13 @@ def _responses_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, 
     if "store" not in dropped:
         body["store"] = False
     if rung == "schema":
-        shape = {"type": "json_schema", "name": "reasoning", "schema": request.schema}
+        shape: dict[str, Any] = {"type": "json_schema", "name": "reasoning", "schema": request.schema}
         if "strict" not in dropped:
             shape["strict"] = True
         body["text"] = {"format": shape}
     elif rung == "json":
         body["text"] = {"format": {"type": "json_object"}}
-    reasoning = {}
+    reasoning: dict[str, str] = {}
     if request.effort and not dropped & {"reasoning.effort", "effort"}:
         reasoning["effort"] = request.effort
     if request.thinking and "reasoning.summary" not in dropped:
@@ -145,8 +144,8 @@ def _responses_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, 
 
 def read_chat(answer: Mapping[str, Any]) -> Completion:
     """Reads a Chat Completions answer, with the thinking wherever its provider puts it."""
-    usage = answer.get("usage") or {}
-    details, out = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+    usage = part(answer, "usage")
+    details, out = part(usage, "prompt_tokens_details"), part(usage, "completion_tokens_details")
     counted = Usage(
         input=usage.get("prompt_tokens") or 0,
         output=usage.get("completion_tokens") or 0,
@@ -154,11 +153,11 @@ def read_chat(answer: Mapping[str, Any]) -> Completion:
         reasoning=out.get("reasoning_tokens") or 0,
         calls=1,
     )
-    options = answer.get("choices")
+    options = parts(answer, "choices")
     if not options:
         error = answer.get("error")  # some gateways answer 200 with an error inside
-        raise Failure("server", f"the answer holds no choice ({error or 'nothing'})", usage=counted)
-    message = options[0].get("message") or {}
+        raise CallError("server", f"the answer holds no choice ({error or 'nothing'})", usage=counted)
+    message = part(options[0], "message")
     text, thought = _content(message.get("content"))
     reasoning = message.get("reasoning_content") or message.get("reasoning") or thought or ""
     stop = _STOPS.get(options[0].get("finish_reason") or "stop", "stop")
@@ -169,34 +168,34 @@ def read_chat(answer: Mapping[str, Any]) -> Completion:
 
 def read_responses(answer: Mapping[str, Any]) -> Completion:
     """Reads a Responses answer; reasoning summaries are its thinking."""
-    usage = answer.get("usage") or {}
+    usage = part(answer, "usage")
     counted = Usage(
         input=usage.get("input_tokens") or 0,
         output=usage.get("output_tokens") or 0,
-        cached=(usage.get("input_tokens_details") or {}).get("cached_tokens") or 0,
-        reasoning=(usage.get("output_tokens_details") or {}).get("reasoning_tokens") or 0,
+        cached=part(usage, "input_tokens_details").get("cached_tokens") or 0,
+        reasoning=part(usage, "output_tokens_details").get("reasoning_tokens") or 0,
         calls=1,
     )
     if answer.get("status") == "failed" or ("output" not in answer and answer.get("error")):
-        error = answer.get("error") or {}
+        error = part(answer, "error")
         code = str(error.get("code") or "")
         kind = "rate" if "rate_limit" in code else "server"
-        raise Failure(kind, str(error.get("message") or "the provider's answer failed"), usage=counted)
+        raise CallError(kind, str(error.get("message") or "the provider's answer failed"), usage=counted)
     texts: list[str] = []
     thoughts: list[str] = []
     stop = "stop"
-    for item in answer.get("output") or []:
-        parts = item.get("content") or []
+    for item in parts(answer, "output"):
+        pieces = parts(item, "content")
         if item.get("type") == "reasoning":
-            thoughts += [str(part.get("text") or "") for part in (item.get("summary") or parts)]
+            thoughts += [str(piece.get("text") or "") for piece in (parts(item, "summary") or pieces)]
         elif item.get("type") == "message":
-            for part in parts:
-                if part.get("type") == "refusal":
-                    texts, stop = [str(part.get("refusal") or "")], "refusal"
+            for piece in pieces:
+                if piece.get("type") == "refusal":
+                    texts, stop = [str(piece.get("refusal") or "")], "refusal"
                     break
-                texts.append(str(part.get("text") or ""))
+                texts.append(str(piece.get("text") or ""))
     if answer.get("status") == "incomplete":
-        reason = str((answer.get("incomplete_details") or {}).get("reason") or "length")
+        reason = str(part(answer, "incomplete_details").get("reason") or "length")
         stop = _STOPS.get(reason, "length")
     return Completion("".join(texts), "\n\n".join(t for t in thoughts if t), counted, stop)
 
@@ -212,13 +211,14 @@ def _content(content: Any) -> tuple[str, str]:
     """Text and thinking of a message's content, a text or a list of parts."""
     if content is None or isinstance(content, str):
         return content or "", ""
-    texts, thoughts = [], []
-    for part in content:
-        if part.get("type") in ("thinking", "reasoning"):
-            inner = part.get("thinking") or part.get("text") or ""
+    texts: list[str] = []
+    thoughts: list[str] = []
+    for piece in content:
+        if piece.get("type") in ("thinking", "reasoning"):
+            inner = piece.get("thinking") or piece.get("text") or ""
             thoughts.append(inner if isinstance(inner, str) else _content(inner)[0])
         else:
-            texts.append(str(part.get("text") or ""))
+            texts.append(str(piece.get("text") or ""))
     return "".join(texts), "".join(thoughts)
 
 
@@ -229,7 +229,7 @@ def _client(url: str, api_key: str | None, variable: str) -> Any:
     if not key and local(url):
         key = "none"
     if not key:
-        at = "" if provider(url) is PROVIDERS[0] else f" at {shown(url)}"
+        at = "" if endpoint(url) is ENDPOINTS[0] else f" at {shown(url)}"
         raise NeedsKey(
             f"The teacher{at} needs an API key, and the environment variable {variable} is not set.",
             f'import os, getpass; os.environ["{variable}"] = getpass.getpass()\n  → {KEYLESS}',

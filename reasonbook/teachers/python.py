@@ -1,4 +1,4 @@
-"""A Python function as the teacher: rules, another library, a model of one's own."""
+"""Python teacher: a function of yours, be it rules, another library, a model of one's own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import hashlib
 import inspect
 import queue
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 from ..errors import ReasonbookError, TeacherError
-from .http import compact
-from .teacher import Capabilities, Completion, Failure, Request, Usage
+from .json_parts import as_object
+from .teacher import CallError, Capabilities, Completion, Request, Usage
 
 _THREADS = 16
 
@@ -53,19 +53,22 @@ class PythonTeacher:
                 answer = await self._threads.run(functools.partial(self.function, *arguments))
         except asyncio.CancelledError:
             raise
-        except Failure:
+        except CallError:
             raise
         except ReasonbookError as error:
-            raise Failure("request", error.problem) from error
+            raise CallError("request", error.problem) from error
         except Exception as error:  # whatever a user's function raises belongs to the row
-            raise Failure("request", f"{type(error).__name__}: {error}") from error
+            raise CallError("request", f"{type(error).__name__}: {error}") from error
         usage = Usage(calls=1)
         if isinstance(answer, str):
             return Completion(answer, answer if request.thinking else "", usage)
-        if isinstance(answer, Mapping):
-            data = {str(key): _plain(value) for key, value in answer.items()}
-            return Completion(compact(data), "", usage, data=data, surplus=True)
-        raise Failure("request", f"the function returned {type(answer).__name__}, not a dict of field values")
+        values = as_object(answer)
+        if values is not None:
+            data = {str(key): _plain(value) for key, value in values.items()}
+            return Completion.of(data, usage, surplus=True)
+        raise CallError(
+            "request", f"the function returned {type(answer).__name__}, not a dict of field values"
+        )
 
     async def close(self) -> None:
         self._threads.close()
@@ -176,7 +179,7 @@ def _is_async(function: Callable[..., Any]) -> bool:
 def _plain(value: Any) -> Any:
     """Plain Python values for numpy's."""
     if isinstance(value, (list, tuple, set)):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in cast("Iterable[Any]", value)]
     if type(value).__module__ == "numpy":
         return value.tolist()
     return value

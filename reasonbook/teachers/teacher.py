@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -53,6 +54,27 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a provider's headers say of its rate limits; None where they say nothing.
+
+    Attributes:
+        requests: allowed per minute.
+        requests_left: left in the present window.
+        requests_reset: seconds until the window is full again.
+        tokens: allowed per minute.
+        tokens_left: left in the present window.
+        tokens_reset: seconds until the window is full again.
+    """
+
+    requests: float | None = None
+    requests_left: float | None = None
+    requests_reset: float | None = None
+    tokens: float | None = None
+    tokens_left: float | None = None
+    tokens_reset: float | None = None
+
+
+@dataclass(frozen=True)
 class Request:
     """What a teacher is asked.
 
@@ -96,6 +118,7 @@ class Completion:
         stop_reason: ``stop``, ``length`` (cut), ``refusal`` or ``filter``.
         data: the answer as an object, where it never was text (a Python function).
         surplus: whether ``data`` may hold more fields than were asked for.
+        limits: what the provider's headers said of its rate limits, where they did.
     """
 
     text: str
@@ -104,6 +127,13 @@ class Completion:
     stop_reason: str = "stop"
     data: Mapping[str, Any] | None = None
     surplus: bool = False
+    limits: Limits | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], usage: Usage, *, surplus: bool = False) -> Completion:
+        """The answer of a teacher that gives an object; its text is the object as JSON on one line."""
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        return cls(text, "", usage, data=data, surplus=surplus)
 
 
 @dataclass(frozen=True)
@@ -135,7 +165,7 @@ class Teacher(Protocol):
         name: stable, part of the key of every paid answer; never holds an API key.
         capabilities: see `Capabilities`.
 
-    ``complete`` raises `Failure` and nothing else for what a provider or a network does.
+    ``complete`` raises `CallError` and nothing else for what a provider or a network does.
     """
 
     name: str
@@ -146,10 +176,10 @@ class Teacher(Protocol):
     async def close(self) -> None: ...
 
 
-FailureKind = Literal["rate", "server", "timeout", "auth", "quota", "request", "output"]
+CallErrorKind = Literal["rate", "server", "timeout", "auth", "quota", "request", "output"]
 
 
-class Failure(Exception):
+class CallError(Exception):
     """A call that gave no answer.
 
     Args:
@@ -162,11 +192,12 @@ class Failure(Exception):
         usage: what it cost all the same.
         text: raw text of the answer, where there was one.
         words: everything the provider said of it, in lower case.
+        limits: what the provider's headers said of its rate limits, where they did.
     """
 
     def __init__(
         self,
-        kind: FailureKind,
+        kind: CallErrorKind,
         message: str,
         *,
         retry_after: float | None = None,
@@ -174,15 +205,17 @@ class Failure(Exception):
         usage: Usage | None = None,
         text: str = "",
         words: str = "",
+        limits: Limits | None = None,
     ) -> None:
         super().__init__(message)
-        self.kind: FailureKind = kind
+        self.kind: CallErrorKind = kind
         self.message = message
         self.retry_after = retry_after
         self.status = status
         self.usage = usage or Usage()
         self.text = text
         self.words = words or message.lower()
+        self.limits = limits
 
     @property
     def fatal(self) -> bool:
@@ -193,27 +226,3 @@ class Failure(Exception):
     def transient(self) -> bool:
         """Whether the same request may well succeed a little later."""
         return self.kind in ("rate", "server", "timeout")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a provider's headers say of its rate limits; None where they say nothing.
-
-    Attributes:
-        requests: allowed per minute.
-        requests_left: left in the present window.
-        requests_reset: seconds until the window is full again.
-        tokens: allowed per minute.
-        tokens_left: left in the present window.
-        tokens_reset: seconds until the window is full again.
-    """
-
-    requests: float | None = None
-    requests_left: float | None = None
-    requests_reset: float | None = None
-    tokens: float | None = None
-    tokens_left: float | None = None
-    tokens_reset: float | None = None
-
-
-LimitsListener = Callable[[Limits], None]

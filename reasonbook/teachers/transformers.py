@@ -1,21 +1,24 @@
-"""A Hugging Face model as the teacher, in this very process, held to the schema while it decodes."""
+"""Transformers teacher: a Hugging Face model in this very process, held to the schema while it decodes."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import hashlib
+import importlib
 import importlib.util
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingPackage, ReasonbookError, TeacherError
-from .constrain import Cut, Filler, Vocabulary
-from .http import compact
+from .constrained_decoding import SchemaFiller, TokenLimitError, Vocabulary
 from .python import Threads
-from .teacher import Capabilities, Completion, Failure, Request, Usage
+from .teacher import CallError, Capabilities, Completion, Request, Usage
+
+if TYPE_CHECKING:
+    from .constrained_decoding import Allowed, Scores
 
 _ANSWER_TOKENS = 1024
 _THINKING_TOKENS = 4096
@@ -56,10 +59,10 @@ class Transformers:
         except asyncio.CancelledError:
             stop.set()  # the thread looks at it before every token
             raise
-        except (Failure, ReasonbookError):
+        except (CallError, ReasonbookError):
             raise
         except Exception as error:  # out of memory, a row longer than the model reads
-            raise Failure("request", f"{type(error).__name__}: {error}") from error
+            raise CallError("request", f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
         self._thread.close()
@@ -77,12 +80,12 @@ class Transformers:
                 return loaded.free_text(prompt, request, stop)
             decoder = _Decoder(loaded.model, request.temperature, stop)
             decoder.feed(prompt)
-            filler = Filler(decoder, loaded.vocabulary, request.max_tokens or _ANSWER_TOKENS)
+            filler = SchemaFiller(decoder, loaded.vocabulary, request.max_tokens or _ANSWER_TOKENS)
             try:
                 data = filler.fill(request.schema)
-            except Cut:
+            except TokenLimitError:
                 return Completion("", "", Usage(len(prompt), filler.written, calls=1), "length")
-        return Completion(compact(data), "", Usage(len(prompt), filler.written, calls=1), data=data)
+        return Completion.of(data, Usage(len(prompt), filler.written, calls=1))
 
 
 class _Loaded:
@@ -90,15 +93,15 @@ class _Loaded:
 
     def __init__(self, name: str, device: str | None) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
 
+        transformers: Any = importlib.import_module("transformers")
+        logging = transformers.utils.logging
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         shown = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()  # no foreign bar in the cell
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(name)
-            made: Any = AutoModelForCausalLM.from_pretrained(name, dtype="auto")
+            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(name)
+            made = transformers.AutoModelForCausalLM.from_pretrained(name, dtype="auto")
             self.model: Any = made.to(device).eval()
         except Exception as error:
             raise TeacherError(
@@ -145,8 +148,8 @@ class _Loaded:
             stopping_criteria=StoppingCriteriaList([_Stopped(stop)]),
             **options,
         )[0, len(prompt) :].tolist()
-        ends = self.model.generation_config.eos_token_id
-        ends = set(ends if isinstance(ends, list) else [ends])
+        end = self.model.generation_config.eos_token_id
+        ends: set[int] = {*end} if isinstance(end, list) else {end}
         reason = "stop" if made and made[-1] in ends else "length"
         text = self.tokenizer.decode(
             [token for token in made if token not in ends], skip_special_tokens=False
@@ -180,11 +183,11 @@ class _Decoder:
         self.stop = stop
         self._cache: Any = None
 
-    def feed(self, ids: Sequence[int]) -> Any:
+    def feed(self, ids: Sequence[int]) -> Scores:
         import torch
 
         if self.stop.is_set():
-            raise Failure("timeout", "the job was stopped")
+            raise CallError("timeout", "the job was stopped")
         out = self.model(
             input_ids=torch.tensor([list(ids)], device=self.model.device),
             past_key_values=self._cache,
@@ -194,7 +197,7 @@ class _Decoder:
         self._cache = out.past_key_values
         return out.logits[0, -1].float().cpu().numpy()
 
-    def pick(self, scores: Any, allowed: Any) -> int:
+    def pick(self, scores: Scores, allowed: Allowed) -> int:
         import numpy as np
 
         ids = np.flatnonzero(allowed) if isinstance(allowed, np.ndarray) else np.asarray(allowed)

@@ -202,12 +202,12 @@ def test_a_refused_key_ends_the_job_in_one_sentence(provider, schema):
     df = frame(3)
 
     async def refuse(*_):
-        from reasonbook.teachers import Failure
+        from reasonbook.teachers import CallError
 
-        raise Failure("auth", "Incorrect API key", status=401)
+        raise CallError("auth", "Incorrect API key", status=401)
 
     teacher = OpenAI("mock", base_url=provider.url)
-    teacher.wire.upload = refuse  # the batch routes of the test server take any key
+    teacher.http.upload = refuse  # the batch routes of the test server take any key
     with pytest.raises(TeacherError, match="refused the API key"):
         df.reason.augment(schema, teacher=teacher, mode="batch").wait()
 

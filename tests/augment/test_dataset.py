@@ -181,10 +181,10 @@ def test_stop_keeps_what_is_done(tmp_path):
 
 def test_a_refused_key_ends_the_whole_job(tmp_path):
     from reasonbook.errors import TeacherError
-    from reasonbook.teachers import Failure
+    from reasonbook.teachers import CallError
 
     async def refused(request):
-        raise Failure("auth", "no such key", status=401)
+        raise CallError("auth", "no such key", status=401)
 
     source = write(tmp_path / "in.parquet", make(30))
     job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=refused, rows=10)
@@ -209,10 +209,10 @@ def test_bad_input_is_said(tmp_path):
 
 def test_memory_stays_with_the_chunk(tmp_path):
     """A dataset of many row groups is never held whole: the largest table read is one chunk."""
-    from reasonbook.augment.datasets.parquet import parquet_files, pieces
+    from reasonbook.augment.datasets.parquet import chunk_tables, parquet_files
 
     source = write(tmp_path / "in.parquet", make(500), 20)
-    sizes = [len(table) for _, table in pieces(parquet_files(source), 35, lambda chunk: False)]
+    sizes = [len(table) for _, table in chunk_tables(parquet_files(source), 35, lambda chunk: False)]
     assert max(sizes) == 35 and sum(sizes) == 500
 
 

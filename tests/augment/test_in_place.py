@@ -4,7 +4,7 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reasonbook.augment.frame_writer import Delivery
+from reasonbook.augment.frame_writer import FrameWriter
 from reasonbook.data.frame import Frame
 from reasonbook.data.layout import detect
 from reasonbook.job import Mailbox
@@ -42,8 +42,8 @@ def test_every_row_gets_its_own_value(texts, index, dtype, order, meanwhile):
     df = frame(texts, index, dtype)
     before, mailbox = df.copy(), Mailbox()
     target = Frame(df, detect(df))
-    delivery = Delivery(target, mailbox)
-    delivery.keys = list(Frame(before, detect(before)).keys)
+    writer = FrameWriter(target, mailbox)
+    writer.keys = list(Frame(before, detect(before)).keys)
     # Equal rows share one answer and finish together.
     early = set(order.sample(sorted(set(texts)), order.randint(0, len(set(texts)))))
     late = set(order.sample(sorted(set(texts)), order.randint(0, len(set(texts))))) - early
@@ -53,8 +53,8 @@ def test_every_row_gets_its_own_value(texts, index, dtype, order, meanwhile):
 
     def deliver(positions):
         for position in positions:
-            delivery.add(position, {"Field": texts[position]}, "ok", None)
-        delivery.flush(now=True)
+            writer.add(position, {"Field": texts[position]}, "ok", None)
+        writer.flush(now=True)
         mailbox.drain()
 
     deliver(first)
@@ -72,7 +72,7 @@ def test_every_row_gets_its_own_value(texts, index, dtype, order, meanwhile):
         changed = changed.assign(more=1)
     target.df = df = changed.copy()
     deliver(second)
-    assert delivery.trouble is None
+    assert writer.trouble is None
     if "reasoning" in df:
         if meanwhile != "drop":  # all rows are still there, so each has its value
             assert df["reasoning"].map(lambda cell: isinstance(cell, dict)).sum() == len(done)
@@ -91,14 +91,14 @@ def test_deliveries_in_any_portions_give_the_same_frame(sizes):
     n = sum(sizes)
     df = frame([f"t{i}" for i in range(n)], "same", "object")
     target, mailbox = Frame(df, detect(df)), Mailbox()
-    delivery = Delivery(target, mailbox)
-    delivery.keys = list(target.keys)
+    writer = FrameWriter(target, mailbox)
+    writer.keys = list(target.keys)
     at = 0
     for size in sizes:
         for position in range(at, at + size):
-            delivery.add(position, {"Field": position}, "ok", None)
+            writer.add(position, {"Field": position}, "ok", None)
         at += size
-        delivery.flush(now=True)
+        writer.flush(now=True)
         mailbox.drain()
     assert [cell["Field"] for cell in df["reasoning"]] == list(range(n))
     assert df["reasoning_status"].tolist() == ["ok"] * n

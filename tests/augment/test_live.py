@@ -261,7 +261,7 @@ def test_the_key_shows_up_nowhere(provider, schema, home, caplog):
     import traceback
 
     shown = "".join(traceback.format_exception(caught.value)) + repr(job) + job._repr_html_()
-    shown += repr(job.teacher) + repr(job.teacher.wire) + repr(job.config) + repr(vars(job.teacher.fallback))
+    shown += repr(job.teacher) + repr(job.teacher.http) + repr(job.config) + repr(vars(job.teacher.downgrade))
     shown += caplog.text + job.errors.to_json() + "".join(str(event) for event in job.stream)
     shown += df.to_json()
     assert KEY not in shown and "canary" not in shown

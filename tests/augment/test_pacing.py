@@ -7,8 +7,9 @@ import pytest
 
 from reasonbook.augment.engine.pacing import Pacer
 from reasonbook.job import Status
-from reasonbook.teachers import Failure, Limits
+from reasonbook.teachers import CallError, Limits
 from tests.augment.conftest import check, frame
+from tests.augment.test_live import teachers
 
 
 class Clock(asyncio.SelectorEventLoop):
@@ -74,7 +75,7 @@ def simulate(limit, rows, *, concurrency=64, latency=0.05, hint=True, stray=0.0,
                 pacer.succeeded()
                 pacer.leave()
                 return
-            pacer.failed(Failure("rate", "slow down", retry_after=wait if hint else None, status=429))
+            pacer.failed(CallError("rate", "slow down", retry_after=wait if hint else None, status=429))
             pacer.leave()
             await asyncio.sleep(wait if hint else 0.5)
 
@@ -145,7 +146,7 @@ def test_stray_refusals_do_not_slow_the_others():
 def test_overload_halves_and_recovers():
     pacer = Pacer(64, clock=lambda: 100.0)
     pacer.in_flight = 64
-    pacer.failed(Failure("server", "overloaded", status=503))
+    pacer.failed(CallError("server", "overloaded", status=503))
     assert pacer.allowed == 32
     for _ in range(3000):
         pacer.succeeded()
@@ -179,3 +180,14 @@ def test_a_rate_that_is_given_is_kept_from_the_first_call(provider, schema):
     df.reason.augment(schema, teacher=provider.chat, rpm=600).wait()
     assert provider.last_at - provider.first_at >= 0.8 * (30 - 10) / 10
     check(df)
+
+
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+def test_two_jobs_of_one_teacher_each_hear_the_limits_of_their_own_calls(provider, schema, dialect):
+    provider.headers, provider.latency = True, 0.05
+    teacher, frames = teachers(provider)[dialect], (frame(30), frame(30, start=30))
+    jobs = [df.reason.augment(schema, teacher=teacher) for df in frames]
+    for job, df in zip(jobs, frames, strict=True):
+        assert job.wait().status is Status.COMPLETED
+        check(df)
+        assert job._engine.pacer.rate == pytest.approx(100.0)

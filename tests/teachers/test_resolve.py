@@ -4,7 +4,7 @@ import pytest
 
 from reasonbook.errors import NeedsKey, ReasonbookError, TeacherError
 from reasonbook.teachers import Teacher, resolve
-from reasonbook.teachers.endpoints import local, provider, shown
+from reasonbook.teachers.endpoints import endpoint, local, shown
 from reasonbook.teachers.openai import OpenAI
 
 
@@ -44,7 +44,7 @@ def test_addresses_hide_what_is_secret():
         and local("http://gpu-box:8000/v1")
         and not local("https://a.example/v1")
     )
-    assert provider("https://evil-api.openai.com.example/v1").host == ""
+    assert endpoint("https://evil-api.openai.com.example/v1").host == ""
 
 
 def test_functions():

@@ -15,7 +15,7 @@ from reasonbook.data.frame import Frame
 from reasonbook.data.layout import detect
 from reasonbook.errors import TeacherError
 from reasonbook.teachers import resolve
-from reasonbook.teachers.constrain import Cut, Filler, Vocabulary
+from reasonbook.teachers.constrained_decoding import SchemaFiller, TokenLimitError, Vocabulary
 
 SCHEMA = Schema(
     [
@@ -147,8 +147,8 @@ def test_whatever_the_model_wants_the_answer_fits(seed, fields):
         [Field(f"f{i}", f.instruction, f.type, f.options, optional=f.optional) for i, f in enumerate(fields)]
     )
     try:
-        answer = Filler(Dice(seed), VOCABULARY, 4000).fill(schema.json_schema())
-    except Cut:
+        answer = SchemaFiller(Dice(seed), VOCABULARY, 4000).fill(schema.json_schema())
+    except TokenLimitError:
         return
     assert list(answer) == list(schema.keys.values())
     for field, value in zip(schema, answer.values(), strict=True):
@@ -165,5 +165,5 @@ def test_an_answer_that_never_ends_is_cut():
             return PIECES.index("a")
 
     schema = Schema([Field("f", "y")]).json_schema()
-    with pytest.raises(Cut):
-        Filler(Rambling(0), VOCABULARY, 50).fill(schema)
+    with pytest.raises(TokenLimitError):
+        SchemaFiller(Rambling(0), VOCABULARY, 50).fill(schema)

@@ -1,26 +1,27 @@
-"""Partitions: the same augmentation over a Dask DataFrame, on as many workers as there are."""
+"""Dask frame: the same augmentation over a Dask DataFrame, on as many workers as there are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from ...data.frame import Frame
 from ...data.layout import Layout, detect
 from ...errors import MissingPackage, ReasonbookError
 from ...schema import Schema
+from ...teachers import TeacherSpec
 from ..augmentation import Augmentation
 from ..config import AugmentConfig
-
-COLUMNS = ("reasoning", "reasoning_status", "reasoning_error")
+from .parquet import COLUMNS
 
 
 def augment_partitions(
     ddf: Any,
     schema: Any,
     *,
-    teacher: Any,
+    teacher: TeacherSpec,
     workers: int = 1,
     layout: Mapping[str, Any] | Layout | None = None,
     **config: Any,
@@ -42,11 +43,7 @@ def augment_partitions(
     Raises:
         MissingPackage: dask is not installed.
     """
-    try:
-        import dask.dataframe as dd
-    except ImportError as error:
-        raise MissingPackage("dask", feature="Augmenting over a cluster", extra="dask") from error
-    if not isinstance(ddf, dd.DataFrame):
+    if not isinstance(ddf, _dask_frame()):
         raise ReasonbookError(
             f"This takes a Dask DataFrame, not {type(ddf).__name__}.",
             "dask.dataframe.from_pandas(df, npartitions=8)   or   df.reason.augment(…)",
@@ -62,6 +59,13 @@ def augment_partitions(
     )
 
 
+def _dask_frame() -> type[Any]:
+    try:
+        return import_module("dask.dataframe").DataFrame
+    except ImportError as error:
+        raise MissingPackage("dask", feature="Augmenting over a cluster", extra="dask") from error
+
+
 def share(config: AugmentConfig, workers: int, partitions: int) -> AugmentConfig:
     """One worker's part of the rates, and one partition's part of the budget."""
     if workers < 1:
@@ -75,7 +79,9 @@ def share(config: AugmentConfig, workers: int, partitions: int) -> AugmentConfig
     )
 
 
-def fill(df: Any, fields: list[dict[str, Any]], teacher: Any, layout: Layout, config: AugmentConfig) -> Any:
+def fill(
+    df: Any, fields: list[dict[str, Any]], teacher: TeacherSpec, layout: Layout, config: AugmentConfig
+) -> Any:
     """One partition, on the worker: a copy with the reasoning columns; rows that fail say why in their status."""
     df = df.copy()
     if len(df) == 0:

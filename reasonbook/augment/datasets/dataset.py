@@ -1,4 +1,4 @@
-"""Dataset: Parquet larger than memory, augmented chunk by chunk with the rules and the store of a frame."""
+"""Dataset augmentation: Parquet in, Parquet out, chunk by chunk, with the rules and the store of a frame."""
 
 from __future__ import annotations
 
@@ -17,12 +17,22 @@ from ...events import Stream
 from ...job import Job, Status
 from ...schema import Schema
 from ...store import Store, default_store
-from ...teachers import Usage, resolve
+from ...teachers import TeacherSpec, Usage, resolve
 from ..augmentation import Augmentation
 from ..config import AugmentConfig
 from ..methods import METHODS
 from ..results import Progress
-from .parquet import Chunk, chunks_of, footer, need_pyarrow, parquet_files, pieces, statuses_of, write_part
+from .parquet import (
+    Chunk,
+    Table,
+    chunk_tables,
+    chunks_of,
+    footer,
+    need_pyarrow,
+    parquet_files,
+    statuses_of,
+    write_part,
+)
 
 _FINISHED = {"ok", "invalid"}  # what asking again would not change
 _TICK = 0.2
@@ -34,7 +44,7 @@ def augment_dataset(
     path_out: str | Path,
     schema: Any,
     *,
-    teacher: Any,
+    teacher: TeacherSpec,
     layout: Mapping[str, Any] | Layout | None = None,
     rows: int = 20_000,
     **config: Any,
@@ -78,7 +88,7 @@ class DatasetAugmentation(Job):
         path_in: str | Path,
         path_out: str | Path,
         schema: Schema,
-        teacher: Any,
+        teacher: TeacherSpec,
         config: AugmentConfig | None = None,
         *,
         layout: Layout | None = None,
@@ -162,7 +172,7 @@ class DatasetAugmentation(Job):
         if self.config.limit is not None:
             self._total = min(self._total, self.config.limit)
         self._begin()
-        for chunk, piece in pieces(self.files, self.chunk_rows, self._is_finished):
+        for chunk, piece in chunk_tables(self.files, self.chunk_rows, self._is_finished):
             if self.stopping:
                 return Status.CANCELLED
             if self.config.limit is not None and self._asked >= self.config.limit:
@@ -176,7 +186,7 @@ class DatasetAugmentation(Job):
         progress = self.progress
         return Status.PARTIAL if progress.failed or progress.done < progress.total else Status.COMPLETED
 
-    def _fill(self, chunk: Chunk, piece: Any) -> Status | None:
+    def _fill(self, chunk: Chunk, piece: Table) -> Status | None:
         """Augments one chunk and writes its file; a status when the whole job ends with it."""
         if self.layout is None:
             self.layout = detect(piece.slice(0, 200).to_pandas())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ...errors import MissingPackage, ReasonbookError
 from ...schema import Schema
@@ -29,21 +30,50 @@ class Chunk:
         return f"part-{self.file:05d}-{self.number:06d}.parquet"
 
 
+class Table(Protocol):
+    """What is used of ``pyarrow.Table``; pyarrow brings no types."""
+
+    @property
+    def column_names(self) -> list[str]: ...
+
+    @property
+    def schema(self) -> Any: ...
+
+    def slice(self, offset: int, length: int) -> Table: ...
+
+    def select(self, columns: list[str]) -> Table: ...
+
+    def drop_columns(self, columns: list[str]) -> Table: ...
+
+    def append_column(self, name: str, column: Any) -> Table: ...
+
+    def replace_schema_metadata(self, metadata: dict[bytes, bytes]) -> Table: ...
+
+    def to_pandas(self) -> Any: ...
+
+
+def _arrow() -> Any:
+    return importlib.import_module("pyarrow")
+
+
+def _parquet() -> Any:
+    return importlib.import_module("pyarrow.parquet")
+
+
 def chunks_of(files: list[Path], rows: int) -> Iterator[Chunk]:
     """Every chunk of a dataset, from what the files say of themselves."""
-    import pyarrow.parquet as pq
-
+    pq = _parquet()
     for number, file in enumerate(files):
-        total = pq.ParquetFile(file).metadata.num_rows
+        total: int = pq.ParquetFile(file).metadata.num_rows
         for part, start in enumerate(range(0, total, rows)):
             yield Chunk(number, part, min(rows, total - start))
 
 
-def pieces(files: list[Path], rows: int, finished: Callable[[Chunk], bool]) -> Iterator[tuple[Chunk, Any]]:
+def chunk_tables(
+    files: list[Path], rows: int, finished: Callable[[Chunk], bool]
+) -> Iterator[tuple[Chunk, Table | None]]:
     """Every chunk with its Arrow table, in order; None for a chunk that is finished."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = _arrow(), _parquet()
     for number, file in enumerate(files):
         chunks = [chunk for chunk in chunks_of(files[: number + 1], rows) if chunk.file == number]
         done = [finished(chunk) for chunk in chunks]
@@ -63,32 +93,31 @@ def pieces(files: list[Path], rows: int, finished: Callable[[Chunk], bool]) -> I
                     at += 1
 
 
-def write_part(piece: Any, df: Any, schema: Schema, method: Method, path: Path) -> None:
+def write_part(piece: Table, df: Any, schema: Schema, method: Method, path: Path) -> None:
     """Writes the chunk with its columns as they came and the three of the reasoning; whole or not at all."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kinds = {
+    pa, pq = _arrow(), _parquet()
+    kinds: dict[str, Any] = {
         "text": pa.string(),
         "choice": pa.string(),
         "number": pa.float64(),
         "boolean": pa.bool_(),
         "list": pa.list_(pa.string()),
     }
-    fields = (
+    fields: list[tuple[str, Any]] = (
         [(field.name, kinds[field.type]) for field in schema]
         if method.fields
         else [(method.label, pa.string())]
     )
     for column, kind in zip(COLUMNS, (pa.struct(fields), pa.string(), pa.string()), strict=True):
-        cells = [cell if isinstance(cell, (dict, str)) else None for cell in df[column].tolist()]
+        cells: list[object] = [
+            cell if isinstance(cell, (dict, str)) else None for cell in df[column].tolist()
+        ]
         if column in piece.column_names:
             piece = piece.drop_columns([column])
         piece = piece.append_column(column, pa.array(cells, type=kind))
     # The index that pandas noted in the input says nothing of these rows any more.
-    piece = piece.replace_schema_metadata(
-        {k: v for k, v in (piece.schema.metadata or {}).items() if k != b"pandas"}
-    )
+    noted: dict[bytes, bytes] = piece.schema.metadata or {}
+    piece = piece.replace_schema_metadata({k: v for k, v in noted.items() if k != b"pandas"})
     unfinished = path.with_suffix(".unfinished")
     pq.write_table(piece, unfinished)
     os.replace(unfinished, path)
@@ -96,8 +125,7 @@ def write_part(piece: Any, df: Any, schema: Schema, method: Method, path: Path) 
 
 def statuses_of(path: Path) -> list[str]:
     """The rows' statuses in a written part; none where it cannot be read."""
-    import pyarrow.parquet as pq
-
+    pq = _parquet()
     try:
         return pq.read_table(path, columns=["reasoning_status"])["reasoning_status"].to_pylist()
     except (OSError, ValueError, KeyError):
@@ -127,6 +155,6 @@ def footer(file: Path) -> str:
 def need_pyarrow() -> None:
     """Raises `MissingPackage` without pyarrow."""
     try:
-        import pyarrow.parquet  # noqa: F401
+        _parquet()
     except ImportError as error:
         raise MissingPackage("pyarrow", feature="A dataset on disk", extra="parquet") from error

@@ -1,4 +1,4 @@
-"""Batch: rows that a provider answers within a day, at half the price; what was sent is never sent twice."""
+"""Batch engine: sends the open rows to a provider's batch API, at half the price; nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -8,31 +8,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...data.conversation import Conversation
 from ...errors import ReasonbookError
-from ...schema import Schema
-from ...store import Call, Store
-from ...teachers import Completion, Failure, Request, Teacher, Usage
-from ...teachers.batches import Result, State, batch_api
-from ..answers import Invalid, Reading, readable
-from ..config import AugmentConfig
-from ..cost import Price
-from ..prompts import Prompts, again, request_text
-from ..results import Candidate, RowError, Tally
+from ...store import Call
+from ...teachers import CallError, Completion, Request, Usage
+from ...teachers.batches import BatchResult, BatchState, batch_api
+from ..answers import AnswerReader, InvalidAnswerError, readable
+from ..cost import Budget
+from ..prompts import Prompts, reask, request_text
+from ..results import Candidate, RowError
 from ..voting import choose
-from ..work import Keys, Work
-from .batch_journal import Handed, Rows
-from .retries import fatal
+from ..work import Work
+from .batch_journal import BatchJournal, Rows
+from .engine import EngineJob
+from .retries import job_error
 
 _FIRST_LOOK, _LONGEST_LOOK = 0.5, 30.0  # seconds between looks at a batch
 _STEP = 0.2  # seconds in which a stop or a cancel is noticed
 _GIVE_UP = 20  # looks in a row that fail
 _CLOCKS = 300.0  # seconds by which two clocks may differ
-_TOKENS_OUT = 400.0  # of an answer, while no answer has been seen
 
 
 @dataclass
-class Item:
+class BatchItem:
     """One row in a batch.
 
     Attributes:
@@ -54,41 +51,24 @@ class Item:
 
 
 class BatchEngine:
-    """One run over the open rows of a plan, through a provider's batch API.
+    """An `Engine` over a provider's batch API.
 
     Every batch is written into the store before its results are waited for, so that a stop or a new kernel
     leaves it with the provider, and the same cell collects it later.
-
-    Args:
-        settled: called for each row's work with its values or its error, after the answer is in the store.
-        read_row: position → conversation.
-        say: takes a sentence for the person.
     """
 
-    def __init__(
-        self,
-        *,
-        schema: Schema,
-        teacher: Teacher,
-        config: AugmentConfig,
-        store: Store,
-        keys: Keys,
-        price: Price | None,
-        read_row: Callable[[int], Conversation],
-        settled: Callable[[Work, dict[str, Any] | RowError], None],
-        tally: Tally,
-        say: Callable[[str], object],
-    ) -> None:
-        self.teacher, self.api, self.config, self.store = teacher, batch_api(teacher), config, store
-        self.keys, self.price, self.tally = keys, price, tally
-        self.prompts = Prompts(schema, config)
+    def __init__(self, job: EngineJob) -> None:
+        self.teacher, self.api, self.config = job.teacher, batch_api(job.teacher), job.config
+        self.store, self.keys, self.totals = job.store, job.keys, job.totals
+        self.prompts = Prompts(job.schema, job.config)
         self.stopped_by: ReasonbookError | None = None
         self.over_budget = False
         self.in_flight = 0
         self.canceling = False
-        self._reading = Reading(schema, self.prompts.method)
-        self._read_row, self._settled, self._note = read_row, settled, say
-        self._handed = Handed(store, teacher.name)
+        self._budget = Budget(job.config.budget, job.price, job.totals, batch=True)
+        self._answers = AnswerReader(job.schema, self.prompts.method)
+        self._read_row, self._settled, self._note = job.read_row, job.settled, job.note
+        self._journal = BatchJournal(job.store, job.teacher.name)
         self._halt: asyncio.Event | None = None
 
     async def run(self, works: Iterator[Work]) -> None:
@@ -104,8 +84,8 @@ class BatchEngine:
                     self.over_budget = True
                     return
                 items += await self._round(chosen)
-        except Failure as error:
-            self.stopped_by = fatal(self.teacher.name, error)
+        except CallError as error:
+            self.stopped_by = job_error(self.teacher.name, error)
         except ReasonbookError as error:
             self.stopped_by = error
         finally:
@@ -121,22 +101,22 @@ class BatchEngine:
         self.canceling = True
 
     # -- sent and collected --------------------------------------------------------------------------------
-    async def _round(self, items: list[Item]) -> list[Item]:
+    async def _round(self, items: list[BatchItem]) -> list[BatchItem]:
         """Sends rows in as few batches as may be; returns those that have to be asked once more."""
-        sent: dict[str, dict[str, Item]] = {}
+        sent: dict[str, dict[str, BatchItem]] = {}
         for part in self._parts(items):
             lines = [line for _, line, _ in part]
             named = {name: item for name, _, item in part}
-            mark = self._handed.sending({name: self._item_keys(item) for name, item in named.items()})
+            mark = self._journal.sending({name: self._item_keys(item) for name, item in named.items()})
             batch = await self.api.submit(lines, mark)
-            self._handed.sent(mark, batch)
+            self._journal.sent(mark, batch)
             sent[batch] = named
             self.in_flight += len(named)
             self._note(
                 f"{len(named)} rows are with {self.teacher.name} as batch {batch}, for at most 24 hours. "
                 "The notebook may be closed: the same cell collects them."
             )
-        once_more: list[Item] = []
+        once_more: list[BatchItem] = []
         for batch, named in sent.items():
             state = await self._ended(batch)
             if state is None:
@@ -147,11 +127,11 @@ class BatchEngine:
 
     async def _collect_earlier(self, works: list[Work]) -> list[Work]:
         """Waits for batches of earlier processes that hold some of these rows."""
-        lying = {**self._handed.lying, **await self._confirmed()}
+        outstanding = {**self._journal.outstanding, **await self._confirmed()}
         by_key = {self._key(work, name): (work, name) for work in works for name in self.keys.names}
         again: list[Work] = []
-        for batch, rows in lying.items():
-            named: dict[str, Item] = {}
+        for batch, rows in outstanding.items():
+            named: dict[str, BatchItem] = {}
             for name, keys in rows.items():
                 item = self._item(by_key[keys[0]][0]) if keys and keys[0] in by_key else None
                 if item is not None and self._item_keys(item) == keys:
@@ -172,22 +152,22 @@ class BatchEngine:
     async def _confirmed(self) -> dict[str, Rows]:
         """Batches that the provider has although their receipt never came."""
         found: dict[str, Rows] = {}
-        for one in self._handed.unconfirmed:
+        for one in self._journal.unconfirmed:
             try:
                 batches = await self.api.find(one.mark, one.at - _CLOCKS, len(one.rows))
-            except Failure as error:
+            except CallError as error:
                 if error.status not in (404, 405):  # an endpoint that lists no batches has none to find
                     raise
                 batches = []
-            fresh = [batch for batch in batches if batch not in self._handed.known]
+            fresh = [batch for batch in batches if batch not in self._journal.known]
             for batch in fresh:
-                self._handed.sent(one.mark, batch)
+                self._journal.sent(one.mark, batch)
                 found[batch] = one.rows
             if not fresh:
-                self._handed.lost(one.mark)
+                self._journal.lost(one.mark)
         return found
 
-    async def _ended(self, batch: str) -> State | None:
+    async def _ended(self, batch: str) -> BatchState | None:
         """The state of a batch that has ended; None when the waiting was stopped."""
         assert self._halt is not None
         pause, failed, canceled = _FIRST_LOOK, 0, False
@@ -197,7 +177,7 @@ class BatchEngine:
                     await self.api.cancel(batch)
                     canceled = True
                 state = await self.api.look(batch)
-            except Failure as error:
+            except CallError as error:
                 failed += 1
                 if not error.transient or failed >= _GIVE_UP:
                     raise
@@ -211,12 +191,12 @@ class BatchEngine:
             pause = min(_LONGEST_LOOK, 1.5 * pause)
         return None
 
-    async def _collect(self, batch: str, state: State, named: dict[str, Item]) -> list[Item]:
+    async def _collect(self, batch: str, state: BatchState, named: dict[str, BatchItem]) -> list[BatchItem]:
         """Takes the results of a batch in; returns the rows that have to be asked once more."""
-        again: list[Item] = []
+        again: list[BatchItem] = []
         if state.problem:
-            self._handed.collected(batch, named)
-            raise Failure("request", state.problem)
+            self._journal.collected(batch, named)
+            raise CallError("request", state.problem)
         seen: set[str] = set()
         calls: list[Call] = []
         after: list[Callable[[], None]] = []
@@ -233,7 +213,7 @@ class BatchEngine:
         self._settle(calls, after)
         again += [item for name, item in named.items() if name not in seen and not self._expired(item)]
         # Only now are these rows done with: after a crash before this line the results are read once more.
-        self._handed.collected(batch, named)
+        self._journal.collected(batch, named)
         return again
 
     def _settle(self, calls: list[Call], after: list[Callable[[], None]]) -> None:
@@ -243,13 +223,15 @@ class BatchEngine:
         calls.clear()
         after.clear()
 
-    def _take(self, item: Item, result: Result, calls: list[Call], after: list[Callable[[], None]]) -> bool:
+    def _take(
+        self, item: BatchItem, result: BatchResult, calls: list[Call], after: list[Callable[[], None]]
+    ) -> bool:
         """Notes one row's result; True when it has to be asked once more."""
         if result == "canceled":
             return True
         if result == "expired":
             return not self._expired(item)
-        if isinstance(result, Failure):
+        if isinstance(result, CallError):
             request = item.request or self._item(item.work).request
             if request is not None and self.api.learn(result, request):
                 item.request = None
@@ -258,17 +240,17 @@ class BatchEngine:
             after.append(lambda: self._settled(item.work, error))
             return False
         assert isinstance(result, Completion)
-        self._pay(result.usage)
+        self._budget.pay(result.usage)
         item.paid = item.paid + result.usage
         problem, values = "", {}
         try:
-            values = self._reading.values(result, item.names)
-        except Invalid as error:
+            values = self._answers.values(result, item.names)
+        except InvalidAnswerError as error:
             problem = str(error)
         answers = {self._key(item.work, name): value for name, value in values.items()}
         usage = result.usage.to_dict()
         calls.append(Call(self.teacher.name, result.text, answers, result.reasoning, usage, problem))
-        self.tally.answered += 1
+        self.totals.answered += 1
         if not problem:
             known = (item.work.found or {}).get(0, {})
             chosen = self._chosen(item, {**known, **values})
@@ -276,14 +258,14 @@ class BatchEngine:
             return False
         if item.reasks < self.config.reasks:
             item.reasks += 1
-            self.tally.reasked += 1
-            item.request = again(item.request or self._request(item), result.text, problem)
+            self.totals.reasked += 1
+            item.request = reask(item.request or self._request(item), result.text, problem)
             return True
         wrong = RowError(problem, result.text, item.paid)
         after.append(lambda: self._settled(item.work, wrong))
         return False
 
-    def _chosen(self, item: Item, values: dict[str, Any]) -> dict[str, Any] | RowError:
+    def _chosen(self, item: BatchItem, values: dict[str, Any]) -> dict[str, Any] | RowError:
         """The row's values, if the user's check lets them pass."""
         whole, answer = readable(values, self.prompts.method, self.keys.names)
         if self.config.check is None:
@@ -292,7 +274,7 @@ class BatchEngine:
         said = choose([Candidate(request_text(row), row.response, answer, whole)], self.config.check)
         return RowError(said, answer or str(whole), item.paid) if isinstance(said, str) else whole
 
-    def _expired(self, item: Item) -> bool:
+    def _expired(self, item: BatchItem) -> bool:
         """Whether a row without an answer is given up: the first time it is sent again."""
         if item.expired:
             self._settled(item.work, RowError("the provider did not come to this row within a day"))
@@ -301,24 +283,23 @@ class BatchEngine:
         return False
 
     # -- rows --------------------------------------------------------------------------------------------
-    def _item(self, work: Work) -> Item:
+    def _item(self, work: Work) -> BatchItem:
         known = (work.found or {}).get(0, {})
-        item = Item(work, tuple(name for name in self.keys.names if name not in known))
-        return item
+        return BatchItem(work, tuple(name for name in self.keys.names if name not in known))
 
-    def _request(self, item: Item) -> Request:
+    def _request(self, item: BatchItem) -> Request:
         row = self._read_row(item.work.positions[0])
         return self.prompts.request(row, item.names, item.work.shown)
 
     def _key(self, work: Work, name: str) -> str:
         return self.keys.key(work, name, 0)
 
-    def _item_keys(self, item: Item) -> list[str]:
+    def _item_keys(self, item: BatchItem) -> list[str]:
         return [self._key(item.work, name) for name in item.names]
 
-    def _parts(self, items: list[Item]) -> Iterator[list[tuple[str, bytes, Item]]]:
+    def _parts(self, items: list[BatchItem]) -> Iterator[list[tuple[str, bytes, BatchItem]]]:
         """Rows in groups that the provider takes as one batch."""
-        part: list[tuple[str, bytes, Item]] = []
+        part: list[tuple[str, bytes, BatchItem]] = []
         size = 0
         for number, item in enumerate(items):
             name = f"{self._key(item.work, item.names[0])}-{number}"
@@ -331,24 +312,9 @@ class BatchEngine:
         if part:
             yield part
 
-    # -- money -------------------------------------------------------------------------------------------
-    def _pay(self, usage: Usage) -> None:
-        self.tally.usage = self.tally.usage + usage
-        if self.price is not None:
-            self.tally.cost += self.price.cost(usage, batch=True)
-
-    def _affordable(self, items: list[Item]) -> tuple[list[Item], list[Item]]:
-        """The rows whose cost, guessed high until some are known, fits into what the budget leaves."""
-        budget, price = self.config.budget, self.price
-        if budget is None or price is None:
+    def _affordable(self, items: list[BatchItem]) -> tuple[list[BatchItem], list[BatchItem]]:
+        """The rows that the budget has room for, and the others."""
+        if self.config.budget is None:
             return items, []
-        left, count, usage = budget - self.tally.cost, 0, self.tally.usage
-        for item in items:
-            request = item.request or self._request(item)
-            out = usage.output / usage.calls if usage.calls else float(self.config.max_tokens or _TOKENS_OUT)
-            text = len(request.system) + len(request.user) + len(str(request.schema or ""))
-            left -= price.cost(Usage(input=text // 3, output=round(1.1 * out)), batch=True)
-            if left < 0:
-                break
-            count += 1
+        count = self._budget.fitting(item.request or self._request(item) for item in items)
         return items[:count], items[count:]

@@ -1,4 +1,4 @@
-"""Handed: which rows lie with a provider as batches, read back from the store."""
+"""Batch journal: which rows lie with a provider as batches, written into the store and read back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = dict[str, list[str]]  # a row's name in its batch → the keys of the ans
 
 
 @dataclass(frozen=True)
-class Unconfirmed:
+class UnconfirmedBatch:
     """A batch that was on its way when its process ended or its connection broke.
 
     Attributes:
@@ -30,7 +30,7 @@ class Unconfirmed:
     rows: Rows
 
 
-class Handed:
+class BatchJournal:
     """The journal of one teacher's batches.
 
     A batch is announced before it is sent, so that one whose receipt never came can be looked for.
@@ -44,25 +44,25 @@ class Handed:
     def __init__(self, store: Store, teacher: str) -> None:
         self.store = store
         self._subject = f"batch:{teacher}"
-        self.lying: dict[str, Rows] = {}
+        self.outstanding: dict[str, Rows] = {}
         self.known: set[str] = set()
-        announced: dict[str, Unconfirmed] = {}
+        announced: dict[str, UnconfirmedBatch] = {}
         settled: set[str] = set()
         for event in store.events(self._subject):
             data = event.data
             if event.at < time.time() - _KEPT:
                 continue
             if event.kind == "sending":
-                announced[data["mark"]] = Unconfirmed(data["mark"], event.at, dict(data["rows"]))
+                announced[data["mark"]] = UnconfirmedBatch(data["mark"], event.at, dict(data["rows"]))
             elif event.kind == "sent" and data["mark"] in announced:
-                self.lying[data["id"]] = announced[data["mark"]].rows
+                self.outstanding[data["id"]] = announced[data["mark"]].rows
                 self.known.add(data["id"])
                 settled.add(data["mark"])
             elif event.kind == "lost":
                 settled.add(data["mark"])
-            elif event.kind == "collected" and data["id"] in self.lying:
+            elif event.kind == "collected" and data["id"] in self.outstanding:
                 for name in data["names"]:  # other rows of the batch may belong to another frame
-                    self.lying[data["id"]].pop(name, None)
+                    self.outstanding[data["id"]].pop(name, None)
         self.unconfirmed = tuple(one for mark, one in announced.items() if mark not in settled)
 
     def sending(self, rows: Mapping[str, list[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Engine: asks for every open row on a loop of its own, and commits each answer before it counts."""
+"""Live engine: makes the calls for every open row now, many at a time, and stores each answer before it counts."""
 
 from __future__ import annotations
 
@@ -6,75 +6,54 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from ...data.conversation import Conversation
 from ...errors import ReasonbookError
-from ...schema import Schema
-from ...store import Call, Store
-from ...teachers import Completion, Failure, Request, Teacher, Usage
-from ..answers import Invalid, Reading, readable
-from ..config import AugmentConfig
-from ..cost import Price, Purse
-from ..prompts import Prompts, again, request_text
-from ..results import Candidate, RowError, Tally
-from ..voting import better, choose
-from ..work import Keys, Work
+from ...store import Call
+from ...teachers import CallError, Completion, Request, Usage
+from ..answers import AnswerReader, InvalidAnswerError, readable
+from ..cost import Budget
+from ..prompts import Prompts, reask, request_text
+from ..results import Candidate, RowError
+from ..voting import choose, verdict
+from ..work import Work
 from . import packing
+from .engine import EngineJob
 from .pacing import Pacer
 from .packing import Pack
-from .retries import Patience, fatal
-from .state import Asking
-from .store_writer import Committer
+from .retries import Retries, job_error
+from .row_state import RowState
+from .store_writer import StoreWriter
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout as _timeout
 else:
-    from async_timeout import timeout as _timeout  # pyright: ignore[reportMissingImports]
+    _timeout: Callable[[float], AbstractAsyncContextManager[object]] = import_module("async_timeout").timeout
 
 _GRACE = 0.2
 
-Settled = Callable[[Work, "dict[str, Any] | RowError"], None]
 
+class LiveEngine:
+    """An `Engine` that makes the calls itself, up to the config's ``concurrency`` at a time."""
 
-class Engine:
-    """One run over the open rows of a plan.
-
-    Args:
-        settled: called for each row's work with its values or its error, after the answer is in the store.
-        read_row: position → conversation, from the job's snapshot.
-    """
-
-    def __init__(
-        self,
-        *,
-        schema: Schema,
-        teacher: Teacher,
-        config: AugmentConfig,
-        store: Store,
-        keys: Keys,
-        price: Price | None,
-        read_row: Callable[[int], Conversation],
-        settled: Settled,
-        tally: Tally,
-        say: Callable[[str], Any] = lambda text: None,
-    ) -> None:
-        self.teacher = teacher
-        self.config = config
-        self.keys = keys
-        self.prompts = Prompts(schema, config)
-        self.tally = tally
+    def __init__(self, job: EngineJob) -> None:
+        teacher, config = self.teacher, self.config = job.teacher, job.config
+        self.keys, self.totals = job.keys, job.totals
+        self.prompts = Prompts(job.schema, config)
         self.stopped_by: ReasonbookError | None = None
         self.over_budget = False
         parallel = min(config.concurrency, teacher.capabilities.parallel or config.concurrency)
         self.pacer = Pacer(parallel, rpm=config.rpm, tpm=config.tpm)
-        self._committer = Committer(store)
-        self._purse = Purse(config.budget, price, tally)
-        self._patience = Patience(teacher, config, tally)
-        self._reading = Reading(schema, self.prompts.method)
-        self._read_row = read_row
-        self._settled = settled
+        self._writer = StoreWriter(job.store)
+        self._budget = Budget(config.budget, job.price, job.totals)
+        self._retries = Retries(teacher, config, job.totals)
+        self._answers = AnswerReader(job.schema, self.prompts.method)
+        self._read_row, self._settled = job.read_row, job.settled
+        self._states: dict[Work, RowState] = {}
         self._fresh: Iterator[Work] = iter(())
         self._again: deque[Work | Pack] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -87,9 +66,6 @@ class Engine:
         """Asks until nothing is open, the budget is used up, or `halt` is called."""
         self._fresh = works
         self._halt = asyncio.Event()
-        wire = getattr(self.teacher, "wire", None)
-        if wire is not None:
-            wire.on_limits = self.pacer.heard
         workers = [asyncio.create_task(self._worker()) for _ in range(self.pacer.most)]
         halted = asyncio.create_task(self._halt.wait())
         everything = asyncio.gather(*workers)
@@ -103,7 +79,7 @@ class Engine:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(everything, halted, return_exceptions=True)
-            await self._committer.close()
+            await self._writer.close()
             await self.teacher.close()
         if everything.done() and not everything.cancelled() and everything.exception() is not None:
             error = everything.exception()
@@ -135,14 +111,14 @@ class Engine:
     async def _worker(self) -> None:
         while (task := await self._next()) is not None:
             if isinstance(task, Work):
-                state = task.state or self._begin(task)
+                state = self._states.get(task) or self._begin(task)
                 if state is None:
                     self._close(task)
                     continue
                 request, step = state.request, partial(self._step, task, state)
             else:
                 request, step = task.request, partial(self._step_pack, task)
-            await self.pacer.enter(self._purse.tokens(request) if self.pacer.tokens is not None else 0.0)
+            await self.pacer.enter(self._budget.tokens(request) if self.pacer.tokens is not None else 0.0)
             try:
                 delay = None
                 if not self._halted:
@@ -158,7 +134,7 @@ class Engine:
         while not self._halted:
             if self._again:
                 return self._again.popleft()
-            affordable = self._purse.affordable(self._open)
+            affordable = self._budget.affordable(self._open)
             if affordable or not self._open:
                 work = next(self._fresh, None)
                 if work is not None and affordable:
@@ -178,11 +154,10 @@ class Engine:
         self._wake()
 
     def _close(self, work: Work) -> None:
-        work.state = None
+        self._states.pop(work, None)
         self._open -= 1
-        if (
-            self._open == 0 or self.config.budget is not None
-        ):  # what one more row may cost is known better now
+        # With a budget, what one more row may cost is known better now.
+        if self._open == 0 or self.config.budget is not None:
             self._wake(all_of_them=self._open == 0)
 
     def _wake(self, *, all_of_them: bool = False) -> None:
@@ -194,12 +169,12 @@ class Engine:
                     return
 
     # -- one row -----------------------------------------------------------------------------------------
-    def _begin(self, work: Work) -> Asking | None:
+    def _begin(self, work: Work) -> RowState | None:
         """The state of a row's first sample that has to be asked; None when the store had them all."""
-        work.state = Asking(self.keys.names, self._read_row(work.positions[0]))
-        return work.state if self._advance(work, work.state) else None
+        state = self._states[work] = RowState(self.keys.names, self._read_row(work.positions[0]))
+        return state if self._advance(work, state) else None
 
-    def _advance(self, work: Work, state: Asking) -> bool:
+    def _advance(self, work: Work, state: RowState) -> bool:
         """Goes to the next sample that has to be asked; settles the row when there is none."""
         row = state.row
         while state.sample < self.config.samples:
@@ -215,7 +190,7 @@ class Engine:
         self._finish(work, state)
         return False
 
-    def _took(self, state: Asking, values: dict[str, Any], row: Conversation) -> bool:
+    def _took(self, state: RowState, values: dict[str, Any], row: Conversation) -> bool:
         """Notes a whole sample; True when no other is needed."""
         state.sample += 1
         values, answer = readable(values, self.prompts.method, self.keys.names)
@@ -224,11 +199,11 @@ class Engine:
         if self.config.check is None or self.config.samples == 1:
             return False
         try:
-            return better(self.config.check, candidate) is True
+            return verdict(self.config.check, candidate) is True
         except Exception:  # the choice at the end meets it again and words it
             return False
 
-    def _finish(self, work: Work, state: Asking) -> None:
+    def _finish(self, work: Work, state: RowState) -> None:
         if not state.candidates:
             self._settled(work, state.last or RowError("there is no answer"))
             return
@@ -240,12 +215,12 @@ class Engine:
         else:
             self._settled(work, dict(chosen.values))
 
-    async def _step(self, work: Work, state: Asking) -> float | None:
+    async def _step(self, work: Work, state: RowState) -> float | None:
         """Makes one call; returns the seconds after which the row wants another, None when it is settled."""
         problem: str | None = None
         try:
             completion = await self._ask(state.request)
-        except Failure as error:
+        except CallError as error:
             if error.kind != "output":
                 return self._failed(work, state, error)
             completion, problem = Completion(error.text or error.message, "", error.usage), error.message
@@ -254,8 +229,8 @@ class Engine:
         values: dict[str, Any] = {}
         if problem is None:
             try:
-                values = self._reading.values(completion, state.names)
-            except Invalid as error:
+                values = self._answers.values(completion, state.names)
+            except InvalidAnswerError as error:
                 problem = str(error)
         answers = {self.keys.key(work, name, state.sample): value for name, value in values.items()}
         await self._keep(completion, answers, problem or "")
@@ -268,35 +243,45 @@ class Engine:
         self._close(work)
         return None
 
-    def _pay(self, state: Asking, usage: Usage) -> None:
+    def _pay(self, state: RowState, usage: Usage) -> None:
         state.paid = state.paid + usage
-        self._purse.pay(usage)
+        self._budget.pay(usage)
 
     async def _ask(self, request: Request) -> Completion:
-        """One call, cut at the time-out."""
+        """One call; what its provider said of the limits is heard, whatever came of it."""
+        try:
+            completion = await self._complete(request)
+        except CallError as error:
+            self.pacer.heard(error.limits)
+            raise
+        self.pacer.heard(completion.limits)
+        return completion
+
+    async def _complete(self, request: Request) -> Completion:
+        """The teacher's answer, cut at the time-out."""
         if self.teacher.capabilities.times_out:
             return await self.teacher.complete(request)
         try:
             async with _timeout(self.config.timeout):
                 return await self.teacher.complete(request)
         except (asyncio.TimeoutError, TimeoutError):
-            raise Failure("timeout", f"no answer within {self.config.timeout:g} s") from None
+            raise CallError("timeout", f"no answer within {self.config.timeout:g} s") from None
 
     async def _keep(self, completion: Completion, answers: dict[str, Any], problem: str) -> None:
         """Returns when a paid answer is in the store; one that cannot be stored goes into the frame all the same."""
         usage = completion.usage.to_dict()
         call = Call(self.teacher.name, completion.text, answers, completion.reasoning, usage, problem)
         try:
-            await self._committer.commit(call)
+            await self._writer.write(call)
         except ReasonbookError as error:
             self._stop_job(error)
-        self.tally.answered += 1
+        self.totals.answered += 1
 
     # -- several rows in one call --------------------------------------------------------------------------
     def _packed(self, work: Work) -> Work | Pack:
         """Short rows that want every field, together; a row that is long or half answered goes alone."""
         works = [work] if self._short(work) else []
-        while works and len(works) < self.config.pack and self._purse.affordable(self._open):
+        while works and len(works) < self.config.pack and self._budget.affordable(self._open):
             other = next(self._fresh, None)
             if other is None:
                 break
@@ -318,17 +303,17 @@ class Engine:
         """As `_step`, for a pack; rows that fail go alone, a pack that fails goes in two halves."""
         try:
             completion = await self._ask(pack.request)
-        except Failure as error:
+        except CallError as error:
             if error.kind == "output":
                 return self._split(pack)
             pack.tries += 1
             delay = self._judged(error, pack.tries)
             return self._split(pack) if delay is None and not self._halted else delay
         self.pacer.succeeded()
-        self._purse.pay(completion.usage)
+        self._budget.pay(completion.usage)
         try:
-            found = packing.read(completion, self._reading.reader(self.keys.names), len(pack.works))
-        except Invalid as error:
+            found = packing.read(completion, self._answers.reader(self.keys.names), len(pack.works))
+        except InvalidAnswerError as error:
             await self._keep(completion, {}, str(error))
             return self._split(pack)
         pairs = list(zip(pack.works, found, strict=True))
@@ -338,7 +323,9 @@ class Engine:
             if isinstance(values, dict)
             for name, value in values.items()
         }
-        await self._keep(completion, answers, "; ".join(str(v) for _, v in pairs if isinstance(v, Invalid)))
+        await self._keep(
+            completion, answers, "; ".join(str(v) for _, v in pairs if isinstance(v, InvalidAnswerError))
+        )
         for work, values in pairs:
             if isinstance(values, dict):
                 self._settled(work, values)
@@ -353,17 +340,17 @@ class Engine:
             self._return(works[0] if len(works) == 1 else self._pack(works))
 
     # -- what goes wrong ---------------------------------------------------------------------------------
-    def _bad(self, work: Work, state: Asking, text: str, problem: str) -> float | None:
+    def _bad(self, work: Work, state: RowState, text: str, problem: str) -> float | None:
         """An answer that cannot be used: asked once more with the reason, then given up."""
         state.last = RowError(problem, text, state.paid)
         if state.reasks < self.config.reasks and self.teacher.capabilities.samples_differ:
             state.reasks += 1
-            self.tally.reasked += 1
-            state.request = again(state.request, text, problem)
+            self.totals.reasked += 1
+            state.request = reask(state.request, text, problem)
             return 0.0
         return self._give_up(work, state)
 
-    def _give_up(self, work: Work, state: Asking) -> float | None:
+    def _give_up(self, work: Work, state: RowState) -> float | None:
         """Leaves this sample; the next one may still do."""
         state.sample += 1
         if self._advance(work, state):
@@ -371,7 +358,7 @@ class Engine:
         self._close(work)
         return None
 
-    def _failed(self, work: Work, state: Asking, error: Failure) -> float | None:
+    def _failed(self, work: Work, state: RowState, error: CallError) -> float | None:
         """A call that gave no answer: waits and repeats, gives the row up, or ends the job."""
         self._pay(state, error.usage)
         state.last = RowError(error.message, error.text, state.paid)
@@ -379,10 +366,10 @@ class Engine:
         delay = self._judged(error, state.tries)
         return delay if delay is not None or self._halted else self._give_up(work, state)
 
-    def _judged(self, error: Failure, tries: int) -> float | None:
+    def _judged(self, error: CallError, tries: int) -> float | None:
         """Seconds until the same request may be made again; None when it is not worth it, or the job is over."""
         self.pacer.failed(error)
-        if self._patience.hopeless(error):
-            self._stop_job(fatal(self.teacher.name, error))
+        if self._retries.hopeless(error):
+            self._stop_job(job_error(self.teacher.name, error))
             return None
-        return self._patience.delay(error, tries)
+        return self._retries.delay(error, tries)

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from ...teachers import Failure, Limits
+from ...teachers import CallError, Limits
 
 _WINDOW = 16  # newest outcomes that tell a wave of refusals from stray ones
 _WAVE, _WAVELET = 6, 3  # refusals among them that count: while no rate is learnt, and later
@@ -147,7 +147,7 @@ class Pacer:
                 self._learn(self.requests.rate * (1 + self._growth))
                 self._growth = min(_FASTEST, 1.5 * self._growth)
 
-    def failed(self, error: Failure) -> None:
+    def failed(self, error: CallError) -> None:
         """Takes a failed call into account."""
         now = self.clock()
         if error.kind == "rate":
@@ -169,8 +169,10 @@ class Pacer:
                 self._halved_at = now
                 self.allowed = max(1.0, self.allowed * (0.5 if error.status in (503, 529) else 0.9))
 
-    def heard(self, limits: Limits) -> None:
-        """Takes the limits of a provider's headers; what the user gave stays."""
+    def heard(self, limits: Limits | None) -> None:
+        """Takes the limits of a provider's headers, where it has any; what the user gave stays."""
+        if limits is None:
+            return
         if limits.requests and not self.given:
             self._heard("requests", limits.requests, limits.requests_left, limits.requests_reset)
         if limits.tokens:

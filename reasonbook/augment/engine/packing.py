@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...teachers import Completion, Request
-from ..answers import Invalid, Reader, objects, stopped, without_thinking
+from ..answers import FieldReader, InvalidAnswerError, objects, stopped, without_thinking
 from ..work import Work
 
 SHORT = 2_000  # characters; a longer row is asked alone
@@ -32,21 +32,23 @@ def name(number: int) -> str:
     return f"row_{number + 1}"
 
 
-def read(completion: Completion, reader: Reader, count: int) -> list[dict[str, Any] | Invalid]:
+def read(
+    completion: Completion, reader: FieldReader, count: int
+) -> list[dict[str, Any] | InvalidAnswerError]:
     """Each row's values, or what is wrong with them.
 
     Raises:
-        Invalid: the answer as a whole cannot be used.
+        InvalidAnswerError: the answer as a whole cannot be used.
     """
     text = without_thinking(stopped(completion))
     wanted = {name(i) for i in range(count)}
     whole = next((found for found in objects(text) if found.keys() <= wanted), None)
     if not whole:
-        raise Invalid("the answer does not hold the rows by their names")
-    results: list[dict[str, Any] | Invalid] = []
+        raise InvalidAnswerError("the answer does not hold the rows by their names")
+    results: list[dict[str, Any] | InvalidAnswerError] = []
     for i in range(count):
         try:
             results.append(reader.checked(whole.get(name(i))))
-        except Invalid as error:
+        except InvalidAnswerError as error:
             results.append(error)
     return results

@@ -1,13 +1,13 @@
-"""Patience: whether a call that failed is worth making again, and when."""
+"""Retries: whether a call that failed is worth making again, and when."""
 
 from __future__ import annotations
 
 import random
 
 from ...errors import TeacherError
-from ...teachers import Failure, Teacher
+from ...teachers import CallError, Teacher
 from ..config import AugmentConfig
-from ..results import Tally
+from ..results import Totals
 
 _BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
 _LONGEST_WAIT = 300.0  # a provider that asks for more is out of quota for practical purposes
@@ -16,39 +16,39 @@ _SAME_REFUSAL = 20  # so many first rows refused as they stand: the request is w
 _UNREACHABLE = 12
 
 
-class Patience:
+class Retries:
     """What one job has seen fail so far."""
 
-    def __init__(self, teacher: Teacher, config: AugmentConfig, tally: Tally) -> None:
+    def __init__(self, teacher: Teacher, config: AugmentConfig, totals: Totals) -> None:
         self.teacher = teacher
         self.config = config
-        self.tally = tally
+        self.totals = totals
 
-    def hopeless(self, error: Failure) -> bool:
+    def hopeless(self, error: CallError) -> bool:
         """Whether the job as a whole must end; counts the failure."""
         hopeless = error.fatal or (error.retry_after or 0.0) > _LONGEST_WAIT
         if error.kind == "request":
-            self.tally.refused += 1
-            paid = self.tally.answered or self.teacher.capabilities.free
-            hopeless = hopeless or (self.tally.refused >= _SAME_REFUSAL and not paid)
-        if error.kind == "server" and error.status == 0 and not self.tally.answered:
-            self.tally.unreachable += 1
-            hopeless = hopeless or self.tally.unreachable >= _UNREACHABLE
+            self.totals.refused += 1
+            paid = self.totals.answered or self.teacher.capabilities.free
+            hopeless = hopeless or (self.totals.refused >= _SAME_REFUSAL and not paid)
+        if error.kind == "server" and error.status == 0 and not self.totals.answered:
+            self.totals.unreachable += 1
+            hopeless = hopeless or self.totals.unreachable >= _UNREACHABLE
         return hopeless
 
-    def delay(self, error: Failure, tries: int) -> float | None:
+    def delay(self, error: CallError, tries: int) -> float | None:
         """Seconds until the same request may be made again; None when it is not worth it."""
         # Being told to slow down says nothing against the row; it may be told so more often.
         if error.kind == "request" or tries > self.config.max_retries * (4 if error.kind == "rate" else 1):
             return None
-        self.tally.retried += 1
+        self.totals.retried += 1
         backoff = min(_LONGEST_BACKOFF, _BACKOFF * 2 ** min(tries - 1, 10)) * random.uniform(0.5, 1.0)
         if error.kind == "rate" and error.retry_after is not None and tries <= _TRUSTED:
             backoff = 0.0  # the provider said when; the pacer sees to it that not all come back at once
         return max(error.retry_after or 0.0, backoff) + random.uniform(0.0, 0.05)
 
 
-def fatal(teacher: str, error: Failure) -> TeacherError:
+def job_error(teacher: str, error: CallError) -> TeacherError:
     """What a person reads when no further row makes sense."""
     said = error.message.rstrip(".")
     if error.kind == "auth":

@@ -1,4 +1,4 @@
-"""Commit: answers on their way into the store, in groups."""
+"""Store writer: answers on their way into the store, in groups."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _SLOW = 0.01  # seconds of a write that hold the calls under way up more than a 
 _Group = Sequence[tuple[Call, "asyncio.Future[None]"]]
 
 
-class Committer:
-    """Writes calls in groups; a call counts as answered when ``commit`` has returned.
+class StoreWriter:
+    """Writes calls in groups; a call counts as answered when ``write`` has returned.
 
     What came in one turn of the loop is one group. A quick disk is written to in the loop itself: handing over to a
     thread and back would take longer. While a slow one is written to, on a thread, the next group gathers, so
@@ -25,11 +25,11 @@ class Committer:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._waiting: list[tuple[Call, asyncio.Future[None]]] = []
-        self._writer = ThreadPoolExecutor(1, "reasonbook-commit")
+        self._writer = ThreadPoolExecutor(1, "reasonbook-store-writer")
         self._task: asyncio.Task[None] | None = None
         self._slow = False
 
-    async def commit(self, call: Call) -> None:
+    async def write(self, call: Call) -> None:
         """Returns when the call is in the store.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The wire against a real server: how often the SDK is asked to sign, and what happens when a key runs out."""
+"""The HTTP client against a real server: how often the SDK is asked to sign, and what happens when a key runs out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import openai
 import pytest
 
 from reasonbook.errors import TeacherError
-from reasonbook.teachers import Failure
-from reasonbook.teachers.http import Wire, unconnected
+from reasonbook.teachers import CallError
+from reasonbook.teachers.http import HttpAnswer, HttpClient, unconnected
 from tests.servers.provider import Provider
 
 BODY = {"model": "mock", "messages": [{"role": "user", "content": "ROW-000001: hello"}]}
@@ -23,14 +23,18 @@ def provider():
 
 def posted(client, count):
     async def main():
-        wire = Wire(lambda: client)
+        http = HttpClient(lambda: client)
         try:
-            calls = [wire.post("/chat/completions", BODY, timeout=10.0) for _ in range(count)]
+            calls = [http.post("/chat/completions", BODY, timeout=10.0) for _ in range(count)]
             return await asyncio.gather(*calls, return_exceptions=True)
         finally:
-            await wire.close()
+            await http.close()
 
     return asyncio.run(main())
+
+
+def answered(answers):
+    return all(isinstance(answer, HttpAnswer) and isinstance(answer.body, dict) for answer in answers)
 
 
 class Keys:
@@ -50,20 +54,20 @@ def client_of(provider, keys):
 
 def test_calls_that_start_together_are_signed_once(provider):
     keys = Keys("sk-good-0123456789")
-    assert all(isinstance(answer, dict) for answer in posted(client_of(provider, keys), 64))
+    assert answered(posted(client_of(provider, keys), 64))
     assert keys.calls == 1 and provider.requests == 64
 
 
 def test_a_token_that_ran_out_is_renewed_once_for_all(provider):
     keys = Keys("sk-old-0123456789", "sk-good-0123456789")
-    assert all(isinstance(answer, dict) for answer in posted(client_of(provider, keys), 16))
+    assert answered(posted(client_of(provider, keys), 16))
     assert keys.calls == 2
     assert provider.statuses[401] == 16 and provider.statuses[200] == 16
 
 
 def test_a_wrong_key_is_refused_after_one_renewal_and_never_shown(provider):
     [failure] = posted(client_of(provider, Keys("sk-wrong-0123456789")), 1)
-    assert isinstance(failure, Failure) and failure.kind == "auth" and provider.requests == 2
+    assert isinstance(failure, CallError) and failure.kind == "auth" and provider.requests == 2
     assert "sk-wrong-0123456789" not in str(failure)
 
 
@@ -72,6 +76,6 @@ def test_a_client_class_of_the_users_own(provider):
         pass
 
     client = Ours(api_key="sk-good-0123456789", base_url=provider.url)
-    assert isinstance(posted(client, 1)[0], dict)
+    assert answered(posted(client, 1))
     with pytest.raises(TeacherError, match="not a client"):
         raise posted(object(), 1)[0]

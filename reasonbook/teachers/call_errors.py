@@ -1,4 +1,4 @@
-"""What a provider's HTTP answer means: the failure, the wait it asks for, the limits in its headers."""
+"""Call errors: what a provider's HTTP answer means, the wait it asks for, the limits in its headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .teacher import Failure, FailureKind, Limits
+from .json_parts import as_object
+from .teacher import CallError, CallErrorKind, Limits
 
 # Words in an error's code, type or message that say more than its status.
 QUOTA = ("insufficient_quota", "billing", "credit balance", "insufficient credits", "payment required",
@@ -25,12 +26,17 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
-def failure(status: int, headers: Mapping[str, str], body: Any, *, secret: str = "") -> Failure:
-    """The failure that an HTTP answer of this status is; ``body`` is parsed JSON or text."""
+def call_error(status: int, headers: Mapping[str, str], body: Any, *, secret: str = "") -> CallError:
+    """The error that an HTTP answer of this status is; ``body`` is parsed JSON or text."""
     message, words = _message(body, status)
     message = clean(message, secret)
-    return Failure(
-        _kind(status, words), message, retry_after=retry_after(headers), status=status, words=words
+    return CallError(
+        _kind(status, words),
+        message,
+        retry_after=retry_after(headers),
+        status=status,
+        words=words,
+        limits=limits(headers),
     )
 
 
@@ -94,21 +100,20 @@ def _read(headers: Mapping[str, str], name: str) -> float | None:
 
 def _message(body: Any, status: int) -> tuple[str, str]:
     """The sentence to show, and every word of the error in lower case."""
-    if isinstance(body, Mapping):
-        error = body.get("error", body)
-        if isinstance(error, Mapping):
-            text = str(error.get("message") or error.get("detail") or f"HTTP {status}")
-            words = " ".join(str(error.get(k) or "") for k in ("message", "code", "type", "detail", "param"))
-        else:
-            text = words = str(error)
-    else:
-        text = words = str(body).strip() or f"HTTP {status}"
-        if text.lstrip().startswith("<"):  # a proxy's HTML page says nothing a person needs
-            text = f"HTTP {status}"
+    given = as_object(body)
+    if given is None:
+        words = str(body).strip() or f"HTTP {status}"
+        page = words.startswith("<")  # a proxy's HTML page says nothing a person needs
+        return f"HTTP {status}" if page else words, words.lower()
+    error = as_object(given.get("error", given))
+    if error is None:
+        return str(given["error"]), str(given["error"]).lower()
+    text = str(error.get("message") or error.get("detail") or f"HTTP {status}")
+    words = " ".join(str(error.get(k) or "") for k in ("message", "code", "type", "detail", "param"))
     return text, words.lower()
 
 
-def _kind(status: int, words: str) -> FailureKind:
+def _kind(status: int, words: str) -> CallErrorKind:
     if status == 402 or any(word in words for word in QUOTA):
         return "quota"
     if status == 401 or (status in (400, 403) and any(word in words for word in AUTH)):

@@ -1,4 +1,4 @@
-"""Constrain: a local model fills a JSON Schema value by value and cannot leave its form.
+"""Constrained decoding: a local model fills a JSON Schema value by value and cannot leave its form.
 
 The schemas of this library are flat: an object whose keys stand in a fixed order. So keys, quotes, commas and
 brackets are written for the model, and it only chooses inside values, under a mask that depends on the value's
@@ -12,25 +12,33 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Scores: TypeAlias = NDArray[np.floating[Any]]
+    Mask: TypeAlias = NDArray[np.bool_]
+    Allowed: TypeAlias = Mask | Sequence[int]
 
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d{0,14})(?:\.\d{0,12})?)?")
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,12})?")
 _MOST_ITEMS = 20
 
 
-class Cut(Exception):
+class TokenLimitError(Exception):
     """A value did not end within its share of tokens."""
 
 
 class Decoder(Protocol):
     """A model with the state of one answer."""
 
-    def feed(self, ids: Sequence[int]) -> Any:
+    def feed(self, ids: Sequence[int]) -> Scores:
         """Reads tokens and returns the scores of the next one, one number per token."""
         ...
 
-    def pick(self, scores: Any, allowed: Any) -> int:
+    def pick(self, scores: Scores, allowed: Allowed) -> int:
         """The token it chooses among those that are allowed: ids, or a mask over the vocabulary."""
         ...
 
@@ -52,12 +60,12 @@ class Vocabulary:
     decode: Callable[[Sequence[int]], str]
 
     @cached_property
-    def inside(self) -> Any:
+    def inside(self) -> Mask:
         """Mask of the tokens that may stand inside a text: no quote, no backslash, no control letter."""
         return self._mask(lambda text: text != "" and not any(c in '"\\' or c < " " for c in text))
 
     @cached_property
-    def text(self) -> Any:
+    def text(self) -> Mask:
         """Mask of what may come in a text: its inside, and tokens that hold its closing quote."""
         return self.inside | self._mask(self._closes)
 
@@ -89,7 +97,7 @@ class Vocabulary:
         before, quote, _ = text.partition('"')
         return bool(quote) and not any(c == "\\" or c < " " for c in before)
 
-    def _mask(self, fits: Callable[[str], bool]) -> Any:
+    def _mask(self, fits: Callable[[str], bool]) -> Mask:
         import numpy as np
 
         mask = np.fromiter((fits(text) for text in self.texts), dtype=bool, count=len(self.texts))
@@ -97,7 +105,7 @@ class Vocabulary:
         return mask
 
 
-class Filler:
+class SchemaFiller:
     """Fills one object.
 
     Args:
@@ -111,13 +119,13 @@ class Filler:
         self.vocabulary = vocabulary
         self.left = budget
         self.written = 0
-        self._scores: Any = None
+        self._scores: Scores | None = None
 
     def fill(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """Values by key.
 
         Raises:
-            Cut: the tokens did not suffice.
+            TokenLimitError: the tokens did not suffice.
         """
         answer: dict[str, Any] = {}
         for key, value in schema["properties"].items():
@@ -127,7 +135,8 @@ class Filler:
 
     # -- values ------------------------------------------------------------------------------------------
     def _value(self, schema: Mapping[str, Any]) -> Any:
-        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        given: str | list[str] = schema["type"]
+        kinds = [given] if isinstance(given, str) else given
         kind = next(k for k in kinds if k != "null")
         if "enum" in schema:
             words = [json.dumps(option, ensure_ascii=False) for option in schema["enum"]]
@@ -187,7 +196,7 @@ class Filler:
 
     def _choose(self, words: Sequence[str]) -> str:
         """One of the words, token by token; what only one word can still be is written at once."""
-        encoded = {word: self.vocabulary.encode(word) for word in words}
+        encoded: dict[str, list[int]] = {word: self.vocabulary.encode(word) for word in words}
         at = 0
         while len(encoded) > 1:
             allowed = sorted({ids[at] for ids in encoded.values() if len(ids) > at})
@@ -213,7 +222,8 @@ class Filler:
             self._scores = self.decoder.feed(ids)
             self.written += len(ids)
 
-    def _pick(self, allowed: Any) -> int:
+    def _pick(self, allowed: Allowed) -> int:
         if self.written >= self.left:
-            raise Cut
+            raise TokenLimitError
+        assert self._scores is not None  # a key is written before the first choice
         return self.decoder.pick(self._scores, allowed)

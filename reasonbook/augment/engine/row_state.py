@@ -1,4 +1,4 @@
-"""State of one question while an engine asks it."""
+"""Row state: how far a row that the live engine asks has come."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTHING = Request("", "")
 
 
 @dataclass
-class Asking:
+class RowState:
     """Where a row stands between two calls."""
 
     names: tuple[str, ...]
@@ -24,5 +24,5 @@ class Asking:
     reasks: int = 0
     paid: Usage = Usage()
     last: RowError | None = None
-    candidates: list[Candidate] = field(default_factory=list)
-    known: dict[str, Any] = field(default_factory=dict)
+    candidates: list[Candidate] = field(default_factory=list[Candidate])
+    known: dict[str, Any] = field(default_factory=dict[str, Any])

@@ -1,11 +1,11 @@
-"""Failures: what a status, its headers and its words mean, with no key left in them."""
+"""Call errors: what a status, its headers and its words mean, with no key left in them."""
 
 import email.utils
 import time
 
 import pytest
 
-from reasonbook.teachers.failures import clean, failure, limits, retry_after
+from reasonbook.teachers.call_errors import call_error, clean, limits, retry_after
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from reasonbook.teachers.failures import clean, failure, limits, retry_after
     ],
 )
 def test_kinds(status, body, kind):
-    assert failure(status, {}, body).kind == kind
+    assert call_error(status, {}, body).kind == kind
 
 
 def test_waits():
@@ -69,4 +69,4 @@ def test_the_own_key_is_taken_out_whatever_its_form():
 
 
 def test_a_proxys_page_is_not_shown():
-    assert failure(502, {}, "<html><h1>Bad</h1></html>").message == "HTTP 502"
+    assert call_error(502, {}, "<html><h1>Bad</h1></html>").message == "HTTP 502"

@@ -1,0 +1,75 @@
+"""Engine: what asks a teacher for the open rows of an augmentation, as a contract, and the job that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...data.conversation import Conversation
+from ...errors import ReasonbookError
+from ...schema import Schema
+from ...store import Store
+from ...teachers import Teacher
+from ..config import AugmentConfig
+from ..cost import Price
+from ..results import RowError, Totals
+from ..work import AnswerKeys, Work
+
+
+@dataclass(frozen=True)
+class EngineJob:
+    """What an engine is given to work with.
+
+    Attributes:
+        schema: the fields.
+        teacher: who is asked.
+        config: how.
+        store: where an answer stands before it counts.
+        keys: under which keys it stands there.
+        price: of the teacher; None when nobody knows it.
+        totals: what the engine adds its calls to.
+        read_row: position → conversation, from the job's snapshot.
+        settled: called for each row's work with its values or its error, after the answer is in the store.
+        note: takes a sentence for the person.
+    """
+
+    schema: Schema
+    teacher: Teacher
+    config: AugmentConfig
+    store: Store
+    keys: AnswerKeys
+    price: Price | None
+    totals: Totals
+    read_row: Callable[[int], Conversation]
+    settled: Callable[[Work, dict[str, Any] | RowError], None]
+    note: Callable[[str], object]
+
+
+class Engine(Protocol):
+    """One run over the open rows of a plan.
+
+    Attributes:
+        stopped_by: what ended the job before its rows did.
+        over_budget: whether rows were left out because the budget is used up.
+    """
+
+    stopped_by: ReasonbookError | None
+    over_budget: bool
+
+    @property
+    def in_flight(self) -> int:
+        """Rows or calls that are with the teacher now."""
+        ...
+
+    async def run(self, works: Iterator[Work]) -> None:
+        """Asks until nothing is open, the budget is used up, or the run is halted."""
+        ...
+
+    def halt(self) -> None:
+        """Stops soon, on the engine's own loop; what the provider has stays with it."""
+        ...
+
+    def cancel(self) -> None:
+        """Has the provider end what is under way; what it finished is still taken in."""
+        ...
