@@ -51,25 +51,25 @@ Row = tuple[Mapping[str, Any] | None, str | None]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Flags of one row, and their sum of weights; 0 when nothing looks wrong."""
+class Flags:
+    """What looks wrong with one row, and the sum of the weights; 0 when nothing does."""
 
-    flags: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     suspicion: float = 0.0
 
 
 @cache
-def _finding(bits: int) -> Finding:
-    flags = tuple(flag for flag in FLAGS if bits & _BIT[flag])
-    return Finding(flags, sum(WEIGHTS[flag] for flag in flags))
+def _flags(bits: int) -> Flags:
+    names = tuple(flag for flag in FLAGS if bits & _BIT[flag])
+    return Flags(names, sum(WEIGHTS[name] for name in names))
 
 
-_SUSPICION = np.array([_finding(bits).suspicion for bits in range(1 << len(FLAGS))])
+_SUSPICION = np.array([_flags(bits).suspicion for bits in range(1 << len(FLAGS))])
 
 
-def check(rows: Iterable[Row]) -> list[Finding]:
-    """The findings of all rows, looked at once; `Checks` keeps them true through edits."""
-    return Checks(rows).findings
+def check(rows: Iterable[Row]) -> list[Flags]:
+    """The flags of all rows, looked at once; `Checks` keeps them true through edits."""
+    return Checks(rows).flags
 
 
 class _Seen(NamedTuple):
@@ -95,7 +95,7 @@ class Checks:
         rows: reasoning by field name (None where there is none) and response of each row.
 
     Attributes:
-        findings: one per row, by position; another list whenever rows beyond the changed one got new flags.
+        flags: those of each row, by position; another list whenever rows beyond the changed one got new flags.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -140,7 +140,7 @@ class Checks:
             self._mark()
         else:
             self._bits[position] = self._of(new)
-            self.findings[position] = _finding(int(self._bits[position]))
+            self.flags[position] = _flags(int(self._bits[position]))
 
     def flagged(self, flag: str) -> np.ndarray:
         """Which rows have a flag, or ``any``; bool by position."""
@@ -153,7 +153,7 @@ class Checks:
 
     def _mark(self) -> None:
         self._bits = np.array([self._of(seen) for seen in self._seen], dtype=np.uint8)
-        self.findings = [_finding(bits) for bits in self._bits.tolist()]
+        self.flags = [_flags(bits) for bits in self._bits.tolist()]
 
     def _of(self, seen: _Seen) -> int:
         contradicted = self._deciding in seen.differ

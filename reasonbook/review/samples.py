@@ -12,7 +12,7 @@ import numpy as np
 from ..data.conversation import Conversation
 from ..data.frame import Frame
 from ..errors import ReviewError, choices
-from .checks import WEIGHTS, Checks, Finding
+from .checks import WEIGHTS, Checks, Flags
 from .decisions import Decision, Decisions
 
 VERDICTS = ("accepted", "rejected", "undecided")
@@ -64,7 +64,7 @@ class Sample:
     status: str | None
     error: str | None
     decision: Decision
-    finding: Finding = field(default_factory=Finding)
+    flags: Flags = field(default_factory=Flags)
 
     @property
     def teacher_reasoning(self) -> Mapping[str, Any]:
@@ -79,7 +79,7 @@ class Sample:
         return self.response if self.decision.response is None or original is None else original
 
 
-class Samples:
+class ReviewedRows:
     """The read side of a review: the frame's rows under the fold of all decisions."""
 
     def __init__(
@@ -146,7 +146,7 @@ class Samples:
             status=self.statuses[position],
             error=self.errors[position],
             decision=self.decision(position),
-            finding=self._checks.findings[position] if self._checks is not None else Finding(),
+            flags=self._checks.flags[position] if self._checks is not None else Flags(),
         )
 
     def fold(self, positions: Iterable[int], changed: set[str]) -> None:
