@@ -7,6 +7,7 @@ import platform
 import shutil
 from dataclasses import dataclass
 
+from ._version import __version__
 from .card import card, table
 from .errors import ReasonbookError
 from .store import home
@@ -96,8 +97,6 @@ def doctor() -> Doctor:
         >>> rb.doctor()["Python"].state   # doctest: +SKIP
         'ok'
     """
-    from . import __version__
-
     backend, found = _backend()
     diagnoses = [
         Diagnosis("reasonbook", "ok", __version__),
@@ -175,7 +174,7 @@ def _four_bit() -> Diagnosis:
 def _packages() -> list[Diagnosis]:
     from .training.planning.device import version_of
 
-    found = []
+    found: list[Diagnosis] = []
     for name, purpose, extra in _PACKAGES:
         version = version_of(name)
         if version is None:

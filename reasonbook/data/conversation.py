@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from json.encoder import encode_basestring as _quoted
-from typing import Any
+from typing import Any, TypeGuard
 
 Message = Mapping[str, Any]
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
@@ -89,7 +89,12 @@ def plain_key(prompt: str, response: str) -> str:
     return _hashed(f'[["user",{_quoted(prompt)}],["assistant",{_quoted(response)}]]')
 
 
-def is_sequence(value: Any) -> bool:
+def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """A dict or its like; keys of data are texts."""
+    return isinstance(value, Mapping)
+
+
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     """A list, tuple or array, but no text: pandas gives arrays for lists that came from Parquet."""
     if type(value) is str or value is None:
         return False

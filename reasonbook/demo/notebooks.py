@@ -71,7 +71,8 @@ def copy_to(target: str | Path) -> tuple[list[Path], list[Path]]:
     """Copies the bundled notebooks into a folder and returns (new, kept); nothing is ever overwritten."""
     target = Path(target)
     target.mkdir(parents=True, exist_ok=True)
-    new, kept = [], []
+    new: list[Path] = []
+    kept: list[Path] = []
     for source in sorted(folder().glob("*.ipynb")):
         copy = target / source.name
         if copy.exists():
@@ -101,14 +102,14 @@ def execute(
         WalkthroughError: a cell raised; names the cell and the error.
     """
     try:
-        import nbformat
         from nbclient.exceptions import CellExecutionError
     except ImportError as error:
         raise MissingPackage(error.name or "nbclient", feature="Running a notebook", extra="lab") from error
 
+    nbformat = _nbformat()
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    notebook = nbformat.read(path, as_version=4)
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
     if parameters:
         _set_parameters(notebook, parameters)
     try:
@@ -205,16 +206,21 @@ def _place_of_error(notebook: NotebookNode) -> str:
 
 
 def _set_parameters(notebook: NotebookNode, parameters: Mapping[str, Any]) -> None:
-    import nbformat
-
     for index, cell in enumerate(notebook.cells):
         if "parameters" in cell.metadata.get("tags", []):
             lines = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-            notebook.cells.insert(index + 1, nbformat.v4.new_code_cell(lines))
+            notebook.cells.insert(index + 1, _nbformat().v4.new_code_cell(lines))
             return
     raise ReasonbookError(
         "This notebook has no cell tagged `parameters`, so nothing can be set in it.", "run it without --set"
     )
+
+
+def _nbformat() -> Any:
+    """nbformat, whose functions bear no types."""
+    import nbformat
+
+    return nbformat
 
 
 class ProgressLine:

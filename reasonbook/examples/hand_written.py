@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 _SUPPORT = (
     (
@@ -182,6 +182,6 @@ def code() -> pd.DataFrame:
 
 
 def _frame(rows: tuple[tuple[str, str], ...]) -> pd.DataFrame:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
     return pd.DataFrame(rows, columns=["prompt", "response"])

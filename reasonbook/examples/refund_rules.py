@@ -185,7 +185,7 @@ def _condition(text: str) -> Condition:
 
 
 def _charges(facts: RefundRequest, terms: Terms) -> str:
-    parts = []
+    parts: list[str] = []
     if facts.condition == "opened" and terms.restocking:
         parts.append(f"${terms.restocking} each")
     if terms.label:

@@ -111,7 +111,8 @@ class Checks:
             self._differing.update(differ)
         self._lengths = np.array([seen.length for seen in self._seen], dtype=np.int64)
         self._sorted: list[int] = np.sort(self._lengths[self._lengths > 0]).tolist()
-        self._limit, self._deciding = self._long(), self._deciding_field()
+        self._limit = self._long()
+        self._deciding: str | None = self._deciding_field()
         self._mark()
 
     def __len__(self) -> int:
@@ -237,6 +238,6 @@ def _repeats(folded: str) -> bool:
     return _stands(3, parts) or _stands(4, list(zip(*(words[i:] for i in range(5)), strict=False)))
 
 
-def _stands(times: int, things: Sequence[Any]) -> bool:
+def _stands(times: int, things: Sequence[object]) -> bool:
     """Whether one of the things stands so many times; only many repeats are worth a count."""
     return len(things) - len(set(things)) >= times - 1 and max(Counter(things).values()) >= times

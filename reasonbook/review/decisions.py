@@ -93,6 +93,7 @@ class Decisions:
 
     @property
     def last(self) -> Change | None:
+        """The newest act that stands."""
         return self._done[-1] if self._done else None
 
     def take(
@@ -171,7 +172,7 @@ class Decisions:
 
 def human(decisions: Decisions, keys: Iterable[str]) -> dict[int, Decision]:
     """Position → decision, for rows whose reasoning a person has written or whose response they changed."""
-    found = {}
+    found: dict[int, Decision] = {}
     for position, key in enumerate(keys):
         decision = decisions.of(key)
         if decision.reasoning is not None or decision.stale:

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 from ..card import card, table
-from ..data.conversation import digest, missing
+from ..data.conversation import digest, is_mapping, missing
 from ..errors import ReviewError, TeacherError
 from ..job import Job, Status
 from ..schema import Schema
-from ..schema.field import Field
+from ..schema.field import Field, FieldType
 from ..store import Store
 from ..teachers import Completion, Failure, Request, Teacher, resolve
 from ..teachers.ask import ask
@@ -62,7 +62,7 @@ class Repair(Job, Generic[Accepted]):
         store: Store,
         accept: Callable[[Proposal], Accepted],
         schema: Schema | None,
-        teacher: Any,
+        teacher: object,
     ) -> None:
         super().__init__()
         row = sample.position
@@ -139,7 +139,7 @@ class Repair(Job, Generic[Accepted]):
 
     def _read(self, completion: Completion) -> dict[str, Any]:
         answer = completion.data if completion.data is not None else _json(completion.text)
-        if not isinstance(answer, Mapping):
+        if not is_mapping(answer):
             raise ValueError("the answer is not a JSON object")
         if "reasoning" not in answer:  # a function that only knows the fields: the response stays
             return {"reasoning": self._schema.read(answer), "response": self.sample.response}
@@ -177,16 +177,21 @@ def _schema_of(sample: Sample) -> Schema:
     """Fields as the row has them, where the schema itself is not at hand."""
     if not sample.reasoning:
         raise ReviewError("This row has no reasoning to repair.", "df.reason.augment(schema, teacher=…)")
-    kinds = {bool: "boolean", int: "number", float: "number", list: "list"}
     return Schema(
         [
-            Field(name, f"What the reasoning says of: {name}", kinds.get(type(value), "text"))  # type: ignore[arg-type]
+            Field(name, f"What the reasoning says of: {name}", _type_of(value))
             for name, value in sample.reasoning.items()
         ]
     )
 
 
-def _json(text: str) -> Any:
+def _type_of(value: object) -> FieldType:
+    if isinstance(value, bool):
+        return "boolean"
+    return "number" if isinstance(value, (int, float)) else "list" if isinstance(value, list) else "text"
+
+
+def _json(text: str) -> object:
     start, end = text.find("{"), text.rfind("}")
     try:
         return json.loads(text[start : end + 1])

@@ -44,7 +44,7 @@ class Review:
         *,
         losses: Mapping[int, float] | None = None,
         schema: Schema | None = None,
-        teacher: Any = None,
+        teacher: object = None,
     ) -> None:
         self.frame = frame
         self.store = store
@@ -163,7 +163,7 @@ class Review:
             changes.setdefault("stale", bool(sample.reasoning))
         return self._take(sample.position, changes | verdict) if changes else self
 
-    def repair(self, row: int, feedback: str, *, teacher: Any = None) -> Repair[Review]:
+    def repair(self, row: int, feedback: str, *, teacher: object = None) -> Repair[Review]:
         """Asks a teacher to rewrite reasoning and response together; nothing changes until you accept.
 
         Args:
@@ -203,10 +203,12 @@ class Review:
 
     @property
     def can_undo(self) -> bool:
+        """Whether there is an act on these rows to take back."""
         return self.decisions.can("undo", self._rows.places.__contains__)
 
     @property
     def can_redo(self) -> bool:
+        """Whether there is an act to do again."""
         return self.decisions.can("redo", self._rows.places.__contains__)
 
     def refresh(self) -> Review:
@@ -224,7 +226,7 @@ class Review:
             if not positions:
                 return self
             roots = [self._rows.roots[position] for position in positions]
-            aliases = {}
+            aliases: dict[str, str] = {}
             if "response" in changes:
                 new = self._rows.conversation(positions[0]).with_response(changes["response"])
                 aliases[self.frame.renamed(positions[0], new)] = roots[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.conversation import Conversation
+from ..data.conversation import Conversation, is_mapping
 from ..data.frame import Frame
 from ..errors import ReviewError, choices
 from .checks import WEIGHTS, Checks, Flags
@@ -108,6 +108,7 @@ class ReviewedRows:
         return len(self.roots)
 
     def decision(self, position: int) -> Decision:
+        """What people said of a row."""
         return self.decisions.of(self.roots[position])
 
     def conversation(self, position: int) -> Conversation:
@@ -136,6 +137,7 @@ class ReviewedRows:
             return [self.sample(position) for position in positions]
 
     def sample(self, position: int) -> Sample:
+        """One row, decisions applied."""
         conversation = self.conversation(position)
         return Sample(
             position=position,
@@ -235,7 +237,7 @@ class ReviewedRows:
 
     def _reasoning(self, position: int) -> Mapping[str, Any] | None:
         reasoning = self.reasonings[position]
-        return reasoning if isinstance(reasoning, Mapping) else None
+        return reasoning if is_mapping(reasoning) else None
 
     def _response(self, position: int, conversation: Conversation) -> str | None:
         edited = self.decision(position).response

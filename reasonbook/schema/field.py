@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from ..data.conversation import digest
+from ..data.conversation import digest, is_sequence
 from ..errors import choices
 
 FieldType = Literal["text", "number", "boolean", "choice", "list"]
@@ -50,11 +50,11 @@ class Field:
     @property
     def problems(self) -> list[str]:
         """Why this field cannot be used; empty when it can."""
-        found = []
-        label = repr(self.name) if isinstance(self.name, str) and self.name.strip() else "a field"
-        if not isinstance(self.name, str) or not self.name.strip():
+        found: list[str] = []
+        label = "a field" if _blank(self.name) else repr(self.name)
+        if _blank(self.name):
             found.append("a field has no name")
-        if not isinstance(self.instruction, str) or not self.instruction.strip():
+        if _blank(self.instruction):
             found.append(f"{label} has no instruction")
         if self.type not in TYPES:
             found.append(f"{label} has the unknown type {self.type!r}; {choices(str(self.type), TYPES)}")
@@ -81,6 +81,16 @@ class Field:
             words += "" if self.maximum is None else f" to {self.maximum:g}"
         return f"{words}, or null" if self.optional else words
 
+    def to_dict(self) -> dict[str, Any]:
+        """Name, instruction and what differs from the defaults; JSON-ready, ``Field(**field.to_dict())`` is equal."""
+        default = Field("", "")
+        kept = {
+            name: value
+            for name, value in asdict(self).items()
+            if name in ("name", "instruction") or value != getattr(default, name)
+        }
+        return kept | ({"options": list(self.options)} if self.options else {})
+
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of one value."""
         kind = _JSON_TYPES[self.type]
@@ -98,7 +108,7 @@ class Field:
             )
         return value
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Any:
         """The value in its clean form.
 
         Raises:
@@ -111,7 +121,7 @@ class Field:
         return _READERS[self.type](self, value)
 
 
-def _read_text(field: Field, value: Any) -> str:
+def _read_text(field: Field, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be a text, not {shown(value)}")
     if not value.strip():
@@ -119,7 +129,7 @@ def _read_text(field: Field, value: Any) -> str:
     return value.strip()
 
 
-def _read_number(field: Field, value: Any) -> int | float:
+def _read_number(field: Field, value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"must be a number, not {shown(value)}")
     if field.minimum is not None and value < field.minimum:
@@ -129,27 +139,26 @@ def _read_number(field: Field, value: Any) -> int | float:
     return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
 
 
-def _read_boolean(field: Field, value: Any) -> bool:
+def _read_boolean(field: Field, value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"must be true or false, not {shown(value)}")
     return value
 
 
-def _read_choice(field: Field, value: Any) -> str:
+def _read_choice(field: Field, value: object) -> str:
     for option in field.options:
         if isinstance(value, str) and value.strip().casefold() == option.strip().casefold():
             return option
     raise ValueError(f"must be one of {list(field.options)}, not {shown(value)}")
 
 
-def _read_list(field: Field, value: Any) -> list[str]:
-    if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
+def _read_list(field: Field, value: object) -> list[str]:
+    if not is_sequence(value):
         raise ValueError(f"must be a list of texts, not {shown(value)}")
-    items = [_read_text(field, item) for item in value]
-    return items
+    return [_read_text(field, item) for item in value]
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[Field, object], Any]] = {
     "text": _read_text,
     "number": _read_number,
     "boolean": _read_boolean,
@@ -158,7 +167,12 @@ _READERS = {
 }
 
 
-def shown(value: Any) -> str:
+def _blank(text: object) -> bool:
+    """Whether a name or an instruction says nothing, or is no text at all."""
+    return not isinstance(text, str) or not text.strip()
+
+
+def shown(value: object) -> str:
     """A value as an error shows it: its beginning."""
     text = repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
