@@ -43,6 +43,13 @@ class ReasonbookError(Exception):
     Args:
         problem: what happened and why, one or two sentences.
         fix: what to type next, code where possible.
+
+    Example:
+        >>> try:
+        ...     rb.Schema.preset("custom_support")
+        ... except rb.ReasonbookError as error:
+        ...     print(error.fix)
+        valid: 'customer_support', ... Did you mean "customer_support"?
     """
 
     def __init__(self, problem: str, fix: str = "") -> None:

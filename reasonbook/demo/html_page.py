@@ -87,7 +87,15 @@ def tagged_text(notebook: NotebookNode, tag: str) -> str:
 
 
 def table_text(html: str) -> str:
-    """The first table of some HTML in aligned columns, numbers to the right; empty where there is none."""
+    """The first table of some HTML in aligned columns, numbers to the right; empty where there is none.
+
+    Example:
+        >>> from reasonbook.demo.html_page import table_text
+        >>> print(table_text("<table><tr><th>run</th><th>right</th></tr><tr><td>plain</td><td>12</td></tr></table>"))
+        run    right
+        ─────  ─────
+        plain     12
+    """
     reader = _TableReader()
     reader.feed(html)
     rows = [row for row in reader.rows if row]

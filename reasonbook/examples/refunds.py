@@ -124,7 +124,7 @@ def refunds(n: int = 2000, *, seed: int = 0, policy: str = "2026") -> pd.DataFra
         ReasonbookError: `n` is below 1, or the policy is unknown.
 
     Example:
-        >>> refunds(3, seed=1).columns.tolist()
+        >>> rb.examples.refunds(3, seed=1).columns.tolist()
         ['prompt', 'response']
     """
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]

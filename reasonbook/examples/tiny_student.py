@@ -95,6 +95,11 @@ def tiny_student(path: str | Path | None = None, *, seed: int = 0) -> str:
     Raises:
         MissingPackage: transformers or torch is not installed.
         ReasonbookError: the folder holds something else.
+
+    Example:
+        >>> chat = df.reason.to_chat(rb.examples.tiny_student())
+        >>> chat.probe.tags
+        ('<think>', '</think>')
     """
     torch, transformers = _libraries()
     folder = Path(path).expanduser() if path is not None else home() / "students" / f"tiny-{seed}"

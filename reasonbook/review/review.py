@@ -33,8 +33,9 @@ class Review:
     that opened the review.
 
     Example:
-        >>> review = df.reason.review()                         # doctest: +SKIP
-        >>> review.accept(0).rate(0, 5).reject([3, 4]).undo()   # doctest: +SKIP
+        >>> review = df.reason.review()
+        >>> review.accept([0, 1]).rate(0, 5).reject([3, 4]).undo()
+        Review(accepted=2, rejected=0, undecided=38, stale=0, rows=40)
     """
 
     def __init__(

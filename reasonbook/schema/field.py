@@ -34,6 +34,10 @@ class Field:
         minimum: smallest allowed number.
         maximum: largest allowed number.
         optional: whether the teacher may answer that there is no value (None).
+
+    Example:
+        >>> rb.Field("Days", "Count the days since the purchase.", type="number", minimum=0).words
+        'number from 0'
     """
 
     name: str

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a schema is tried on in the editor: rows of a frame, and the teacher who fills them."""
+    """What a schema is tried on in the editor: rows of a frame, and the teacher who fills them.
+
+    Example:
+        >>> rb.Schema.preset("customer_support").edit(df, teacher=rb.examples.refund_rules).trial.df is df
+        True
+    """
 
     df: pd.DataFrame
     teacher: Any = None
@@ -40,9 +45,9 @@ class Schema:
         SchemaError: there is no field, a name or an instruction is blank, or two names differ only in case.
 
     Example:
-        >>> schema = Schema({"Intent": "Determine what the user is asking for."})
-        >>> schema.names
-        ('Intent',)
+        >>> schema = rb.Schema({"Intent": "Determine what the user is asking for."})
+        >>> schema.add("Urgency", "Judge how soon an answer is needed.").names
+        ('Intent', 'Urgency')
     """
 
     def __init__(self, fields: Any) -> None:
