@@ -41,6 +41,14 @@ def augment_partitions(
 
     Raises:
         MissingPackage: dask is not installed.
+
+    Example:
+        >>> import dask.dataframe
+        >>> from reasonbook.augment import augment_partitions
+        >>> partitions = dask.dataframe.from_pandas(rb.examples.refunds(20), npartitions=2)
+        >>> filled = augment_partitions(partitions, schema, teacher=rb.examples.refund_rules).compute()
+        >>> filled["reasoning_status"].unique().tolist()
+        ['ok']
     """
     try:
         import dask.dataframe as dd
