@@ -53,8 +53,9 @@ class Run(Job):
         reason: why it ended before its time, in words.
 
     Example:
-        >>> run = rb.train(chat, max_steps=100)      # doctest: +SKIP
-        >>> run.wait().chat("Refund for order 17?")  # doctest: +SKIP
+        >>> run = rb.train(chat, max_steps=2).wait()
+        >>> rb.Run.load(run.id).plan.steps
+        2
     """
 
     def __init__(
