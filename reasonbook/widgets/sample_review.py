@@ -35,6 +35,9 @@ class SampleReview(View):
     Args:
         review: the review.
         keys: command → key or keys, for example ``{"accept": "y", "reject": "n"}``.
+
+    Example:
+        >>> view = rb.widgets.SampleReview(df.reason.review(), keys={"accept": "y", "reject": "n"})
     """
 
     _name = "sample_review"
