@@ -7,6 +7,7 @@ import doctest
 import importlib
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def docstrings(path: Path) -> Iterator[tuple[str, str]]:
                 todo.append((f"{name}.{child.name}", child))
 
 
+@cache
 def collected() -> list[doctest.DocTest]:
     parser = doctest.DocTestParser()
     found = [each for path in sorted(PACKAGE.rglob("*.py")) for each in docstrings(path)]
