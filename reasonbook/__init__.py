@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from . import accessor as _accessor  # noqa: F401  registers df.reason
+from ._version import __version__ as __version__
 from .errors import ReasonbookError
 from .schema import Field, Schema
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-__version__ = "0.1.0"
 __all__ = [
     "Field",
     "ReasonbookError",

@@ -56,6 +56,10 @@ class ReasonAccessor:
 
         Raises:
             LayoutError: the guess is unclear, or a named column is not there.
+
+        Example:
+            >>> df.reason.layout()
+            Layout(prompt='prompt', response='response')
         """
         if columns:
             for unknown in set(columns) - set(_PARTS):
@@ -75,6 +79,10 @@ class ReasonAccessor:
             method: as in `augment`.
             pilot: ask so many rows for real and measure them; they are paid for, and kept like any others.
             **config: any other part of `reasonbook.augment.AugmentConfig`.
+
+        Example:
+            >>> df.reason.estimate(schema, teacher="openai:gpt-4o-mini").calls
+            40
         """
         from .augment import AugmentConfig, estimate
 
@@ -102,6 +110,11 @@ class ReasonAccessor:
             budget: the most that this call may cost, in US dollars.
             limit: only so many rows, as a preview.
             **config: any other part of `reasonbook.augment.AugmentConfig`.
+
+        Example:
+            >>> job = df.reason.augment(schema, teacher=rb.examples.refund_rules).wait()
+            >>> df["reasoning"][0]["Amount"]
+            '108 - 4 = 104'
         """
         from .augment import Augmentation, AugmentConfig
 
@@ -112,7 +125,12 @@ class ReasonAccessor:
         return job.start()
 
     def review(self) -> Review:
-        """Opens the review of this frame; earlier decisions on its rows come back."""
+        """Opens the review of this frame; earlier decisions on its rows come back.
+
+        Example:
+            >>> df.reason.review().accept_all().counts["accepted"]
+            40
+        """
         from .review import Review
         from .training.runs.row_losses import row_losses
 
@@ -139,6 +157,10 @@ class ReasonAccessor:
             seed: another seed gives another draw.
             stratify: a column whose classes are split alike.
             group: a column whose equal values stay together, instead of equal requests.
+
+        Example:
+            >>> df.reason.split(test=0.2, validation=0.1).to_dict()
+            {'train': 28, 'test': 8, 'validation': 4}
         """
         frame = self._frame()
         groups = (
@@ -174,6 +196,10 @@ class ReasonAccessor:
             strategy: ``final_and_reasoning``, ``final_only`` or ``two_message_cot``.
             max_length: most tokens of a row; longer ones are left out and counted, never cut.
             **config: any other part of `reasonbook.chat.ChatConfig`.
+
+        Example:
+            >>> df.reason.to_chat(rb.examples.tiny_student()).report
+            Preflight(ok, rows=40, kept=40, examples=40)
         """
         from .chat import ChatConfig, build
 
@@ -200,6 +226,11 @@ class ReasonAccessor:
             strategy: as in `to_chat`.
             max_length: as in `to_chat`.
             **config: epochs, learning_rate and any other part of `reasonbook.train.TrainConfig`.
+
+        Example:
+            >>> run = df.reason.train(rb.examples.tiny_student(), max_steps=2).wait()
+            >>> print(run.status)
+            COMPLETED
         """
         from .training import train
 

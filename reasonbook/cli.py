@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ._version import __version__
 from .errors import MissingPackage, ReasonbookError
 
 
@@ -100,21 +102,19 @@ def rerun(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line, one function a subcommand."""
-    from . import __version__
-
     top = argparse.ArgumentParser(
         prog="reasonbook", description="See, fix and prove what a model will learn from reasoning."
     )
     top.add_argument("--version", action="version", version=f"reasonbook {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(function, *, name: str | None = None) -> argparse.ArgumentParser:
-        words = (function.__doc__ or "").strip()
-        sub = commands.add_parser(name or function.__name__, help=words, description=words)
+    def add(name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        words = inspect.getdoc(function)
+        sub = commands.add_parser(name, help=words, description=words)
         sub.set_defaults(run=function)
         return sub
 
-    sub = add(demo)
+    sub = add("demo", demo)
     sub.add_argument(
         "notebook", nargs="?", default="00_quickstart", help="which walkthrough (default: %(default)s)"
     )
@@ -127,22 +127,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a value for the notebook's parameters cell; may be given more than once",
     )
-    sub = add(lab)
+    sub = add("lab", lab)
     sub.add_argument(
         "--dir", default="reasonbook-notebooks", help="folder for your copies (default: %(default)s)"
     )
     sub.add_argument("options", nargs=argparse.REMAINDER, help="further options for JupyterLab, after --")
-    sub = add(examples)
+    sub = add("examples", examples)
     sub.add_argument("dir", help="folder for your copies; files that are there already are kept")
-    add(doctor)
-    sub = add(train)
+    add("doctor", doctor)
+    sub = add("train", train)
     sub.add_argument("card", help="a run's card.json, or the folder it stands in")
     sub.add_argument(
         "--run-id",
         default="",
         help="id of the new run; give the same again to go on from its last checkpoint",
     )
-    sub = add(rerun)
+    sub = add("rerun", rerun)
     sub.add_argument("card", help="a run's card.json, or the folder it stands in")
     sub.add_argument("--split", default="test", help="rows that judge both runs (default: %(default)s)")
     return top

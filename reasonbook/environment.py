@@ -7,6 +7,7 @@ import platform
 import shutil
 from dataclasses import dataclass
 
+from ._version import __version__
 from .card import card, table
 from .errors import ReasonbookError
 from .store import home
@@ -29,8 +30,8 @@ _PACKAGES: tuple[tuple[str, str, str], ...] = (
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
+class Diagnosis:
+    """One part of this machine, and what is wrong with it.
 
     Attributes:
         what: the thing.
@@ -51,36 +52,39 @@ class Doctor:
 
     Attributes:
         backend: what `rb.train` would use here; empty where nothing can train.
-        findings: one by one.
+        diagnoses: one for each part that was looked at.
     """
 
     backend: str
-    findings: tuple[Finding, ...]
+    diagnoses: tuple[Diagnosis, ...]
 
     @property
     def ok(self) -> bool:
         """Whether nothing is in the way of a training."""
-        return bool(self.backend) and all(f.state != "problem" for f in self.findings)
+        return bool(self.backend) and all(d.state != "problem" for d in self.diagnoses)
 
-    def __getitem__(self, what: str) -> Finding:
-        return next(f for f in self.findings if f.what == what)
+    def __getitem__(self, what: str) -> Diagnosis:
+        return next(d for d in self.diagnoses if d.what == what)
 
     def __repr__(self) -> str:
         return (
-            f"Doctor(backend={self.backend!r}, problems={sum(f.state == 'problem' for f in self.findings)})"
+            f"Doctor(backend={self.backend!r}, problems={sum(d.state == 'problem' for d in self.diagnoses)})"
         )
 
     def __str__(self) -> str:
-        width = max(len(f.what) for f in self.findings)
-        lines = [f"{_MARKS[f.state]} {f.what.ljust(width)}  {f.found}" for f in self.findings]
-        fixes = [f"  {f.what}: {f.fix}" for f in self.findings if f.fix]
+        width = max(len(d.what) for d in self.diagnoses)
+        lines = [f"{_MARKS[d.state]} {d.what.ljust(width)}  {d.found}" for d in self.diagnoses]
+        fixes = [f"  {d.what}: {d.fix}" for d in self.diagnoses if d.fix]
         return "\n".join([*lines, *(["", "to add:", *fixes] if fixes else [])])
 
     def _repr_html_(self) -> str:
-        rows = [(_MARKS[f.state], f.what, f.found, f.fix) for f in self.findings]
+        rows = [(_MARKS[d.state], d.what, d.found, d.fix) for d in self.diagnoses]
         return card(
             "This machine",
-            {"backend": self.backend or "none", "problems": sum(f.state == "problem" for f in self.findings)},
+            {
+                "backend": self.backend or "none",
+                "problems": sum(d.state == "problem" for d in self.diagnoses),
+            },
             body=table(("", "what", "found", "to type"), rows),
             next_verb="df.reason.train(rb.examples.tiny_student())" if self.ok else "",
         )
@@ -90,15 +94,13 @@ def doctor() -> Doctor:
     """Looks at machine, packages, keys (their names, never their values) and disk; sends nothing anywhere.
 
     Example:
-        >>> rb.doctor()["Python"].state   # doctest: +SKIP
+        >>> rb.doctor()["Python"].state
         'ok'
     """
-    from . import __version__
-
     backend, found = _backend()
-    findings = [
-        Finding("reasonbook", "ok", __version__),
-        Finding("Python", "ok", f"{platform.python_version()}, {platform.system()} {platform.machine()}"),
+    diagnoses = [
+        Diagnosis("reasonbook", "ok", __version__),
+        Diagnosis("Python", "ok", f"{platform.python_version()}, {platform.system()} {platform.machine()}"),
         *_device(),
         found,
         _four_bit(),
@@ -106,10 +108,10 @@ def doctor() -> Doctor:
         *_keys(),
         _disk(),
     ]
-    return Doctor(backend, tuple(findings))
+    return Doctor(backend, tuple(diagnoses))
 
 
-def _device() -> list[Finding]:
+def _device() -> list[Diagnosis]:
     from .training.planning import device
 
     try:
@@ -117,14 +119,14 @@ def _device() -> list[Finding]:
     except ReasonbookError:
         free, total = device.memory()
         return [
-            Finding(
+            Diagnosis(
                 "device", "ok", f"{device.cores()} cores, {free / _GIB:.1f} of {total / _GIB:.1f} GiB free"
             )
         ]
-    found = [Finding("device", "ok", seen.line)]
+    found = [Diagnosis("device", "ok", seen.line)]
     if seen.device == "cpu" and shutil.which("nvidia-smi"):
         found.append(
-            Finding(
+            Diagnosis(
                 "GPU",
                 "problem",
                 "an NVIDIA driver is here, but this torch was built without CUDA or sees no GPU",
@@ -133,7 +135,7 @@ def _device() -> list[Finding]:
         )
     elif seen.device == "cpu":
         found.append(
-            Finding("GPU", "missing", "none: students of some million parameters train here, not billions")
+            Diagnosis("GPU", "missing", "none: students of some million parameters train here, not billions")
         )
     speed = (
         "in hardware"
@@ -142,22 +144,22 @@ def _device() -> list[Finding]:
         if seen.device == "cpu"
         else "not there"
     )
-    found.append(Finding("bfloat16", "ok", speed))
+    found.append(Diagnosis("bfloat16", "ok", speed))
     return found
 
 
-def _backend() -> tuple[str, Finding]:
+def _backend() -> tuple[str, Diagnosis]:
     from .training.backends.pick import pick_backend
     from .training.planning import device
 
     try:
         name, why = pick_backend("auto", device.look(), tuning="lora")
     except ReasonbookError as error:
-        return "", Finding("backend", "missing", error.problem, error.fix)
-    return name, Finding("backend", "ok", f"{name}: {why}")
+        return "", Diagnosis("backend", "missing", error.problem, error.fix)
+    return name, Diagnosis("backend", "ok", f"{name}: {why}")
 
 
-def _four_bit() -> Finding:
+def _four_bit() -> Diagnosis:
     from .training.planning import device, memory_estimate
 
     try:
@@ -165,33 +167,33 @@ def _four_bit() -> Finding:
     except ReasonbookError:
         why = "torch is not installed"
     if why is None:
-        return Finding("QLoRA", "ok", "4-bit weights can be trained here")
-    return Finding("QLoRA", "missing", why.partition(":")[0], 'pip install "reasonbook[unsloth]"')
+        return Diagnosis("QLoRA", "ok", "4-bit weights can be trained here")
+    return Diagnosis("QLoRA", "missing", why.partition(":")[0], 'pip install "reasonbook[unsloth]"')
 
 
-def _packages() -> list[Finding]:
+def _packages() -> list[Diagnosis]:
     from .training.planning.device import version_of
 
-    found = []
+    found: list[Diagnosis] = []
     for name, purpose, extra in _PACKAGES:
         version = version_of(name)
         if version is None:
             fix = f'pip install "reasonbook[{extra}]"'
-            found.append(Finding(name, "missing", f"not installed: {purpose}", fix))
+            found.append(Diagnosis(name, "missing", f"not installed: {purpose}", fix))
         else:
-            found.append(Finding(name, "ok", version))
+            found.append(Diagnosis(name, "ok", version))
     return found
 
 
-def _keys() -> list[Finding]:
+def _keys() -> list[Diagnosis]:
     from .teachers.endpoints import ENDPOINTS
 
     names = sorted({p.variable for p in ENDPOINTS if p.variable} | {"ANTHROPIC_API_KEY", "HF_TOKEN"})
     here = [name for name in names if os.environ.get(name)]
     if here:
-        return [Finding("keys", "ok", ", ".join(here))]
+        return [Diagnosis("keys", "ok", ", ".join(here))]
     return [
-        Finding(
+        Diagnosis(
             "keys",
             "missing",
             "no teacher's API key is set",
@@ -200,7 +202,7 @@ def _keys() -> list[Finding]:
     ]
 
 
-def _disk() -> Finding:
+def _disk() -> Diagnosis:
     folder = home()
     there = folder
     while not there.exists():
@@ -208,14 +210,14 @@ def _disk() -> Finding:
     try:
         free = shutil.disk_usage(there).free
     except OSError as error:
-        return Finding(
+        return Diagnosis(
             "store", "problem", f"{folder}: {error}", "os.environ['REASONBOOK_HOME'] = '/path/to/folder'"
         )
     if not os.access(there, os.W_OK):
-        return Finding(
+        return Diagnosis(
             "store", "problem", f"{folder} cannot be written", "os.environ['REASONBOOK_HOME'] = '/path'"
         )
     text = f"{folder}, {free / _GIB:.1f} GiB free"
     if free < _LOW_DISK:
-        return Finding("store", "problem", text, "free some space: checkpoints and weights go there")
-    return Finding("store", "ok", text)
+        return Diagnosis("store", "problem", text, "free some space: checkpoints and weights go there")
+    return Diagnosis("store", "ok", text)

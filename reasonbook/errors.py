@@ -1,4 +1,32 @@
-"""Errors a person can act on: what happened and why, then what to type."""
+"""Errors a person can act on: what happened and why, then what to type.
+
+Every exception of the package. Those that are not defined here stand with their module::
+
+    ReasonbookError        what a person meets: a problem, and what to type
+      SchemaError          a reasoning schema, or a file of one
+      LayoutError          which columns hold request, response and reasoning
+      TeacherError         a teacher, or a provider that refuses the job as a whole
+        NeedsKey           a provider's API key
+      ReviewError          a decision on a row
+      FormatError          rows in the chat format of a student
+      TrainingError        a training run
+      StoreError           the store on disk
+      MissingPackage       an optional package
+      WalkthroughError     demo.notebooks: a cell of a bundled notebook
+
+Those that never leave the package: what caught them says the text as the status of a row, a call or a file::
+
+    Exception
+      CallError            teachers.teacher: a call that gave no answer
+      TokenLimitError      teachers.constrained_decoding: a value longer than its share of tokens
+      UnusableCellError    data.layout.cells: a cell that cannot be read
+      UnusableRowError     chat.rendering.turns: a row that cannot be trained on
+      TemplateRenderError  chat.template.template: messages that a chat template refuses
+      _CarrierError        chat.template.sentinels: a way to carry thinking that a template drops
+      UnsupportedRowError  exports.rows: a row that a file's layout has no place for
+    ValueError
+      InvalidAnswerError   augment.answers: an answer that does not fit the schema
+"""
 
 from __future__ import annotations
 
@@ -15,6 +43,13 @@ class ReasonbookError(Exception):
     Args:
         problem: what happened and why, one or two sentences.
         fix: what to type next, code where possible.
+
+    Example:
+        >>> try:
+        ...     rb.Schema.preset("custom_support")
+        ... except rb.ReasonbookError as error:
+        ...     print(error.fix)
+        valid: 'customer_support', ... Did you mean "customer_support"?
     """
 
     def __init__(self, problem: str, fix: str = "") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -43,20 +43,20 @@ def view(thing: Any) -> Any:
 
 def load_ipython_extension(ip: InteractiveShell) -> None:
     """``%load_ext reasonbook``: objects show themselves as live views; prints nothing."""
-    formatter = ip.display_formatter.mimebundle_formatter  # type: ignore[union-attr]
-    for (module, name), _ in VIEWS.items():
+    formatter = _formatter(ip)
+    for module, name in VIEWS:
 
         def show(thing: Any, include: Any = None, exclude: Any = None) -> Any:
             return view(thing)._repr_mimebundle_(include=include, exclude=exclude)
 
         formatter.for_type_by_name(module, name, show)
         _registered[(module, name)] = show
-    ip.register_magic_function(_reason, magic_kind="line", magic_name="reason")  # pyright: ignore[reportCallIssue]
+    cast(Any, ip).register_magic_function(_reason, magic_kind="line", magic_name="reason")
 
 
 def unload_ipython_extension(ip: InteractiveShell) -> None:
     """Takes our formatters and magics out, and nobody else's."""
-    formatter = ip.display_formatter.mimebundle_formatter  # type: ignore[union-attr]
+    formatter = _formatter(ip)
     for (module, name), show in _registered.items():
         for registry, key in (
             (formatter.deferred_printers, (module, name)),
@@ -65,7 +65,12 @@ def unload_ipython_extension(ip: InteractiveShell) -> None:
             if registry.get(key) is show:
                 del registry[key]
     _registered.clear()
-    ip.magics_manager.magics["line"].pop("reason", None)  # type: ignore[union-attr]
+    cast(Any, ip).magics_manager.magics["line"].pop("reason", None)
+
+
+def _formatter(ip: InteractiveShell) -> Any:
+    """Where IPython keeps who shows which type; its traits bear no types."""
+    return cast(Any, ip).display_formatter.mimebundle_formatter
 
 
 def _resolved(formatter: Any, module: str, name: str) -> list[tuple[dict[Any, Any], Any]]:

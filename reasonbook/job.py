@@ -8,9 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from .errors import ReasonbookError
 from .events import Stream
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Status(str, Enum):
@@ -26,6 +30,7 @@ class Status(str, Enum):
 
     @property
     def final(self) -> bool:
+        """Whether the work has ended, well or not."""
         return self in (Status.COMPLETED, Status.PARTIAL, Status.FAILED, Status.CANCELLED)
 
     def __str__(self) -> str:
@@ -53,6 +58,7 @@ class Mailbox:
         return threading.get_ident() == self._owner
 
     def post(self, function: Callable[[], None]) -> None:
+        """Leaves a function for the owner to run; may be called from any thread."""
         self._queue.append(function)
         self._arrived.set()
         if self._loop is not None and not self._scheduled:
@@ -72,6 +78,7 @@ class Mailbox:
             self._queue.popleft()()
 
     def wait(self, timeout: float) -> None:
+        """Waits until something is posted, or so many seconds."""
         self._arrived.wait(timeout)
 
 
@@ -100,14 +107,17 @@ class Job:
 
     @property
     def status(self) -> Status:
+        """Where the job stands."""
         return self._status
 
     @property
     def stopping(self) -> bool:
+        """Whether the work was asked to end."""
         return self._stop.is_set()
 
     @property
     def running(self) -> bool:
+        """Whether the work was started and has not ended."""
         return self._thread is not None and not self._done.is_set()
 
     @property
@@ -117,7 +127,7 @@ class Job:
             return 0.0
         return (self.ended_at or time.time()) - self.started_at
 
-    def start(self):
+    def start(self) -> Self:
         """Starts the work and returns at once."""
         if self.running:
             raise ReasonbookError(
@@ -134,7 +144,7 @@ class Job:
         self._thread.start()
         return self
 
-    def wait(self, timeout: float | None = None):
+    def wait(self, timeout: float | None = None) -> Self:
         """Waits for the end, delivering results meanwhile; an interrupt stops the job and is raised on.
 
         Args:
@@ -161,7 +171,7 @@ class Job:
             raise self.error
         return self
 
-    def stop(self):
+    def stop(self) -> Self:
         """Asks the work to end soon; what is finished stays."""
         self._stop.set()
         return self

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,9 +48,9 @@ class Call:
 
     teacher: str
     text: str
-    answers: Mapping[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Any] = field(default_factory=dict[str, Any])
     reasoning: str = ""
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
     problem: str = ""
 
 
@@ -156,6 +156,7 @@ class Store:
         return [subject for (subject,) in rows]
 
     def close(self) -> None:
+        """Closes the file; the store cannot be used afterwards."""
         with self._lock:
             self._db.close()
 
@@ -168,7 +169,7 @@ class Store:
         return db
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Generator[sqlite3.Connection]:
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -226,5 +227,5 @@ def _insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]]) 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def _dump(value: Any) -> str:
+def _dump(value: object) -> str:
     return _ENCODER.encode(value)

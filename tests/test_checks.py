@@ -15,7 +15,7 @@ def rows(n=20):
 
 
 def test_ordinary_rows_are_clean():
-    assert all(finding.flags == () and finding.suspicion == 0 for finding in check(rows()))
+    assert all(row.names == () and row.suspicion == 0 for row in check(rows()))
 
 
 @pytest.mark.parametrize(
@@ -34,35 +34,35 @@ def test_ordinary_rows_are_clean():
     ],
 )
 def test_each_flag(reasoning, response, flag):
-    finding = check([*rows(), (reasoning, response)])[-1]
-    assert finding.flags == (flag,) and finding.suspicion > 0
+    row = check([*rows(), (reasoning, response)])[-1]
+    assert row.names == (flag,) and row.suspicion > 0
 
 
 def test_rows_without_reasoning_are_not_judged():
-    assert check([(None, "x"), ({}, None)])[0].flags == ()
+    assert check([(None, "x"), ({}, None)])[0].names == ()
 
 
 def test_contradiction_needs_a_field_that_states_the_answer():
     loose = [({"Tone": "calm"}, f"answer {i}") for i in range(20)]
-    assert all(finding.flags == () for finding in check(loose))
+    assert all(row.names == () for row in check(loose))
 
 
 def test_a_row_that_another_edit_makes_stand_out():
     """With one row more `Amount` states the answer in nine of ten, and so the tenth contradicts."""
     long = {"Intent": " ".join(f"word{i}" for i in range(80)), "Amount": 99}
     checks = Checks([*rows(8), (long, "You get $12 back."), (None, None)])
-    assert checks.findings[8].flags == ("too long",)
-    before = checks.findings
+    assert checks.flags[8].names == ("too long",)
+    before = checks.flags
     checks.update(9, {"Intent": "wants money", "Amount": 5}, "You get $5 back.")
-    assert checks.findings[8].flags == ("contradicted", "too long")
-    assert checks.findings is not before, "views hear that more than the edited row has changed"
-    before = checks.findings
+    assert checks.flags[8].names == ("contradicted", "too long")
+    assert checks.flags is not before, "views hear that more than the edited row has changed"
+    before = checks.flags
     checks.update(0, {"Intent": "other words", "Amount": 7}, "You get $7 back.")
-    assert checks.findings is before
+    assert checks.flags is before
 
 
 def test_values_that_no_number_type_holds():
-    assert check([({"Amount": 10**400, "Share": float("nan"), "Rate": float("inf")}, "$1")])[0].flags == (
+    assert check([({"Amount": 10**400, "Share": float("nan"), "Rate": float("inf")}, "$1")])[0].names == (
         "blank",
     )
 
@@ -106,6 +106,6 @@ def test_after_any_edits_it_says_what_a_fresh_look_says(start, ordinary, edits):
         if now:
             now[number % len(now)] = row
             checks.update(number % len(now), *row)
-            assert checks.findings == check(now)
-    assert checks.flagged("any").tolist() == [bool(finding.flags) for finding in check(now)]
-    assert checks.suspicion.tolist() == [finding.suspicion for finding in check(now)]
+            assert checks.flags == check(now)
+    assert checks.flagged("any").tolist() == [bool(row.names) for row in check(now)]
+    assert checks.suspicion.tolist() == [row.suspicion for row in check(now)]

@@ -168,7 +168,7 @@ def test_queries(store):
         review.where(verdict="accepte")
 
 
-def test_findings_search_and_flags_follow_every_act(store, tmp_path):
+def test_search_and_flags_follow_every_act(store, tmp_path):
     """Through edits, undo, redo and another notebook's decisions they say what a fresh review says."""
     df, random = data(40), np.random.default_rng(7)
     review = opened(df, store)
@@ -187,16 +187,16 @@ def test_findings_search_and_flags_follow_every_act(store, tmp_path):
             review.edit(row, {"Intent": text, "Amount": int(random.integers(50))})
         if turn % 10 == 9:
             fresh = opened(df.copy(), store)
-            assert review.findings == fresh.findings
+            assert review.flags == fresh.flags
             for query in ({"flag": "any"}, {"flag": "refused"}, {"text": "sorry"}, {"sort": "suspicion"}):
                 assert review.where(**query).tolist() == fresh.where(**query).tolist(), query
-    assert any(finding.flags for finding in review.findings)
+    assert any(row.names for row in review.flags)
 
 
 def test_rows_are_decided_and_edited_while_all_are_checked(store):
     df = data(20_000)
     review = opened(df, store)
-    looking = threading.Thread(target=lambda: review.findings)
+    looking = threading.Thread(target=lambda: review.flags)
     looking.start()
     for row in range(0, 200, 10):
         review.edit(row, {"Intent": "I'm sorry, I cannot say"})

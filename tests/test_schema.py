@@ -51,6 +51,8 @@ def test_every_source_makes_the_same_schema(tmp_path):
     )
     from_file = rb.Schema.load(from_dict.save(tmp_path / "schema.json"))
     assert from_dict == from_list == from_file == from_dict.snapshot() == rb.Schema(from_dict)
+    assert rb.Schema.from_dict(from_dict.to_dict()) == from_dict
+    assert all(rb.Field(**field.to_dict()) == field for field in from_dict)
 
 
 def test_json_schema_is_strict_and_keeps_order():

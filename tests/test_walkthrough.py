@@ -41,7 +41,7 @@ def test_a_run_reports_headings_and_writes_outputs_without_widget_state(tmp_path
         ("code", "import ipywidgets\nprint('half way')\nipywidgets.IntSlider(rows)"),
         ("code", "import os; open('here.txt', 'w').close(); rows"),
     )
-    seen: list[notebooks.Progress] = []
+    seen: list[notebooks.NotebookProgress] = []
     target = tmp_path / "out" / "run.ipynb"
     notebooks.execute(source, target=target, parameters={"rows": 7}, report=seen.append)
     executed = nbformat.read(target, as_version=4)
@@ -57,7 +57,7 @@ def test_a_failing_cell_is_named_and_what_ran_is_kept(tmp_path):
         tmp_path, ("md", "# Start"), ("code", "1 + 1"), ("md", "# Trouble"), ("code", "{}['key']")
     )
     target = tmp_path / "run.ipynb"
-    with pytest.raises(notebooks.WalkthroughFailed) as caught:
+    with pytest.raises(notebooks.WalkthroughError) as caught:
         notebooks.execute(source, target=target)
     assert "code cell 2 (Trouble)" in str(caught.value) and "KeyError" in str(caught.value)
     assert str(target) in caught.value.fix
@@ -190,7 +190,7 @@ def test_the_progress_line_in_a_log_says_each_cell_once_and_then_each_half_minut
     out = io.StringIO()
     line = notebooks.ProgressLine(out)
     for cell, seconds in [(0, 0.0), (1, 1.0), (1, 2.0), (1, 29.0), (1, 31.5), (2, 32.0)]:
-        line(notebooks.Progress(cell, 2, "Train", seconds))
+        line(notebooks.NotebookProgress(cell, 2, "Train", seconds))
     assert [text.split("]")[0] for text in out.getvalue().splitlines()] == [
         "[ 0/2",
         "[ 1/2",

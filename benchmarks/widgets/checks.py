@@ -48,7 +48,7 @@ def measure(folder: Path, *, rows: int, words: int, edits: int) -> dict[str, Any
     df = frame(rows, words)
     review = Review(Frame(df, df.reason.layout()), Store(folder / f"{rows}-{words}"))
     begun = time.process_time()
-    before = sum("leaked" in finding.flags for finding in review.findings)
+    before = sum("leaked" in row.names for row in review.flags)
     looked = time.process_time() - begun
     review.where(text="order 9")
     taken = []
@@ -56,7 +56,7 @@ def measure(folder: Path, *, rows: int, words: int, edits: int) -> dict[str, Any
         row = number * rows // edits
         begun = time.process_time()
         review.edit(row, {"Intent": f"as the response says, {number}"})
-        flags = review.findings[row].flags
+        flags = review.flags[row].names
         taken.append(time.process_time() - begun)
         assert "leaked" in flags
     assert review.where(flag="leaked").size == before + edits

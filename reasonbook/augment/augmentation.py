@@ -57,6 +57,11 @@ class Augmentation(Job):
     Raises:
         SchemaError: the schema is not valid.
         TeacherError: the teacher cannot be used.
+
+    Example:
+        >>> job = df.reason.augment(schema, teacher=rb.examples.refund_rules).wait()
+        >>> job.progress.done, job.progress.cached, job.cost
+        (40, 40, 0.0)
     """
 
     def __init__(

@@ -41,6 +41,11 @@ class AugmentConfig:
         temperature: None leaves the provider's default.
         reasoning_effort: how hard the teacher thinks, in its provider's word.
         price: dollars per million tokens as (input, output) or a `Price`, where the table does not know the model.
+
+    Example:
+        >>> from reasonbook.augment import AugmentConfig
+        >>> AugmentConfig(method="rationalize", concurrency=8).samples
+        1
     """
 
     method: MethodName = "extract"

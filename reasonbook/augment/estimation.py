@@ -43,6 +43,12 @@ class CostEstimate:
         minutes: wall time at the given concurrency.
         price: dollars per million tokens, with date and source.
         measured: how many rows of a pilot these figures rest on; 0 when they come from lengths alone.
+
+    Example:
+        >>> expected = df.reason.estimate(schema, teacher="openai:gpt-4o-mini")
+        >>> low, high = expected.dollars
+        >>> 0 < low < high < 1
+        True
     """
 
     teacher: str
@@ -106,6 +112,12 @@ def estimate(
 
     Args:
         pilot: ask so many rows for real and measure; they are paid for, and kept like any others.
+
+    Example:
+        >>> from reasonbook.augment import estimate
+        >>> from reasonbook.data.frame import Frame
+        >>> estimate(Frame(df, df.reason.layout()), schema, "openai:gpt-4o-mini").input_tokens[0] > 1000
+        True
     """
     if pilot < 0:
         raise ReasonbookError(f"A pilot is a number of rows, not {pilot!r}.", "pilot=5")

@@ -17,6 +17,13 @@ class RowError:
         reason: in words.
         text: what the teacher wrote, as it came.
         usage: what was paid for it.
+
+    Example:
+        >>> df = rb.examples.refunds(3)
+        >>> df.loc[1, "prompt"] = "Hello?"
+        >>> job = df.reason.augment(schema, teacher=rb.examples.refund_rules).wait()
+        >>> job.errors[["position", "error"]].values.tolist()
+        [[1, "The request does not say what was bought: 'Hello?'..."]]
     """
 
     reason: str
@@ -33,6 +40,14 @@ class Candidate:
         response: the row's response, where it has one.
         answer: the teacher's own answer, for methods in which it gives one.
         values: the reasoning by field name.
+
+    Example:
+        >>> from reasonbook.augment import Candidate
+        >>> def agrees(values, row: Candidate) -> bool:
+        ...     return values["Amount"].endswith(row.response.strip("$"))
+        >>> job = df.reason.augment(schema, teacher=rb.examples.refund_rules, samples=2, check=agrees).wait()
+        >>> job.progress.done
+        40
     """
 
     prompt: str
@@ -62,6 +77,11 @@ class Outcome:
         request: the request's text.
         reasoning: field name → value; None where there is an error.
         error: why there is none.
+
+    Example:
+        >>> job = rb.examples.refunds(5).reason.augment(schema, teacher=rb.examples.refund_rules).wait()
+        >>> job.outcome(0).reasoning["Decision"]
+        'refund less fees'
     """
 
     request: str
@@ -83,6 +103,11 @@ class Progress:
         eta: seconds that are left, where that can be said.
         cost: dollars so far; None when nobody knows the price.
         budget: dollars at most.
+
+    Example:
+        >>> progress = df.reason.augment(schema, teacher=rb.examples.refund_rules).wait().progress
+        >>> progress.done, progress.failed
+        (40, 0)
     """
 
     total: int = 0

@@ -60,8 +60,12 @@ def build(
         FormatError: the student cannot be found or shows no requests.
 
     Example:
-        >>> chat = build(rows, "Qwen/Qwen3-4B")       # doctest: +SKIP
-        >>> chat.report.ok, chat.preview(0)           # doctest: +SKIP
+        >>> from reasonbook.chat import ChatRow, build
+        >>> from reasonbook.data.conversation import Conversation
+        >>> said = Conversation(({"role": "user", "content": "6 x 7?"}, {"role": "assistant", "content": "42"}))
+        >>> row = ChatRow(position=0, key="a", split="train", conversation=said, reasoning={"Work": "6 x 7 = 42"})
+        >>> build([row], rb.examples.tiny_student()).report.ok
+        True
     """
     return _Builder(Rows(rows), ChatFormat(student, strategy=strategy, config=config), notes).run()
 

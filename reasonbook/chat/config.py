@@ -39,6 +39,11 @@ class ChatConfig:
         thinking_instructions: what asks for the thinking under ``two_message_cot``.
         chat_template: a Jinja chat template instead of the student's own.
         date: ISO date that templates which print today's date are given, so that rows are reproducible.
+
+    Example:
+        >>> from reasonbook.chat import ChatConfig
+        >>> ChatConfig(style="json", mask_reasoning=True).max_length
+        2048
     """
 
     max_length: int = 2048

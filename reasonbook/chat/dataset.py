@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Span:
-    """A run of tokens of one part: ``tokens[start:stop]``."""
+    """A run of tokens of one part: ``tokens[start:stop]``.
+
+    Example:
+        >>> chat[0].spans[0]
+        Span(part='prompt', start=0, stop=49, learnt=False)
+    """
 
     part: str
     start: int
@@ -46,6 +51,11 @@ class ChatExample:
         position: row of the frame.
         turn: assistant turn of that row, from 0.
         split: ``train``, ``validation`` or ``test``.
+
+    Example:
+        >>> example = chat[0]
+        >>> len(example.input_ids), int((example.labels != -100).sum())
+        (117, 67)
     """
 
     input_ids: np.ndarray
@@ -67,6 +77,10 @@ class Task:
         position: row of the frame.
         key: the row's identity in the journal.
         split: where it belongs.
+
+    Example:
+        >>> chat.conversations[0].response
+        '$104'
     """
 
     prompt: tuple[Message, ...]
@@ -93,7 +107,13 @@ class Columns:
 
 
 class ChatDataset(Sequence[ChatExample]):
-    """Rows as tokens and labels; made by `build`, trained as they are."""
+    """Rows as tokens and labels; made by `build`, trained as they are.
+
+    Example:
+        >>> chat = df.reason.to_chat(rb.examples.tiny_student())
+        >>> len(chat), chat.max_length
+        (40, 1024)
+    """
 
     def __init__(
         self,

@@ -31,6 +31,11 @@ class ChatFormat:
 
     Raises:
         FormatError: the student cannot be found, or its template shows no requests.
+
+    Example:
+        >>> from reasonbook.chat import ChatFormat
+        >>> ChatFormat(rb.examples.tiny_student()).prompt_text("Refund me.")
+        '<|im_start|>user\\nRefund me.<|im_end|>\\n<|im_start|>assistant\\n'
     """
 
     def __init__(

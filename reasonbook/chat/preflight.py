@@ -61,6 +61,10 @@ class Preflight:
         tools_unseen: rows that offer tools, which the template does not show.
         warnings: ``(what, line to type)``.
         problems: ``(what, line to type)``; with any of these, training does not start.
+
+    Example:
+        >>> chat.report.ok, chat.report.longest
+        (True, 154)
     """
 
     rows: int

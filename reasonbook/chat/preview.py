@@ -32,6 +32,10 @@ class PreviewToken:
         part: ``prompt``, ``tags``, ``reasoning:<field>``, ``reasoning``, ``answer``, ``stop``, ``trailer``,
             ``context`` or ``empty thinking``.
         special: a special or reserved token.
+
+    Example:
+        >>> chat.preview(0).tokens[1]
+        PreviewToken(text='user', id=362, label=-100, part='prompt', special=False)
     """
 
     text: str
@@ -59,6 +63,10 @@ class Preview:
         hash: of this row's ids and labels.
         fingerprint: of all ids and labels of the dataset.
         dataset: where the row comes from, so that the live view can step through the others.
+
+    Example:
+        >>> chat.preview(0).parts["answer"]
+        4
     """
 
     tokens: tuple[PreviewToken, ...]

@@ -22,6 +22,11 @@ class Thought:
     Attributes:
         text: stripped at both ends; empty where there is no reasoning.
         spans: ``(field name, start, end)`` in characters of the text, in order, without overlaps.
+
+    Example:
+        >>> from reasonbook.chat import thought
+        >>> thought({"Intent": "a refund", "Days": 9}).spans
+        (('Intent', 0, 16), ('Days', 17, 24))
     """
 
     text: str
@@ -44,6 +49,12 @@ def thought(reasoning: Mapping[str, Any] | str | None, style: str = "lines", pro
 
     Raises:
         FormatError: the prose names a field that the row does not have.
+
+    Example:
+        >>> from reasonbook.chat import thought
+        >>> print(thought({"Intent": "a refund", "Days": 9}).text)
+        Intent: a refund
+        Days: 9
     """
     if not isinstance(reasoning, Mapping):
         if missing(reasoning) or not isinstance(reasoning, str):

@@ -20,6 +20,11 @@ class Parsed:
             ``missing``: no thinking at all.
         flags: what is odd, in words: several blocks, no answer after the thinking.
         text: the whole text as it came.
+
+    Example:
+        >>> parsed = chat.parse("<think>\\n3 x 4 = 12\\n</think>\\n\\n$12<|im_end|>")
+        >>> parsed.thinking, parsed.answer, parsed.health
+        ('3 x 4 = 12', '$12', 'valid')
     """
 
     thinking: str
@@ -38,6 +43,11 @@ class ThinkingParser:
         closing: what ends it.
         stops: texts of stop tokens, taken off the end.
         prefilled: the prompt has opened the thinking already, so that a text without tags is unfinished.
+
+    Example:
+        >>> from reasonbook.chat import ThinkingParser
+        >>> ThinkingParser("<think>", "</think>").parse("<think>2 + 2").health
+        'unfinished'
     """
 
     opening: str = "<think>"

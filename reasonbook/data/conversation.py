@@ -91,6 +91,11 @@ def plain_key(prompt: str, response: str) -> str:
     return _hashed(f'[["user",{_quoted(prompt)}],["assistant",{_quoted(response)}]]')
 
 
+def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """A dict or its like; keys of data are texts."""
+    return isinstance(value, Mapping)
+
+
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     """A list, tuple or array, but no text: pandas gives arrays for lists that came from Parquet."""
     if type(value) is str or value is None:

@@ -45,6 +45,13 @@ class ChatRow:
         conversation: request and response; earlier turns may carry their own reasoning.
         reasoning: field name → value, or a text, for the last response; None takes what the conversation has.
         unmask: every message but the system's carries loss in this row (InstructLab's flag).
+
+    Example:
+        >>> from reasonbook.chat import ChatRow
+        >>> from reasonbook.data.conversation import Conversation
+        >>> said = Conversation(({"role": "user", "content": "6 x 7?"}, {"role": "assistant", "content": "42"}))
+        >>> ChatRow(position=0, key="a", split="train", conversation=said).conversation.response
+        '42'
     """
 
     position: int

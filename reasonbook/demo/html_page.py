@@ -52,10 +52,8 @@ def to_html(notebook: NotebookNode, *, title: str) -> str:
 
 
 def _figure_html(figure: dict[str, Any], *, with_script: bool) -> str:
-    import plotly.io
-
     spec = {name: figure[name] for name in ("data", "layout", "frames") if name in figure}
-    return plotly.io.to_html(
+    return _plotly_io().to_html(
         spec,
         config={**figure.get("config", {}), "displaylogo": False},
         include_plotlyjs=with_script,
@@ -65,9 +63,16 @@ def _figure_html(figure: dict[str, Any], *, with_script: bool) -> str:
     )
 
 
+def _plotly_io() -> Any:
+    """plotly's writers, which bear no types."""
+    import plotly.io  # pyright: ignore[reportMissingTypeStubs]
+
+    return plotly.io
+
+
 def tagged_text(notebook: NotebookNode, tag: str) -> str:
     """What the cells with this tag show, as plain text; a table in HTML is laid out in columns."""
-    parts = []
+    parts: list[str] = []
     for cell in notebook.cells:
         if cell.cell_type != "code" or tag not in cell.metadata.get("tags", []):
             continue
@@ -82,7 +87,15 @@ def tagged_text(notebook: NotebookNode, tag: str) -> str:
 
 
 def table_text(html: str) -> str:
-    """The first table of some HTML in aligned columns, numbers to the right; empty where there is none."""
+    """The first table of some HTML in aligned columns, numbers to the right; empty where there is none.
+
+    Example:
+        >>> from reasonbook.demo.html_page import table_text
+        >>> print(table_text("<table><tr><th>run</th><th>right</th></tr><tr><td>plain</td><td>12</td></tr></table>"))
+        run    right
+        ─────  ─────
+        plain     12
+    """
     reader = _TableReader()
     reader.feed(html)
     rows = [row for row in reader.rows if row]

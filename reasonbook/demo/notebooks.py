@@ -26,12 +26,12 @@ KERNEL_ENV = {"PLOTLY_RENDERER": "plotly_mimetype", "PYDEVD_DISABLE_FILE_VALIDAT
 _SHOWING = ("stream", "display_data", "update_display_data", "execute_result")
 
 
-class WalkthroughFailed(ReasonbookError):
+class WalkthroughError(ReasonbookError):
     """A cell of a walkthrough raised; what ran before it is in the executed notebook."""
 
 
 @dataclass(frozen=True)
-class Progress:
+class NotebookProgress:
     """Where a run stands: code cell `cell` of `cells`, under which heading, and the cell's last words."""
 
     cell: int
@@ -48,7 +48,7 @@ class Progress:
 
 def folder() -> Path:
     """Where the bundled notebooks lie: beside the package in a clone, inside it in an installed wheel."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for place in (package / "examples" / "notebooks", package.parent / "notebooks"):
         if any(place.glob("*.ipynb")):
             return place
@@ -71,7 +71,8 @@ def copy_to(target: str | Path) -> tuple[list[Path], list[Path]]:
     """Copies the bundled notebooks into a folder and returns (new, kept); nothing is ever overwritten."""
     target = Path(target)
     target.mkdir(parents=True, exist_ok=True)
-    new, kept = [], []
+    new: list[Path] = []
+    kept: list[Path] = []
     for source in sorted(folder().glob("*.ipynb")):
         copy = target / source.name
         if copy.exists():
@@ -87,7 +88,7 @@ def execute(
     *,
     target: str | Path,
     parameters: Mapping[str, Any] | None = None,
-    report: Callable[[Progress], None] | None = None,
+    report: Callable[[NotebookProgress], None] | None = None,
 ) -> NotebookNode:
     """Runs a notebook top to bottom in a kernel of its own, in the folder of `target`, and writes it there.
 
@@ -98,23 +99,23 @@ def execute(
         report: called about twice a second with where the run stands.
 
     Raises:
-        WalkthroughFailed: a cell raised; names the cell and the error.
+        WalkthroughError: a cell raised; names the cell and the error.
     """
     try:
-        import nbformat
         from nbclient.exceptions import CellExecutionError
     except ImportError as error:
         raise MissingPackage(error.name or "nbclient", feature="Running a notebook", extra="lab") from error
 
+    nbformat = _nbformat()
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    notebook = nbformat.read(path, as_version=4)
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
     if parameters:
         _set_parameters(notebook, parameters)
     try:
         asyncio.run(_run(notebook, target.parent, report))
     except CellExecutionError as error:
-        raise WalkthroughFailed(
+        raise WalkthroughError(
             f"{Path(path).name} stopped at {_place_of_error(notebook)}: {error.ename}: {error.evalue}",
             f"look at the executed cells: {target}",
         ) from error
@@ -124,12 +125,12 @@ def execute(
     return notebook
 
 
-async def _run(notebook: NotebookNode, cwd: Path, report: Callable[[Progress], None] | None) -> None:
+async def _run(notebook: NotebookNode, cwd: Path, report: Callable[[NotebookProgress], None] | None) -> None:
     from nbclient import NotebookClient
 
     numbers = {index: number for number, (index, _) in enumerate(_code_cells(notebook), start=1)}
     began = time.monotonic()
-    now = Progress(0, len(numbers), "starting the kernel", 0.0)
+    now = NotebookProgress(0, len(numbers), "starting the kernel", 0.0)
 
     def tell() -> None:
         if report is not None:
@@ -205,20 +206,25 @@ def _place_of_error(notebook: NotebookNode) -> str:
 
 
 def _set_parameters(notebook: NotebookNode, parameters: Mapping[str, Any]) -> None:
-    import nbformat
-
     for index, cell in enumerate(notebook.cells):
         if "parameters" in cell.metadata.get("tags", []):
             lines = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-            notebook.cells.insert(index + 1, nbformat.v4.new_code_cell(lines))
+            notebook.cells.insert(index + 1, _nbformat().v4.new_code_cell(lines))
             return
     raise ReasonbookError(
         "This notebook has no cell tagged `parameters`, so nothing can be set in it.", "run it without --set"
     )
 
 
+def _nbformat() -> Any:
+    """nbformat, whose functions bear no types."""
+    import nbformat
+
+    return nbformat
+
+
 class ProgressLine:
-    """Shows `Progress` as one line drawn over itself; in a log, as a line per cell and half-minute."""
+    """Shows `NotebookProgress` as one line drawn over itself; in a log, as a line per cell and half-minute."""
 
     def __init__(self, out: TextIO | None = None, *, every: float = 30.0) -> None:
         self._out = out or sys.stdout
@@ -226,7 +232,7 @@ class ProgressLine:
         self._every = every
         self._last: tuple[int, float] = (-1, 0.0)
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: NotebookProgress) -> None:
         if self._live:
             width = shutil.get_terminal_size().columns - 1
             self._out.write(f"\r\033[K{str(progress)[:width]}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 _SUPPORT = (
     (
@@ -162,26 +162,47 @@ _CODE = (
 
 
 def support() -> pd.DataFrame:
-    """Twelve customer messages with a good answer each, for the preset `customer_support`."""
+    """Twelve customer messages with a good answer each, for the preset `customer_support`.
+
+    Example:
+        >>> rb.examples.support().shape
+        (12, 2)
+    """
     return _frame(_SUPPORT)
 
 
 def moderation() -> pd.DataFrame:
-    """Ten posts with the decision (allow, remove, escalate), for the preset `content_moderation`."""
+    """Ten posts with the decision (allow, remove, escalate), for the preset `content_moderation`.
+
+    Example:
+        >>> sorted(rb.examples.moderation()["response"].unique())
+        ['allow', 'escalate', 'remove']
+    """
     return _frame(_MODERATION)
 
 
 def extraction() -> pd.DataFrame:
-    """Six texts with their facts as JSON, for the preset `data_extraction`."""
+    """Six texts with their facts as JSON, for the preset `data_extraction`.
+
+    Example:
+        >>> import json
+        >>> json.loads(rb.examples.extraction()["response"][0])["buyer"]
+        'Lindqvist AB'
+    """
     return _frame(_EXTRACTION)
 
 
 def code() -> pd.DataFrame:
-    """Six programming requests with a solution each, for the preset `code_generation`."""
+    """Six programming requests with a solution each, for the preset `code_generation`.
+
+    Example:
+        >>> rb.examples.code()["prompt"][0]
+        'Write a Python function that returns the second largest number of a list.'
+    """
     return _frame(_CODE)
 
 
 def _frame(rows: tuple[tuple[str, str], ...]) -> pd.DataFrame:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
     return pd.DataFrame(rows, columns=["prompt", "response"])

@@ -15,6 +15,10 @@ class Recipe:
         max_steps: optimizer steps.
         batch_size: rows in each step.
         learning_rate: the peak; it rises over the first twentieth of the steps and falls as a cosine.
+
+    Example:
+        >>> rb.examples.RECIPES["final_only"].scaled(0.1).settings
+        {'max_steps': 420, 'batch_size': 16, 'learning_rate': 0.002}
     """
 
     max_steps: int

@@ -39,7 +39,12 @@ _TIER = re.compile(r"\b(gold|plus)\b|\b(not a member|standard account|no members
 
 
 def refund_schema() -> Schema:
-    """The reasoning fields of a refund, in the order in which one works them out."""
+    """The reasoning fields of a refund, in the order in which one works them out.
+
+    Example:
+        >>> rb.examples.refund_schema().names[:4]
+        ('Intent', 'Timeline', 'Days Since Purchase', 'Policy')
+    """
     from ..schema import Field, Schema
 
     return Schema(
@@ -73,7 +78,7 @@ def refund_rules(request: object, *, policy: str = "2026") -> dict[str, str | in
 
     Example:
         >>> text = "I bought 3 desk lamps 9 days ago at $48 each. They are opened. I am a Plus member."
-        >>> refund_rules(text)["Amount"]
+        >>> rb.examples.refund_rules(text)["Amount"]
         '126 - 4 = 122'
     """
     text = request if isinstance(request, str) else getattr(request, "prompt", None)
@@ -185,7 +190,7 @@ def _condition(text: str) -> Condition:
 
 
 def _charges(facts: RefundRequest, terms: Terms) -> str:
-    parts = []
+    parts: list[str] = []
     if facts.condition == "opened" and terms.restocking:
         parts.append(f"${terms.restocking} each")
     if terms.label:

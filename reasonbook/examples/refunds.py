@@ -19,7 +19,7 @@ from .refund_policy import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 # one, many, lowest and highest price in dollars
 GOODS: tuple[tuple[str, str, int, int], ...] = (
@@ -124,10 +124,10 @@ def refunds(n: int = 2000, *, seed: int = 0, policy: str = "2026") -> pd.DataFra
         ReasonbookError: `n` is below 1, or the policy is unknown.
 
     Example:
-        >>> refunds(3, seed=1).columns.tolist()
+        >>> rb.examples.refunds(3, seed=1).columns.tolist()
         ['prompt', 'response']
     """
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
     if n < 1:
         raise ReasonbookError(f"{n} refund requests were asked for.", "Ask for at least one: refunds(2_000)")

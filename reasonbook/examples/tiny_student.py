@@ -7,10 +7,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import MissingPackage, ReasonbookError
 from ..store import home
@@ -95,14 +95,13 @@ def tiny_student(path: str | Path | None = None, *, seed: int = 0) -> str:
     Raises:
         MissingPackage: transformers or torch is not installed.
         ReasonbookError: the folder holds something else.
-    """
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        name = (error.name or "transformers").partition(".")[0]
-        raise MissingPackage(name, feature="The tiny student", extra="train") from error
 
+    Example:
+        >>> chat = df.reason.to_chat(rb.examples.tiny_student())
+        >>> chat.probe.tags
+        ('<think>', '</think>')
+    """
+    torch, transformers = _libraries()
     folder = Path(path).expanduser() if path is not None else home() / "students" / f"tiny-{seed}"
     recipe = {"recipe": _recipe_digest(), "seed": seed}
     if _made(folder) == recipe:
@@ -134,6 +133,17 @@ def tiny_student(path: str | Path | None = None, *, seed: int = 0) -> str:
     return str(folder)
 
 
+def _libraries() -> tuple[Any, Any]:
+    """torch and transformers, whose functions bear types in part only."""
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        name = (error.name or "transformers").partition(".")[0]
+        raise MissingPackage(name, feature="The tiny student", extra="train") from error
+    return torch, transformers
+
+
 def _recipe_digest() -> str:
     """Changes with anything that would make another student: the settings above, or a word of the corpus."""
     settings = [VOCABULARY, SPECIAL_TOKENS, THINKING_TOKENS, PIECES, SPLITS, CHAT_TEMPLATE, SHAPE]
@@ -141,7 +151,7 @@ def _recipe_digest() -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """No progress bar in the cell for writing three megabytes."""
     from transformers.utils import logging
 
@@ -165,7 +175,7 @@ def _tokenizer() -> Any:
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(models.BPE())
+    tokenizer = cast(Any, Tokenizer(models.BPE()))  # its lists have no types
     bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([_split(PIECES), bytes_])
     tokenizer.decoder = decoders.ByteLevel()
@@ -201,7 +211,7 @@ def _corpus() -> Iterator[str]:
 
     for policy in ("2026", "2027"):
         frame = refunds(CORPUS_ROWS // 2, seed=-1, policy=policy)
-        for prompt, response in zip(frame["prompt"], frame["response"], strict=True):
+        for prompt, response in cast(Iterable[tuple[str, str]], frame.itertuples(index=False, name=None)):
             fields = refund_rules(prompt, policy=policy)
             yield f"user\n{prompt}"
             yield "assistant\n"

@@ -64,7 +64,10 @@ def export(
         FormatError: a row cannot be expressed in the layout, with its place; the file is not written.
 
     Example:
-        >>> rb.export(df, "train.jsonl", layout="instructlab", split="train")   # doctest: +SKIP
+        >>> rb.export(df, layout="sharegpt").columns.tolist()
+        ['conversations']
+        >>> rb.export(df, "train.jsonl", layout="openai").name
+        'train.jsonl'
     """
     chosen = _layout(layout, check_strategy(strategy))
     rows = (row for row in _rows(source) if split is None or row.split == split)

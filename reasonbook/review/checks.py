@@ -51,25 +51,25 @@ Row = tuple[Mapping[str, Any] | None, str | None]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Flags of one row, and their sum of weights; 0 when nothing looks wrong."""
+class Flags:
+    """What looks wrong with one row, and the sum of the weights; 0 when nothing does."""
 
-    flags: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     suspicion: float = 0.0
 
 
 @cache
-def _finding(bits: int) -> Finding:
-    flags = tuple(flag for flag in FLAGS if bits & _BIT[flag])
-    return Finding(flags, sum(WEIGHTS[flag] for flag in flags))
+def _flags(bits: int) -> Flags:
+    names = tuple(flag for flag in FLAGS if bits & _BIT[flag])
+    return Flags(names, sum(WEIGHTS[name] for name in names))
 
 
-_SUSPICION = np.array([_finding(bits).suspicion for bits in range(1 << len(FLAGS))])
+_SUSPICION = np.array([_flags(bits).suspicion for bits in range(1 << len(FLAGS))])
 
 
-def check(rows: Iterable[Row]) -> list[Finding]:
-    """The findings of all rows, looked at once; `Checks` keeps them true through edits."""
-    return Checks(rows).findings
+def check(rows: Iterable[Row]) -> list[Flags]:
+    """The flags of all rows, looked at once; `Checks` keeps them true through edits."""
+    return Checks(rows).flags
 
 
 class _Seen(NamedTuple):
@@ -95,7 +95,7 @@ class Checks:
         rows: reasoning by field name (None where there is none) and response of each row.
 
     Attributes:
-        findings: one per row, by position; another list whenever rows beyond the changed one got new flags.
+        flags: those of each row, by position; another list whenever rows beyond the changed one got new flags.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -111,7 +111,8 @@ class Checks:
             self._differing.update(differ)
         self._lengths = np.array([seen.length for seen in self._seen], dtype=np.int64)
         self._sorted: list[int] = np.sort(self._lengths[self._lengths > 0]).tolist()
-        self._limit, self._deciding = self._long(), self._deciding_field()
+        self._limit = self._long()
+        self._deciding: str | None = self._deciding_field()
         self._mark()
 
     def __len__(self) -> int:
@@ -140,7 +141,7 @@ class Checks:
             self._mark()
         else:
             self._bits[position] = self._of(new)
-            self.findings[position] = _finding(int(self._bits[position]))
+            self.flags[position] = _flags(int(self._bits[position]))
 
     def flagged(self, flag: str) -> np.ndarray:
         """Which rows have a flag, or ``any``; bool by position."""
@@ -153,7 +154,7 @@ class Checks:
 
     def _mark(self) -> None:
         self._bits = np.array([self._of(seen) for seen in self._seen], dtype=np.uint8)
-        self.findings = [_finding(bits) for bits in self._bits.tolist()]
+        self.flags = [_flags(bits) for bits in self._bits.tolist()]
 
     def _of(self, seen: _Seen) -> int:
         contradicted = self._deciding in seen.differ
@@ -237,6 +238,6 @@ def _repeats(folded: str) -> bool:
     return _stands(3, parts) or _stands(4, list(zip(*(words[i:] for i in range(5)), strict=False)))
 
 
-def _stands(times: int, things: Sequence[Any]) -> bool:
+def _stands(times: int, things: Sequence[object]) -> bool:
     """Whether one of the things stands so many times; only many repeats are worth a count."""
     return len(things) - len(set(things)) >= times - 1 and max(Counter(things).values()) >= times

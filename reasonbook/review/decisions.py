@@ -43,8 +43,8 @@ ORIGINALS = ("teacher_reasoning", "data_response")  # once recorded they stay: a
 
 
 @dataclass(frozen=True)
-class Step:
-    """One act of a person: for each row what it changed, before and after."""
+class Change:
+    """One act of a person, for each row: attributes of its decision, before and after."""
 
     id: str
     before: Mapping[str, Mapping[str, Any]]
@@ -62,9 +62,9 @@ class Decisions:
         self.store = store
         self._rows: dict[str, Decision] = {}
         self._roots: dict[str, str] = {}
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
-        self._steps: dict[str, Step] = {}
+        self._done: list[Change] = []
+        self._undone: list[Change] = []
+        self._changes: dict[str, Change] = {}
         self._read = 0
         self._lock = threading.RLock()
         self.refresh()
@@ -92,12 +92,13 @@ class Decisions:
         return frozenset(self._rows)
 
     @property
-    def last(self) -> Step | None:
+    def last(self) -> Change | None:
+        """The newest act that stands."""
         return self._done[-1] if self._done else None
 
     def take(
         self, changes: Mapping[str, Mapping[str, Any]], *, aliases: Mapping[str, str] | None = None
-    ) -> Step:
+    ) -> Change:
         """Writes one act to the journal, then makes it true.
 
         Args:
@@ -111,16 +112,16 @@ class Decisions:
                 key: {name: getattr(self.of(key), name) for name in new if name not in ORIGINALS}
                 for key, new in after.items()
             }
-            step = Step(uuid.uuid4().hex, before, after)
+            change = Change(uuid.uuid4().hex, before, after)
             links = {new: self.root(key) for new, key in (aliases or {}).items()}
-            self._write("decision", id=step.id, before=before, after=after, aliases=links)
-            return step
+            self._write("decision", id=change.id, before=before, after=after, aliases=links)
+            return change
 
-    def undo(self, among: Callable[[str], bool]) -> Step | None:
+    def undo(self, among: Callable[[str], bool]) -> Change | None:
         """Takes back the last act on rows that are ``among``; None when there is none."""
         return self._turn("undo", self._done, among)
 
-    def redo(self, among: Callable[[str], bool]) -> Step | None:
+    def redo(self, among: Callable[[str], bool]) -> Change | None:
         """Does again what `undo` took back last; None when there is none."""
         return self._turn("redo", self._undone, among)
 
@@ -128,17 +129,17 @@ class Decisions:
         """Whether an ``undo`` or a ``redo`` is possible."""
         return self._find(self._done if kind == "undo" else self._undone, among) is not None
 
-    def _turn(self, kind: str, steps: list[Step], among: Callable[[str], bool]) -> Step | None:
+    def _turn(self, kind: str, changes: list[Change], among: Callable[[str], bool]) -> Change | None:
         with self._lock:
             self.refresh()
-            step = self._find(steps, among)
-            if step is not None:
-                self._write(kind, id=step.id)
-            return step
+            change = self._find(changes, among)
+            if change is not None:
+                self._write(kind, id=change.id)
+            return change
 
     @staticmethod
-    def _find(steps: list[Step], among: Callable[[str], bool]) -> Step | None:
-        return next((step for step in reversed(steps) if any(among(key) for key in step.after)), None)
+    def _find(changes: list[Change], among: Callable[[str], bool]) -> Change | None:
+        return next((change for change in reversed(changes) if any(among(key) for key in change.after)), None)
 
     def _write(self, kind: str, **data: Any) -> None:
         self.store.append(SUBJECT, [Event(kind, data)])
@@ -146,21 +147,21 @@ class Decisions:
 
     def _apply(self, event: Event) -> set[str]:
         if event.kind == "decision":
-            step = Step(event.data["id"], event.data["before"], event.data["after"])
+            change = Change(event.data["id"], event.data["before"], event.data["after"])
             self._roots.update(event.data.get("aliases") or {})
-            self._steps[step.id] = step
-            self._done.append(step)
+            self._changes[change.id] = change
+            self._done.append(change)
             self._undone.clear()
-            return self._set(step.after)
-        step = self._steps.get(event.data.get("id", ""))
-        if step is None or event.kind not in ("undo", "redo"):
+            return self._set(change.after)
+        change = self._changes.get(event.data.get("id", ""))
+        if change is None or event.kind not in ("undo", "redo"):
             return set()
         source, target = (self._done, self._undone) if event.kind == "undo" else (self._undone, self._done)
-        if step not in source:
+        if change not in source:
             return set()
-        source.remove(step)
-        target.append(step)
-        return self._set(step.before if event.kind == "undo" else step.after)
+        source.remove(change)
+        target.append(change)
+        return self._set(change.before if event.kind == "undo" else change.after)
 
     def _set(self, values: Mapping[str, Mapping[str, Any]]) -> set[str]:
         for key, new in values.items():
@@ -171,7 +172,7 @@ class Decisions:
 
 def human(decisions: Decisions, keys: Iterable[str]) -> dict[int, Decision]:
     """Position → decision, for rows whose reasoning a person has written or whose response they changed."""
-    found = {}
+    found: dict[int, Decision] = {}
     for position, key in enumerate(keys):
         decision = decisions.of(key)
         if decision.reasoning is not None or decision.stale:

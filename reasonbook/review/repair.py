@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
 
 from ..card import card, table
-from ..data.conversation import digest, missing
+from ..data.conversation import digest, is_mapping, missing
 from ..errors import ReviewError, TeacherError
 from ..job import Job, Status
 from ..schema import Schema
-from ..schema.field import Field
+from ..schema.field import Field, FieldType
+from ..store import Store
 from ..teachers import CallError, Completion, Request, Teacher, resolve
 from ..teachers.ask import ask
 from .samples import Sample
 
-if TYPE_CHECKING:
-    from .review import Review
-
+Accepted = TypeVar("Accepted")
 _SYSTEM = """You revise one training example: the reasoning that comes before an answer, and the answer.
 A reviewer has said what is wrong. Change what the feedback asks for and whatever must change with it, so that
 the reasoning leads to the answer. Leave everything else as it stands, word for word.
@@ -40,17 +39,33 @@ class Proposal:
     response: str | None
 
 
-class Repair(Job):
+class Repair(Job, Generic[Accepted]):
     """One repair of one row; runs in the background, changes nothing until it is accepted.
+
+    Args:
+        sample: the row as it stands.
+        feedback: what is wrong, in the reviewer's words.
+        store: where the paid answer is kept, so that the same question is paid once.
+        accept: puts a proposal into the row; what it returns is what `accept` returns.
+        schema: the fields of the reasoning; as the row has them when None.
+        teacher: as in ``augment``.
 
     Attributes:
         proposal: reasoning and response, once they are there.
     """
 
     def __init__(
-        self, review: Review, row: int, feedback: str, *, schema: Schema | None, teacher: Any
+        self,
+        sample: Sample,
+        *,
+        feedback: str,
+        store: Store,
+        accept: Callable[[Proposal], Accepted],
+        schema: Schema | None,
+        teacher: object,
     ) -> None:
         super().__init__()
+        row = sample.position
         if missing(feedback):
             raise ReviewError(
                 "A repair needs feedback: what is wrong?", f'review.repair({row}, "…", teacher=…)'
@@ -59,29 +74,34 @@ class Repair(Job):
             raise ReviewError(
                 "A repair needs a teacher.", f'review.repair({row}, "…", teacher="openai:MODEL")'
             )
-        self.review = review
+        self.sample = sample
         self.row = row
         self.feedback = feedback.strip()
-        self.sample = review[row]
         self.proposal: Proposal | None = None
-        self._schema = schema or _schema_of(self.sample)
+        self._store = store
+        self._accept = accept
+        self._schema = schema or _schema_of(sample)
         self._spec = teacher
 
-    def again(self, feedback: str) -> Repair:
+    def again(self, feedback: str) -> Repair[Accepted]:
         """Another try, with feedback on this proposal."""
-        before = json.dumps(vars(self.proposal), ensure_ascii=False) if self.proposal else ""
-        text = (
-            f"{self.feedback}\nThe proposal was: {before}\n{feedback}"
-            if before
-            else f"{self.feedback}\n{feedback}"
-        )
-        return Repair(self.review, self.row, text, schema=self._schema, teacher=self._spec).start()
+        parts = [self.feedback, feedback]
+        if self.proposal is not None:
+            parts.insert(1, f"The proposal was: {json.dumps(asdict(self.proposal), ensure_ascii=False)}")
+        return Repair(
+            self.sample,
+            feedback="\n".join(parts),
+            store=self._store,
+            accept=self._accept,
+            schema=self._schema,
+            teacher=self._spec,
+        ).start()
 
-    def accept(self) -> Review:
+    def accept(self) -> Accepted:
         """Puts the proposal into the row, as one act that can be undone; the row is unrated then."""
         if self.proposal is None:
             raise ReviewError("There is no proposal yet.", "repair.wait().accept()")
-        return self.review.edit(self.row, self.proposal.reasoning, self.proposal.response, rating=None)
+        return self._accept(self.proposal)
 
     def _work(self) -> Status:
         teacher = resolve(self._spec)
@@ -93,7 +113,7 @@ class Repair(Job):
 
     async def _asked(self, teacher: Teacher, key: str) -> dict[str, Any]:
         try:
-            return await ask(teacher, self._request(), self._read, store=self.review.store, key=key)
+            return await ask(teacher, self._request(), self._read, store=self._store, key=key)
         except CallError as failure:
             raise TeacherError(
                 f"The repair did not succeed: {failure.message}.", "repair.again(…)   or edit the row by hand"
@@ -119,7 +139,7 @@ class Repair(Job):
 
     def _read(self, completion: Completion) -> dict[str, Any]:
         answer = completion.data if completion.data is not None else _json(completion.text)
-        if not isinstance(answer, Mapping):
+        if not is_mapping(answer):
             raise ValueError("the answer is not a JSON object")
         if "reasoning" not in answer:  # a function that only knows the fields: the response stays
             return {"reasoning": self._schema.read(answer), "response": self.sample.response}
@@ -157,16 +177,21 @@ def _schema_of(sample: Sample) -> Schema:
     """Fields as the row has them, where the schema itself is not at hand."""
     if not sample.reasoning:
         raise ReviewError("This row has no reasoning to repair.", "df.reason.augment(schema, teacher=…)")
-    kinds = {bool: "boolean", int: "number", float: "number", list: "list"}
     return Schema(
         [
-            Field(name, f"What the reasoning says of: {name}", kinds.get(type(value), "text"))  # type: ignore[arg-type]
+            Field(name, f"What the reasoning says of: {name}", _type_of(value))
             for name, value in sample.reasoning.items()
         ]
     )
 
 
-def _json(text: str) -> Any:
+def _type_of(value: object) -> FieldType:
+    if isinstance(value, bool):
+        return "boolean"
+    return "number" if isinstance(value, (int, float)) else "list" if isinstance(value, list) else "text"
+
+
+def _json(text: str) -> object:
     start, end = text.find("{"), text.rfind("}")
     try:
         return json.loads(text[start : end + 1])

@@ -16,10 +16,10 @@ from ..events import Event, Stream
 from ..job import Mailbox
 from ..schema import Schema
 from ..store import Store
-from .checks import Finding
-from .decisions import UNDECIDED, Decisions, Step
-from .repair import Repair
-from .samples import Query, Sample, Samples
+from .checks import Flags
+from .decisions import UNDECIDED, Change, Decisions
+from .repair import Proposal, Repair
+from .samples import Query, ReviewedRows, Sample
 
 CURSOR = "review:cursor"
 Rows = int | Iterable[int]
@@ -33,8 +33,9 @@ class Review:
     that opened the review.
 
     Example:
-        >>> review = df.reason.review()                         # doctest: +SKIP
-        >>> review.accept(0).rate(0, 5).reject([3, 4]).undo()   # doctest: +SKIP
+        >>> review = df.reason.review()
+        >>> review.accept([0, 1]).rate(0, 5).reject([3, 4]).undo()
+        Review(accepted=2, rejected=0, undecided=38, stale=0, rows=40)
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Review:
         *,
         losses: Mapping[int, float] | None = None,
         schema: Schema | None = None,
-        teacher: Any = None,
+        teacher: object = None,
     ) -> None:
         self.frame = frame
         self.store = store
@@ -53,7 +54,7 @@ class Review:
         self.stream = Stream(keep=500)
         self.mailbox = Mailbox()
         self.decisions = Decisions(store)
-        self._rows = Samples(frame, self.decisions, losses=losses)
+        self._rows = ReviewedRows(frame, self.decisions, losses=losses)
         self._lock = threading.RLock()
         self._restore()
         self._cursor = self._saved_cursor()
@@ -76,9 +77,9 @@ class Review:
         return self._rows.counts()
 
     @property
-    def findings(self) -> list[Finding]:
+    def flags(self) -> list[Flags]:
         """What the checks say of every row, by position."""
-        return self._rows.checks.findings
+        return self._rows.checks.flags
 
     def where(self, query: Query | None = None, **parts: Any) -> np.ndarray:
         """Positions of the rows of a query, in its order.
@@ -163,7 +164,7 @@ class Review:
             changes.setdefault("stale", bool(sample.reasoning))
         return self._take(sample.position, changes | verdict) if changes else self
 
-    def repair(self, row: int, feedback: str, *, teacher: Any = None) -> Repair:
+    def repair(self, row: int, feedback: str, *, teacher: object = None) -> Repair[Review]:
         """Asks a teacher to rewrite reasoning and response together; nothing changes until you accept.
 
         Args:
@@ -171,14 +172,26 @@ class Review:
             feedback: what is wrong, in your words.
             teacher: as in ``augment``; the one that filled this frame when None.
         """
-        return Repair(self, row, feedback, schema=self.schema, teacher=teacher or self.teacher).start()
+        sample = self[row]
+
+        def accept(proposal: Proposal) -> Review:
+            return self.edit(sample.position, proposal.reasoning, proposal.response, rating=None)
+
+        return Repair(
+            sample,
+            feedback=feedback,
+            store=self.store,
+            accept=accept,
+            schema=self.schema,
+            teacher=teacher or self.teacher,
+        ).start()
 
     def accept_all(self, *, passing: bool = True) -> Review:
         """Accepts every undecided row whose reasoning is ok and, with ``passing``, that no check flags."""
         rows = self.where(status="ok", verdict="undecided").tolist()
         if passing and rows:
-            findings = self.findings
-            rows = [row for row in rows if not findings[row].flags]
+            flags = self.flags
+            rows = [row for row in rows if not flags[row].names]
         return self.accept(rows)
 
     def undo(self) -> Review:
@@ -191,10 +204,12 @@ class Review:
 
     @property
     def can_undo(self) -> bool:
+        """Whether there is an act on these rows to take back."""
         return self.decisions.can("undo", self._rows.places.__contains__)
 
     @property
     def can_redo(self) -> bool:
+        """Whether there is an act to do again."""
         return self.decisions.can("redo", self._rows.places.__contains__)
 
     def refresh(self) -> Review:
@@ -212,19 +227,19 @@ class Review:
             if not positions:
                 return self
             roots = [self._rows.roots[position] for position in positions]
-            aliases = {}
+            aliases: dict[str, str] = {}
             if "response" in changes:
                 new = self._rows.conversation(positions[0]).with_response(changes["response"])
                 aliases[self.frame.renamed(positions[0], new)] = roots[0]
-            step = self.decisions.take(dict.fromkeys(roots, changes), aliases=aliases)
-        return self._show(step, "decision")
+            change = self.decisions.take(dict.fromkeys(roots, changes), aliases=aliases)
+        return self._show(change, "decision")
 
-    def _show(self, step: Step | None, kind: str) -> Review:
-        """Brings a step into the rows at once, and into the frame on its own thread."""
-        if step is None:
+    def _show(self, change: Change | None, kind: str) -> Review:
+        """Brings a change into the rows at once, and into the frame on its own thread."""
+        if change is None:
             return self
-        positions = [self._rows.places[root] for root in step.after if root in self._rows.places]
-        changed = {name for new in step.after.values() for name in new}
+        positions = [self._rows.places[root] for root in change.after if root in self._rows.places]
+        changed = {name for new in change.after.values() for name in new}
         with self._lock:
             self._rows.fold(positions, changed)
             self._write(positions, changed)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data.conversation import Conversation
+from ..data.conversation import Conversation, is_mapping
 from ..data.frame import Frame
 from ..errors import ReviewError, choices
-from .checks import WEIGHTS, Checks, Finding
+from .checks import WEIGHTS, Checks, Flags
 from .decisions import Decision, Decisions
 
 VERDICTS = ("accepted", "rejected", "undecided")
@@ -64,7 +64,7 @@ class Sample:
     status: str | None
     error: str | None
     decision: Decision
-    finding: Finding = field(default_factory=Finding)
+    flags: Flags = field(default_factory=Flags)
 
     @property
     def teacher_reasoning(self) -> Mapping[str, Any]:
@@ -79,7 +79,7 @@ class Sample:
         return self.response if self.decision.response is None or original is None else original
 
 
-class Samples:
+class ReviewedRows:
     """The read side of a review: the frame's rows under the fold of all decisions."""
 
     def __init__(
@@ -108,6 +108,7 @@ class Samples:
         return len(self.roots)
 
     def decision(self, position: int) -> Decision:
+        """What people said of a row."""
         return self.decisions.of(self.roots[position])
 
     def conversation(self, position: int) -> Conversation:
@@ -136,6 +137,7 @@ class Samples:
             return [self.sample(position) for position in positions]
 
     def sample(self, position: int) -> Sample:
+        """One row, decisions applied."""
         conversation = self.conversation(position)
         return Sample(
             position=position,
@@ -146,7 +148,7 @@ class Samples:
             status=self.statuses[position],
             error=self.errors[position],
             decision=self.decision(position),
-            finding=self._checks.findings[position] if self._checks is not None else Finding(),
+            flags=self._checks.flags[position] if self._checks is not None else Flags(),
         )
 
     def fold(self, positions: Iterable[int], changed: set[str]) -> None:
@@ -235,7 +237,7 @@ class Samples:
 
     def _reasoning(self, position: int) -> Mapping[str, Any] | None:
         reasoning = self.reasonings[position]
-        return reasoning if isinstance(reasoning, Mapping) else None
+        return reasoning if is_mapping(reasoning) else None
 
     def _response(self, position: int, conversation: Conversation) -> str | None:
         edited = self.decision(position).response

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from ..data.conversation import digest
+from ..data.conversation import digest, is_sequence
 from ..errors import choices
 
 FieldType = Literal["text", "number", "boolean", "choice", "list"]
@@ -34,6 +34,10 @@ class Field:
         minimum: smallest allowed number.
         maximum: largest allowed number.
         optional: whether the teacher may answer that there is no value (None).
+
+    Example:
+        >>> rb.Field("Days", "Count the days since the purchase.", type="number", minimum=0).words
+        'number from 0'
     """
 
     name: str
@@ -50,11 +54,11 @@ class Field:
     @property
     def problems(self) -> list[str]:
         """Why this field cannot be used; empty when it can."""
-        found = []
-        label = repr(self.name) if isinstance(self.name, str) and self.name.strip() else "a field"
-        if not isinstance(self.name, str) or not self.name.strip():
+        found: list[str] = []
+        label = "a field" if _blank(self.name) else repr(self.name)
+        if _blank(self.name):
             found.append("a field has no name")
-        if not isinstance(self.instruction, str) or not self.instruction.strip():
+        if _blank(self.instruction):
             found.append(f"{label} has no instruction")
         if self.type not in TYPES:
             found.append(f"{label} has the unknown type {self.type!r}; {choices(str(self.type), TYPES)}")
@@ -80,6 +84,16 @@ class Field:
             words += "" if self.minimum is None else f" from {self.minimum:g}"
             words += "" if self.maximum is None else f" to {self.maximum:g}"
         return f"{words}, or null" if self.optional else words
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name, instruction and what differs from the defaults; JSON-ready, ``Field(**field.to_dict())`` is equal."""
+        default = Field("", "")
+        kept = {
+            name: value
+            for name, value in asdict(self).items()
+            if name in ("name", "instruction") or value != getattr(default, name)
+        }
+        return kept | ({"options": list(self.options)} if self.options else {})
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of one value."""
@@ -143,19 +157,23 @@ def _read_choice(field: Field, value: object) -> str:
 
 
 def _read_list(field: Field, value: object) -> list[str]:
-    if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
+    if not is_sequence(value):
         raise ValueError(f"must be a list of texts, not {shown(value)}")
-    items = [_read_text(field, item) for item in value]
-    return items
+    return [_read_text(field, item) for item in value]
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[Field, object], Any]] = {
     "text": _read_text,
     "number": _read_number,
     "boolean": _read_boolean,
     "choice": _read_choice,
     "list": _read_list,
 }
+
+
+def _blank(text: object) -> bool:
+    """Whether a name or an instruction says nothing, or is no text at all."""
+    return not isinstance(text, str) or not text.strip()
 
 
 def shown(value: object) -> str:

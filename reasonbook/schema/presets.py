@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-PRESETS: dict[str, dict[str, tuple[str, str, tuple[str, ...]]]] = {
+from .field import FieldType
+
+PRESETS: dict[str, dict[str, tuple[str, FieldType, tuple[str, ...]]]] = {
     "customer_support": {
         "Customer Intent": ("State in one short phrase what the customer wants to get done.", "text", ()),
         "Urgency": ("Judge how soon the customer needs an answer.", "choice", ("low", "normal", "high")),

@@ -6,24 +6,29 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..card import card, table
-from ..data.conversation import digest
+from ..data.conversation import digest, is_mapping, is_sequence
 from ..errors import SchemaError, choices
 from ..events import Stream
 from .field import EXAMPLE, Field, shown
 from .presets import PRESETS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a schema is tried on in the editor: rows of a frame, and the teacher who fills them."""
+    """What a schema is tried on in the editor: rows of a frame, and the teacher who fills them.
+
+    Example:
+        >>> rb.Schema.preset("customer_support").edit(df, teacher=rb.examples.refund_rules).trial.df is df
+        True
+    """
 
     df: pd.DataFrame
     teacher: Any = None
@@ -40,9 +45,9 @@ class Schema:
         SchemaError: there is no field, a name or an instruction is blank, or two names differ only in case.
 
     Example:
-        >>> schema = Schema({"Intent": "Determine what the user is asking for."})
-        >>> schema.names
-        ('Intent',)
+        >>> schema = rb.Schema({"Intent": "Determine what the user is asking for."})
+        >>> schema.add("Urgency", "Judge how soon an answer is needed.").names
+        ('Intent', 'Urgency')
     """
 
     def __init__(self, fields: Any) -> None:
@@ -58,7 +63,7 @@ class Schema:
         key = str(name).strip().lower().replace(" ", "_").replace("-", "_")
         if key not in PRESETS:
             raise SchemaError(f"There is no preset {name!r}.", choices(key, PRESETS))
-        return cls([Field(n, i, t, o) for n, (i, t, o) in PRESETS[key].items()])  # type: ignore[arg-type]
+        return cls([Field(n, i, t, o) for n, (i, t, o) in PRESETS[key].items()])
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
@@ -69,7 +74,7 @@ class Schema:
             raise SchemaError(
                 f"{str(path)!r} cannot be read as a schema: {error}.", "schema.save(path)"
             ) from error
-        return cls(content["fields"] if isinstance(content, dict) and "fields" in content else content)
+        return cls.from_dict(content) if is_mapping(content) and "fields" in content else cls(content)
 
     def save(self, path: str | Path) -> Path:
         """Writes the schema as JSON and returns the path."""
@@ -79,7 +84,12 @@ class Schema:
 
     def to_dict(self) -> dict[str, Any]:
         """``{"fields": [...]}`` with what differs from the defaults; JSON-ready."""
-        return {"fields": [_plain(field) for field in self._fields]}
+        return {"fields": [field.to_dict() for field in self._fields]}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Schema:
+        """The schema of which `to_dict` gave this."""
+        return cls(plain["fields"])
 
     # -- edited ------------------------------------------------------------------------------------------
     @property
@@ -178,7 +188,7 @@ class Schema:
     def keys(self) -> dict[str, str]:
         """Field name → key that every provider accepts (ASCII letters, digits, underscores; at most 48)."""
         taken: set[str] = set()
-        keys = {}
+        keys: dict[str, str] = {}
         for field in self._fields:
             ascii_name = unicodedata.normalize("NFKD", field.name).encode("ascii", "ignore").decode()
             key = re.sub(r"[^a-z0-9]+", "_", ascii_name.lower()).strip("_")[:40].rstrip("_")
@@ -203,7 +213,7 @@ class Schema:
 
     def prompt(self, names: Iterable[str] | None = None) -> str:
         """The fields as a teacher reads them, one per line."""
-        lines = []
+        lines: list[str] = []
         for name, key in self._chosen_keys(names).items():
             field = self[name]
             lines.append(f"- {key} ({name}; {field.words}): {field.instruction.strip()}")
@@ -224,12 +234,12 @@ class Schema:
         Raises:
             ValueError: something is missing, extra or does not fit; the text names every such key.
         """
-        if not isinstance(answer, Mapping):
+        if not is_mapping(answer):
             raise ValueError(f"the answer must be an object with named values, not {shown(answer)}")
         keys = self._chosen_keys(names)
         by_name = {_fold(name): name for name in keys} | {key: name for name, key in keys.items()}
         given: dict[str, Any] = {}
-        wrong = []
+        wrong: list[str] = []
         for key, value in answer.items():
             name = by_name.get(key) or by_name.get(_fold(key))
             if name is None and surplus:
@@ -297,9 +307,9 @@ class Schema:
 def _fields_of(source: Any) -> tuple[Field, ...]:
     if isinstance(source, Schema):
         return source.fields
-    if isinstance(source, Mapping):
-        source = [_field_of((name, value)) for name, value in source.items()]
-    elif isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
+    if is_mapping(source):
+        return tuple(_field_of((name, value)) for name, value in source.items())
+    if isinstance(source, (str, bytes)) or not hasattr(source, "__iter__"):
         raise SchemaError(
             f"A schema is made from a dict, a list of fields or a preset, not from {shown(source)}.",
             'rb.Schema({"Intent": "Determine what the user is asking for."}), or '
@@ -311,12 +321,12 @@ def _fields_of(source: Any) -> tuple[Field, ...]:
 def _field_of(item: Any) -> Field:
     if isinstance(item, Field):
         return item
-    if isinstance(item, (tuple, list)) and len(item) == 2:
+    if is_sequence(item) and len(item) == 2:
         name, value = item
         if isinstance(value, Field):
             return replace(value, name=name)
-        item = {"name": name, **value} if isinstance(value, Mapping) else {"name": name, "instruction": value}
-    if isinstance(item, Mapping):
+        item = {"name": name, **value} if is_mapping(value) else {"name": name, "instruction": value}
+    if is_mapping(item):
         try:
             return Field(**item)
         except TypeError as error:
@@ -326,19 +336,9 @@ def _field_of(item: Any) -> Field:
     raise SchemaError(f"A field cannot be made from {shown(item)}.", EXAMPLE)
 
 
-def _plain(field: Field) -> dict[str, Any]:
-    default = Field("", "")
-    kept = {
-        k: v for k, v in asdict(field).items() if v != getattr(default, k) or k in ("name", "instruction")
-    }
-    if "options" in kept:
-        kept["options"] = list(kept["options"])
-    return kept
-
-
 def _fold(name: object) -> str:
     return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return digest(value)[:16]

@@ -44,6 +44,11 @@ def resolve(spec: TeacherSpec, *, ready: bool = True) -> Teacher:
     Raises:
         NeedsKey: its provider wants an API key and there is none.
         TeacherError: the spec is not one of these.
+
+    Example:
+        >>> from reasonbook.teachers import resolve
+        >>> resolve("openai:gpt-4o-mini", ready=False).name
+        'openai:gpt-4o-mini'
     """
     teacher = _named(spec)
     if ready and isinstance(teacher, HostedTeacher):

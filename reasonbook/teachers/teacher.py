@@ -21,6 +21,11 @@ class Usage:
         cached: input tokens that the provider had cached.
         reasoning: output tokens spent on thinking.
         calls: how many calls these are.
+
+    Example:
+        >>> from reasonbook.teachers import Usage
+        >>> (Usage(input=100, output=20, calls=1) + Usage(input=90, output=25, calls=1)).output
+        45
     """
 
     input: int = 0
@@ -64,6 +69,11 @@ class Limits:
         tokens: allowed per minute.
         tokens_left: left in the present window.
         tokens_reset: seconds until the window is full again.
+
+    Example:
+        >>> from reasonbook.teachers import Limits
+        >>> Limits(requests=500, requests_left=499).tokens is None
+        True
     """
 
     requests: float | None = None
@@ -91,6 +101,11 @@ class Request:
         thinking: whether the teacher's own thinking is wanted back.
         timeout: seconds.
         cache_key: names the fixed part, for providers that route by it.
+
+    Example:
+        >>> from reasonbook.teachers import Request
+        >>> Request(system="Fill the fields.", user="Where is my parcel?", max_tokens=200).timeout
+        180.0
     """
 
     system: str
@@ -119,6 +134,11 @@ class Completion:
         data: the answer as an object, where it never was text (a Python function).
         surplus: whether ``data`` may hold more fields than were asked for.
         limits: what the provider's headers said of its rate limits, where they did.
+
+    Example:
+        >>> from reasonbook.teachers import Completion, Usage
+        >>> Completion('{"Intent": "a refund"}', usage=Usage(input=90, output=8, calls=1)).stop_reason
+        'stop'
     """
 
     text: str
@@ -147,6 +167,11 @@ class Capabilities:
         parallel: how many calls make sense at once; None leaves it to the job.
         samples_differ: whether asking twice can give two answers.
         times_out: whether ``complete`` itself gives up after the request's ``timeout``.
+
+    Example:
+        >>> from reasonbook.teachers import resolve
+        >>> resolve(rb.examples.refund_rules).capabilities.free
+        True
     """
 
     rungs: tuple[Rung, ...] = LADDER
@@ -166,6 +191,18 @@ class Teacher(Protocol):
         capabilities: see `Capabilities`.
 
     ``complete`` raises `CallError` and nothing else for what a provider or a network does.
+
+    Example:
+        >>> from reasonbook.teachers import Capabilities, Completion
+        >>> class FirstWord:
+        ...     name, capabilities = "first-word", Capabilities(free=True)
+        ...     async def complete(self, request):
+        ...         return Completion("", data={"Intent": request.prompt.split()[0]})
+        ...     async def close(self): ...
+        >>> posts = rb.examples.moderation()
+        >>> job = posts.reason.augment({"Intent": "Give the first word."}, teacher=FirstWord()).wait()
+        >>> posts["reasoning"][0]
+        {'Intent': 'Great'}
     """
 
     name: str
@@ -193,6 +230,11 @@ class CallError(Exception):
         text: raw text of the answer, where there was one.
         words: everything the provider said of it, in lower case.
         limits: what the provider's headers said of its rate limits, where they did.
+
+    Example:
+        >>> from reasonbook.teachers import CallError
+        >>> CallError("rate", "the provider asks to slow down", retry_after=2.0).transient
+        True
     """
 
     def __init__(

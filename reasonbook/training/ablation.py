@@ -53,6 +53,11 @@ class Ablation(Job):
         seeds: how often each variant is trained.
         score: how answers are graded.
         split: on which rows.
+
+    Example:
+        >>> ablation = rb.ablate(df, rb.examples.tiny_student(), ["Policy"], steps=1)
+        >>> list(ablation.stop().wait().variants)
+        ['all fields', 'without Policy', 'answers only']
     """
 
     def __init__(
@@ -166,6 +171,11 @@ def ablate(
 
     Raises:
         TrainingError: the frame's reasoning has fewer than two fields, or the split is empty.
+
+    Example:
+        >>> ablation = rb.ablate(df, rb.examples.tiny_student(), ["Amount"], steps=1)
+        >>> [finding.field for finding in ablation.wait().findings]
+        ['Amount', ...]
     """
     from .planner import make_plan
 

@@ -83,8 +83,9 @@ class ChatSession:
         system: a system message, the same for all.
 
     Example:
-        >>> session = run.chat()                      # doctest: +SKIP
-        >>> session.ask("Refund for order 17?").wait()   # doctest: +SKIP
+        >>> session = thinking.chat(beside=plain)
+        >>> session.ask("How much do I get back?").wait()
+        ChatSession(..., turns=1)
     """
 
     def __init__(self, runs: Sequence[Responder], *, system: str = "") -> None:

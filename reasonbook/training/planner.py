@@ -214,6 +214,11 @@ def make_plan(chat: ChatDataset, config: TrainConfig | None = None) -> Plan:
     Raises:
         FormatError: the chat dataset must not be trained.
         TrainingError: as in `train`.
+
+    Example:
+        >>> from reasonbook.training import TrainConfig, make_plan
+        >>> make_plan(chat, TrainConfig(max_steps=20)).tuning
+        'full'
     """
     settings = config or TrainConfig()
     chat.check()

@@ -47,8 +47,9 @@ class Run(Job):
         trained: what the training has made so far: it answers, is judged and is saved.
 
     Example:
-        >>> run = rb.train(chat, max_steps=100)      # doctest: +SKIP
-        >>> run.wait().chat("Refund for order 17?")  # doctest: +SKIP
+        >>> run = rb.train(chat, max_steps=2).wait()
+        >>> rb.Run.load(run.id).plan.steps
+        2
     """
 
     def __init__(self, trained: TrainedStudent, *, store: Store | None) -> None:

@@ -47,7 +47,9 @@ def train(
         TrainingError: nothing to learn from, no such student, or another run is training.
 
     Example:
-        >>> run = rb.train(df.reason.to_chat("Qwen/Qwen3-4B"), epochs=2)   # doctest: +SKIP
+        >>> run = rb.train(df.reason.to_chat(rb.examples.tiny_student()), max_steps=2)
+        >>> print(run.wait().status)
+        COMPLETED
     """
     name, score = options.pop("name", None), options.pop("score", None)
     store: Store = options.pop("store", None) or default_store()

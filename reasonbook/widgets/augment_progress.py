@@ -20,7 +20,12 @@ _PAUSE = 1.0  # seconds between two looks at all failures while the job runs
 
 
 class AugmentProgress(View):
-    """The live view of an `Augmentation`."""
+    """The live view of an `Augmentation`.
+
+    Example:
+        >>> job = df.reason.augment(schema, teacher=rb.examples.refund_rules)
+        >>> view = rb.widgets.AugmentProgress(job)
+    """
 
     _name = "augment_progress"
 

@@ -19,6 +19,9 @@ class ChatBox(View):
 
     Args:
         core: a `ChatSession`; ``run.chat()`` makes one.
+
+    Example:
+        >>> view = rb.widgets.ChatBox(thinking.chat(beside=plain))
     """
 
     _name = "chat_box"

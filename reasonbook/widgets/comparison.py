@@ -19,6 +19,9 @@ class Comparison(View):
 
     Args:
         core: what `rb.compare` returned.
+
+    Example:
+        >>> view = rb.widgets.Comparison(rb.compare([thinking, plain]))
     """
 
     _name = "comparison"

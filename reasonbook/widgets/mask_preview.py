@@ -20,7 +20,7 @@ class MaskPreview(View):
         index: which training row first, for a dataset.
 
     Example:
-        >>> rb.widgets.MaskPreview(chat)   # doctest: +SKIP
+        >>> view = rb.widgets.MaskPreview(chat, index=3)
     """
 
     _name = "mask_preview"

@@ -21,7 +21,7 @@ def summary(sample: Sample) -> dict[str, Any]:
         "rating": sample.decision.rating,
         "status": sample.status,
         "edited": sample.decision.reasoning is not None or sample.decision.response is not None,
-        "flags": sample.finding.flags,
+        "flags": sample.flags.names,
     }
 
 

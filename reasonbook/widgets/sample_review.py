@@ -35,6 +35,9 @@ class SampleReview(View):
     Args:
         review: the review.
         keys: command → key or keys, for example ``{"accept": "y", "reject": "n"}``.
+
+    Example:
+        >>> view = rb.widgets.SampleReview(df.reason.review(), keys={"accept": "y", "reject": "n"})
     """
 
     _name = "sample_review"
@@ -45,7 +48,7 @@ class SampleReview(View):
         self._positions = review.where(self._query)
         self._list = 0  # number of the list; a page that shows an older one asks again
         self._repair: Repair | None = None  # the newest one, whose proposal can be taken
-        self._checked: Any = None  # the findings that the page was told of
+        self._checked: Any = None  # the flags that the page was told of
         self._turned: int | None = None  # the row of the latest act, where it was about one
         self._changed: set[int] = set()
         self._whole = False
@@ -110,7 +113,7 @@ class SampleReview(View):
     def check(self) -> None:
         """Runs the checks, so that flags show; the page hears when they are new."""
         before = self._checked
-        self._checked = self.core.findings
+        self._checked = self.core.flags
         if self._checked is not before:
             with self._news:
                 self._whole = True

@@ -29,6 +29,9 @@ class SchemaEditor(View):
         schema: the schema; every change is made to this very object.
         df: as in `Schema.edit`.
         teacher: as in `Schema.edit`.
+
+    Example:
+        >>> view = rb.widgets.SchemaEditor(schema, df=df, teacher=rb.examples.refund_rules)
     """
 
     _name = "schema_editor"

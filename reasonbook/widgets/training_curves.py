@@ -27,7 +27,7 @@ class TrainingCurves(View):
         others: runs to draw beside it.
 
     Example:
-        >>> rb.widgets.TrainingCurves(thinking, others=[plain])   # doctest: +SKIP
+        >>> view = rb.widgets.TrainingCurves(thinking, others=[plain])
     """
 
     _name = "training_curves"

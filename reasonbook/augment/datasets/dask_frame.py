@@ -42,6 +42,14 @@ def augment_partitions(
 
     Raises:
         MissingPackage: dask is not installed.
+
+    Example:
+        >>> import dask.dataframe
+        >>> from reasonbook.augment import augment_partitions
+        >>> partitions = dask.dataframe.from_pandas(rb.examples.refunds(20), npartitions=2)
+        >>> filled = augment_partitions(partitions, schema, teacher=rb.examples.refund_rules).compute()
+        >>> filled["reasoning_status"].unique().tolist()
+        ['ok']
     """
     if not isinstance(ddf, _dask_frame()):
         raise ReasonbookError(

@@ -66,6 +66,12 @@ def augment_dataset(
     Raises:
         MissingPackage: pyarrow is not installed.
         ReasonbookError: there is nothing to read, or ``path_out`` is a file or the input itself.
+
+    Example:
+        >>> df[["prompt", "response"]].to_parquet("refunds.parquet")
+        >>> job = rb.augment_dataset("refunds.parquet", "filled", schema, teacher=rb.examples.refund_rules)
+        >>> job.wait().progress.done
+        40
     """
     named = Layout(**layout) if isinstance(layout, Mapping) else layout
     made = schema if isinstance(schema, Schema) else Schema(schema)
@@ -81,6 +87,12 @@ class DatasetAugmentation(Job):
     Attributes:
         schema: a snapshot.
         config: budget and limit count for the whole dataset.
+
+    Example:
+        >>> rb.examples.refunds(30).to_parquet("refunds.parquet")
+        >>> job = rb.augment_dataset("refunds.parquet", "filled", schema, teacher=rb.examples.refund_rules, rows=10)
+        >>> job.wait().progress.total
+        30
     """
 
     def __init__(

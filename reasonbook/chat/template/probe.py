@@ -28,6 +28,10 @@ class Probe:
         keeps_history: earlier turns show their reasoning to the student.
         tried: carrier → why it does not work.
         notes: what a person should know.
+
+    Example:
+        >>> chat.probe
+        Probe(carrier='reasoning_content', source='template', tags=('<think>', '</think>'))
     """
 
     form: Form

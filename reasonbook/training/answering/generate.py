@@ -28,6 +28,11 @@ class Reply:
         tokens: written, the stop token included.
         correct: whether it is right; None where nothing was compared.
         score: 0 to 1; None where nothing was compared.
+
+    Example:
+        >>> reply = run.chat("How much do I get back?")
+        >>> reply.tokens > 0, reply.correct
+        (True, None)
     """
 
     answer: str

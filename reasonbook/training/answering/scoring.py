@@ -105,6 +105,13 @@ def judge(teacher: Any, criterion: str = "") -> Score:
     Args:
         teacher: as in ``augment(teacher=…)``.
         criterion: what makes an answer right, in words.
+
+    Example:
+        >>> from reasonbook.training import judge
+        >>> def lenient(request):
+        ...     return {"grade": 1, "why": "every answer will do"}
+        >>> rb.compare([run], score=judge(lenient)).scores[0].share
+        1.0
     """
     from ...teachers import resolve as teacher_of
 

@@ -63,6 +63,10 @@ class Comparison:
     Args:
         evaluations: one per run, over the same rows in the same order.
         notes: what is worth knowing about the rows.
+
+    Example:
+        >>> rb.compare([thinking, plain]).scores[1].difference
+        0.0
     """
 
     def __init__(self, evaluations: Sequence[Evaluation], *, notes: Sequence[str] = ()) -> None:
@@ -244,6 +248,11 @@ def compare(
 
     Raises:
         TrainingError: the runs share no rows of the split, or a run was trained on some of them.
+
+    Example:
+        >>> comparison = rb.compare([thinking, plain], score="numeric")
+        >>> [score.rows for score in comparison.scores]
+        [4, 4]
     """
     students = [run.trained for run in (runs if isinstance(runs, Sequence) else [runs])]
     if not students:

@@ -32,6 +32,10 @@ class Evaluation:
         tasks: the rows.
         replies: one per row, graded.
         seconds: that writing took.
+
+    Example:
+        >>> run.evaluate("test", score="numeric")
+        Evaluation('tiny-0 thinking', numeric match 0.0% [0.0%, ...%] on 4 test rows)
     """
 
     label: str

@@ -57,6 +57,11 @@ class TrainConfig:
         threads: CPU threads of the training.
         checkpoint_seconds: at most this much work is lost when the kernel dies.
         trust_remote_code: let the student's own Python files run on this machine.
+
+    Example:
+        >>> from reasonbook.training import TrainConfig
+        >>> TrainConfig(epochs=2, learning_rate=2e-4).tuning
+        'auto'
     """
 
     epochs: float | None = None

@@ -23,6 +23,10 @@ class Plan:
         padding: share of the tokens that are padding.
         reasons: setting → why it has its value.
         notes: what the preflight of the chat data remarked.
+
+    Example:
+        >>> run.plan.steps, run.plan.rows
+        (2, 32)
     """
 
     student: str
