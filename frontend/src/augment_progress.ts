@@ -3,12 +3,12 @@
 import { fill, h, setText } from "./lib/dom.ts";
 import { compact, duration, money } from "./lib/format.ts";
 import { defineWidget, failureText, type Stage } from "./lib/widget.ts";
-import { shares, type State, statusWords } from "./augment/state.ts";
+import { shares, type State, statusWords } from "./augment_progress/state.ts";
 import "./augment_progress.css";
 
-export default defineWidget("augment-progress", "Progress of the augmentation", (stage) => void new Screen(stage).open());
+export default defineWidget("augment-progress", "Progress of the augmentation", (stage) => void new AugmentProgress(stage).open());
 
-class Screen {
+class AugmentProgress {
   private readonly status = h("span", { class: "rb-status" });
   private readonly dot = h("span", { class: "rb-dot" });
   private readonly what = h("span", { class: "rb-dim rb-what" });

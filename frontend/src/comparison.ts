@@ -4,7 +4,7 @@ import { type Row, rowCard } from "./comparison/rows.ts";
 import { type Score, scoreTable } from "./comparison/scores.ts";
 import { fill, h, setText } from "./lib/dom.ts";
 import { Keys } from "./lib/keys.ts";
-import { keySheetCommand } from "./lib/keysheet.ts";
+import { keySheetCommand } from "./lib/key_sheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 

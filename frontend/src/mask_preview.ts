@@ -3,11 +3,11 @@ import "./mask_preview.css";
 import { h, setText } from "./lib/dom.ts";
 import { percent } from "./lib/format.ts";
 import { Keys } from "./lib/keys.ts";
-import { keySheetCommand } from "./lib/keysheet.ts";
+import { keySheetCommand } from "./lib/key_sheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
-import { RowView } from "./mask/rowview.ts";
-import type { Row } from "./mask/tokens.ts";
+import { RowView } from "./mask_preview/row_view.ts";
+import type { Row } from "./mask_preview/tokens.ts";
 
 interface Snapshot {
   rows: number;

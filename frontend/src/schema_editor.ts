@@ -3,18 +3,18 @@
 import { fill, h, setText } from "./lib/dom.ts";
 import { menuButton } from "./lib/menu.ts";
 import { defineWidget, failureText, type Stage } from "./lib/widget.ts";
-import { draggable, FieldRow } from "./schema/field.ts";
-import { Editor, type Opened, type SchemaState, type Trial } from "./schema/model.ts";
+import { draggable, FieldRow } from "./schema_editor/field_row.ts";
+import { SchemaStore, type Opened, type SchemaState, type Trial } from "./schema_editor/store.ts";
 import "./schema_editor.css";
 
 type Tab = "prompt" | "json" | "try";
 const TRIED = 3;
 const TABS: [Tab, string][] = [["prompt", "Prompt"], ["json", "JSON Schema"], ["try", "Try on 3 rows"]];
 
-export default defineWidget("schema-editor", "Schema editor", (stage) => void new Screen(stage).open());
+export default defineWidget("schema-editor", "Schema editor", (stage) => void new SchemaEditor(stage).open());
 
-class Screen {
-  private readonly editor: Editor;
+class SchemaEditor {
+  private readonly store: SchemaStore;
   private readonly rows: FieldRow[] = [];
   private readonly list = h("div", { class: "rb-schema-list" });
   private readonly state = h("span", { class: "rb-schema-state", role: "status" });
@@ -42,7 +42,7 @@ class Screen {
 
   constructor(private readonly stage: Stage) {
     const { root, badge, signal, link } = stage;
-    this.editor = new Editor(link, () => this.paint(), stage.fail);
+    this.store = new SchemaStore(link, () => this.paint(), stage.fail);
     this.tabs = TABS.map(([tab, label]) =>
       h("button", { class: "rb-tab", role: "tab", onclick: () => this.show(tab) }, label),
     );
@@ -74,14 +74,14 @@ class Screen {
         this.show(TABS[to]?.[0] ?? "prompt");
       }),
     );
-    draggable(this.list, (from, to) => this.editor.move(from, to), signal);
-    link.onPush((push: SchemaState) => this.editor.take(push));
+    draggable(this.list, (from, to) => this.store.move(from, to), signal);
+    link.onPush((push: SchemaState) => this.store.take(push));
   }
 
   async open(): Promise<void> {
     fill(this.list, ...[1, 2, 3].map(() => h("div", { class: "rb-schema-field rb-schema-wait" })));
     try {
-      this.opened = await this.editor.open();
+      this.opened = await this.store.open();
     } catch (error) {
       this.stage.fail(error);
       fill(this.list, h("div", { class: "rb-empty" }, "The schema could not be opened.", h("button", { class: "rb-button", onclick: () => void this.open() }, "Try again")));
@@ -96,10 +96,10 @@ class Screen {
   // -- paint -----------------------------------------------------------------------------------------------
   private paint(): void {
     if (this.opened === undefined) return;
-    const { fields, problems, fingerprint } = this.editor.state;
+    const { fields, problems, fingerprint } = this.store.state;
     while (this.rows.length > fields.length) this.rows.pop()?.element.remove();
     while (this.rows.length < fields.length) {
-      const row = new FieldRow(this.editor, this.rows.length, this.opened.types, (at) => this.remove(at));
+      const row = new FieldRow(this.store, this.rows.length, this.opened.types, (at) => this.remove(at));
       this.rows.push(row);
       this.list.append(row.element);
     }
@@ -131,14 +131,14 @@ class Screen {
   }
 
   private paintCode(): void {
-    const { json_schema, prompt } = this.editor.state;
+    const { json_schema, prompt } = this.store.state;
     const text = this.tab === "json" ? (json_schema === null ? "" : JSON.stringify(json_schema, null, 2)) : prompt;
     setText(this.code, text || "It shows here as soon as every field is complete.");
     this.code.classList.toggle("rb-faint", text === "");
   }
 
   private paintTry(): void {
-    const { trial } = this.editor.state;
+    const { trial } = this.store.state;
     const shown = trial === null ? this.frameless : this.trialBox;
     if (this.pane.firstChild !== shown) fill(this.pane, shown);
     if (trial === null) return;
@@ -152,24 +152,24 @@ class Screen {
   // -- act -------------------------------------------------------------------------------------------------
   private add(): void {
     this.focusNew = true;
-    this.editor.add();
+    this.store.add();
   }
 
   private remove(at: number): void {
-    const field = this.editor.state.fields[at];
+    const field = this.store.state.fields[at];
     if (field === undefined) return;
     const kept = { ...field };
-    this.editor.remove(at);
-    this.offer(`Removed ${field.name || "the field"}.`, () => this.editor.put(kept, at));
+    this.store.remove(at);
+    this.offer(`Removed ${field.name || "the field"}.`, () => this.store.put(kept, at));
   }
 
   private presetItems() {
     return (this.opened?.presets ?? []).map((name) => ({
       label: capital(name.replaceAll("_", " ")),
       run: () => {
-        const kept = this.editor.state.fields.map((field) => ({ ...field }));
-        this.editor.preset(name);
-        this.offer("The preset took the place of your fields.", () => this.editor.replaceAll(kept));
+        const kept = this.store.state.fields.map((field) => ({ ...field }));
+        this.store.preset(name);
+        this.offer("The preset took the place of your fields.", () => this.store.replaceAll(kept));
       },
     }));
   }
@@ -180,12 +180,12 @@ class Screen {
   }
 
   private async trial(start: number): Promise<void> {
-    const rows = this.editor.state.trial?.rows ?? 0;
+    const rows = this.store.state.trial?.rows ?? 0;
     const from = start >= rows ? 0 : start;
     this.run.disabled = this.further.disabled = true;
     fill(this.results, h("div", { class: "rb-dim rb-pulse" }, "The teacher is writing…"));
     try {
-      const trial = await this.editor.trial(this.teacher.value, from);
+      const trial = await this.store.trial(this.teacher.value, from);
       this.start = trial.start;
       fill(this.results, ...trial.rows.map(trialRow));
     } catch (error) {

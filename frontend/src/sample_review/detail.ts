@@ -1,8 +1,8 @@
 // The row that is being judged: request, reasoning field by field, response; to read, or to edit in place.
 
 import { type Child, fill, h } from "../lib/dom.ts";
-import type { Desk } from "./desk.ts";
-import { mark } from "./row.ts";
+import type { ReviewStore } from "./store.ts";
+import { mark } from "./list_row.ts";
 import type { Fields, Full, Value } from "./types.ts";
 import { diffView, readValue, sameValue, valueControl, valueText, valueView } from "./values.ts";
 
@@ -23,7 +23,7 @@ export class Detail {
   private controls = new Map<string, Control>();
 
   constructor(
-    private readonly desk: Desk,
+    private readonly store: ReviewStore,
     private readonly drafts: Drafts,
     private readonly done: () => void,
     private readonly fail: (error: unknown) => void,
@@ -31,7 +31,7 @@ export class Detail {
 
   /** Shows the current row; leaves a field that is being edited alone. */
   paint(): void {
-    const row = this.desk.current;
+    const row = this.store.current;
     if (row === undefined) {
       this.shown = -1;
       this.editing = false;
@@ -49,7 +49,7 @@ export class Detail {
   }
 
   edit(focus?: string): void {
-    const row = this.desk.current;
+    const row = this.store.current;
     if (row === undefined || this.editing) return;
     this.editing = true;
     this.controls.clear();
@@ -93,7 +93,7 @@ export class Detail {
   }
 
   save(): void {
-    const row = this.desk.current;
+    const row = this.store.current;
     if (row === undefined || !this.editing) return;
     const reasoning: Record<string, Value> = {};
     let response: string | null = null;
@@ -112,13 +112,13 @@ export class Detail {
     }
     this.close(row);
     const changed = Object.keys(reasoning).length > 0;
-    if (changed || response !== null) this.desk.edit(changed ? reasoning : null, response);
+    if (changed || response !== null) this.store.edit(changed ? reasoning : null, response);
     this.paint();
     this.done();
   }
 
   cancel(): void {
-    const row = this.desk.current;
+    const row = this.store.current;
     if (row !== undefined) this.close(row);
     this.paint();
     this.done();
@@ -168,7 +168,7 @@ export class Detail {
         note(
           "warn",
           "The response was changed after this reasoning was written.",
-          h("button", { class: "rb-button", onclick: () => this.desk.confirm() }, "It still fits", h("kbd", {}, "c")),
+          h("button", { class: "rb-button", onclick: () => this.store.confirm() }, "It still fits", h("kbd", {}, "c")),
         ),
       );
     if (draft)

@@ -1,5 +1,5 @@
 // The rows that the optimizer saw at one step: where a spike in the loss came from.
-import { brief } from "../charts/ticks.ts";
+import { brief } from "../lib/plot/ticks.ts";
 import { fill, h } from "../lib/dom.ts";
 import { Superseded, type Link } from "../lib/rpc.ts";
 

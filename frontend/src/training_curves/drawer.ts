@@ -4,7 +4,7 @@ import type { Link } from "../lib/rpc.ts";
 import { Log } from "./log.ts";
 import type { RunInfo } from "./runs.ts";
 import { Samples } from "./samples.ts";
-import { StepRows } from "./steprows.ts";
+import { StepRows } from "./step_rows.ts";
 
 type Tab = "samples" | "rows" | "log";
 const LABELS: Record<Tab, string> = { samples: "Samples", rows: "Rows of a step", log: "Log" };

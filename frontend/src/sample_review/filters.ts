@@ -2,7 +2,7 @@
 
 import { fill, h, setText } from "../lib/dom.ts";
 import { compact } from "../lib/format.ts";
-import type { Desk } from "./desk.ts";
+import type { ReviewStore } from "./store.ts";
 import { NO_QUERY, type Query } from "./types.ts";
 
 const VERDICTS: [verdict: string | null, label: string][] = [
@@ -30,7 +30,7 @@ export class Filters {
   private typing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    private readonly desk: Desk,
+    private readonly store: ReviewStore,
     leave: () => void,
   ) {
     this.search = h("input", {
@@ -47,7 +47,7 @@ export class Filters {
         event.preventDefault();
         clearTimeout(this.typing);
         if (event.key === "Escape") this.search.value = "";
-        if (this.search.value !== this.desk.query.text) this.ask({ text: this.search.value });
+        if (this.search.value !== this.store.query.text) this.ask({ text: this.search.value });
         leave();
       },
     });
@@ -90,7 +90,7 @@ export class Filters {
 
   /** Shows the query; the options are known once the review is open. */
   paint(): void {
-    const { query, options } = this.desk;
+    const { query, options } = this.store;
     if (document.activeElement !== this.search) this.search.value = query.text;
     const set = (name: keyof typeof this.selects, any: string, values: [string, string][]) => {
       const select = this.selects[name];
@@ -108,18 +108,18 @@ export class Filters {
   }
 
   counts(): void {
-    const { counts } = this.desk.state;
+    const { counts } = this.store.state;
     VERDICTS.forEach(([verdict], i) => {
       const button = this.verdicts[i] as HTMLButtonElement;
       const number = verdict === null ? counts.rows : counts[verdict as "accepted"];
       setText(button.lastElementChild as Element, compact(number));
       button.title = `${number.toLocaleString("en")} rows`;
-      button.setAttribute("aria-pressed", String(this.desk.query.verdict === verdict));
+      button.setAttribute("aria-pressed", String(this.store.query.verdict === verdict));
     });
   }
 
   private ask(parts: Partial<Query>): void {
-    void this.desk.choose(parts);
+    void this.store.choose(parts);
   }
 }
 

@@ -1,7 +1,7 @@
 // One field of the schema: name, type, instruction, and what its type asks for.
 
 import { h, setText } from "../lib/dom.ts";
-import type { Editor, Field, FieldType } from "./model.ts";
+import type { SchemaStore, Field, FieldType } from "./store.ts";
 
 const WORDS: Record<FieldType, string> = {
   text: "text", number: "number", boolean: "yes or no", choice: "one of", list: "list of texts",
@@ -24,12 +24,12 @@ export class FieldRow {
   private readonly down: HTMLButtonElement;
 
   constructor(
-    private readonly editor: Editor,
+    private readonly store: SchemaStore,
     private at: number,
     types: FieldType[],
     remove: (at: number) => void,
   ) {
-    const typed = (change: () => Partial<Field>) => () => this.editor.type(this.at, change());
+    const typed = (change: () => Partial<Field>) => () => this.store.type(this.at, change());
     const at_ = () => this.at;
     this.name = h("input", {
       class: "rb-input rb-name", placeholder: "Name", "aria-label": "Field name", maxlength: 200,
@@ -44,8 +44,8 @@ export class FieldRow {
       {
         class: "rb-input", "aria-label": "Type",
         onchange: () => {
-          this.editor.type(this.at, { type: this.type.value as FieldType });
-          this.editor.flush();
+          this.store.type(this.at, { type: this.type.value as FieldType });
+          this.store.flush();
         },
       },
       ...types.map((type) => h("option", { value: type }, WORDS[type] ?? type)),
@@ -53,8 +53,8 @@ export class FieldRow {
     this.optional = h("input", {
       type: "checkbox",
       onchange: () => {
-        this.editor.type(this.at, { optional: this.optional.checked });
-        this.editor.flush();
+        this.store.type(this.at, { optional: this.optional.checked });
+        this.store.flush();
       },
     });
     const bound = (which: "minimum" | "maximum", placeholder: string, label: string) =>
@@ -65,7 +65,7 @@ export class FieldRow {
           const value = text === "" ? null : Number(text);
           const wrong = value !== null && !Number.isFinite(value);
           (event.target as HTMLInputElement).setAttribute("aria-invalid", String(wrong));
-          if (!wrong) this.editor.type(this.at, { [which]: value });
+          if (!wrong) this.store.type(this.at, { [which]: value });
         },
       });
     this.minimum = bound("minimum", "any", "Smallest number");
@@ -113,7 +113,7 @@ export class FieldRow {
         this.problem,
       ),
     );
-    this.element.addEventListener("focusout", () => this.editor.flush());
+    this.element.addEventListener("focusout", () => this.store.flush());
   }
 
   paint(at: number, field: Field, last: boolean): void {
@@ -141,7 +141,7 @@ export class FieldRow {
   }
 
   private shift(by: number): void {
-    this.editor.move(this.at, this.at + by);
+    this.store.move(this.at, this.at + by);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reveal, scrollHeight, TALLEST, toOffset, toScroll, visible } from "./window.ts";
+import { reveal, scrollHeight, TALLEST, toOffset, toScroll, visible } from "./list_window.ts";
 
 const short = { total: 100, row: 40, view: 400 };
 const long = { total: 1_000_000, row: 44, view: 500 };

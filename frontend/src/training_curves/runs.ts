@@ -1,5 +1,5 @@
 // What the page knows of each run: a few facts and three tables of points, taken in from Python's messages.
-import { Table } from "../charts/table.ts";
+import { Table } from "../lib/plot/table.ts";
 
 export interface RunInfo {
   id: string;

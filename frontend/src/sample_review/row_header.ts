@@ -1,7 +1,7 @@
 // The line above a row: its verdict and number, what is known of it, its rating, and the way to its neighbours.
 
 import { fill, h, setText } from "../lib/dom.ts";
-import { glyph, mark } from "./row.ts";
+import { glyph, mark } from "./list_row.ts";
 import type { Summary } from "./types.ts";
 
 interface Ways {
@@ -10,7 +10,7 @@ interface Ways {
   openList(): void;
 }
 
-export class Head {
+export class RowHeader {
   readonly element: HTMLElement;
   private readonly title = h("span", { class: "rb-row-title" });
   private readonly chips = h("span", { class: "rb-chips" });

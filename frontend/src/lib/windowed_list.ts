@@ -1,7 +1,7 @@
 // A list of any length of which only the rows in view are in the page.
 
 import { h } from "./dom.ts";
-import { type Extent, reveal, scrollHeight, toOffset, toScroll, visible } from "./window.ts";
+import { type Extent, reveal, scrollHeight, toOffset, toScroll, visible } from "./list_window.ts";
 
 export interface ListOptions {
   label: string;

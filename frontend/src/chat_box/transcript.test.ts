@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Answer, footnote, foldLabel, take, type Talk } from "./talk.ts";
+import { type Answer, footnote, foldLabel, take, type Transcript } from "./transcript.ts";
 
 const blank = (): Answer => ({ thinking: "", answer: "", state: "waiting", health: "", tokens: 0, seconds: 0, error: ["", ""] });
-const talk = (): Talk => ({ labels: ["a", "b"], thinks: [true, true], answering: true, first: 3, turns: [{ question: "q", answers: [blank(), blank()] }] });
+const transcript = (): Transcript => ({ labels: ["a", "b"], thinks: [true, true], answering: true, first: 3, turns: [{ question: "q", answers: [blank(), blank()] }] });
 const piece = (at: [number, number], more: [string, string]) => ({ turn: 3, student: 1, at, more, state: "writing" as const, tokens: 4, seconds: 2 });
 
 test("pieces add up, and the end sets everything", () => {
-  const known = talk();
+  const known = transcript();
   assert.ok(take(known, piece([0, 0], ["Inten", ""])));
   assert.ok(take(known, piece([5, 0], ["t: refund", ""])));
   assert.ok(take(known, piece([14, 0], ["", "$5"])));
@@ -19,8 +19,8 @@ test("pieces add up, and the end sets everything", () => {
   assert.equal(known.turns[0]?.answers[0]?.answer, "");
 });
 
-test("a piece that came twice changes nothing; one that is missing asks for the whole talk", () => {
-  const known = talk();
+test("a piece that came twice changes nothing; one that is missing asks for the whole transcript", () => {
+  const known = transcript();
   take(known, piece([0, 0], ["abc", ""]));
   take(known, piece([0, 0], ["abc", ""]));
   assert.equal(known.turns[0]?.answers[1]?.thinking, "abc");

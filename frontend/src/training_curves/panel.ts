@@ -1,6 +1,6 @@
 // A titled chart of one quantity over all runs; its title row reads out the value under the crosshair.
-import { type Slot, sample, trace, type View } from "../charts/grid.ts";
-import { type Colours, Plot, type Stroke } from "../charts/plot.ts";
+import { type Slot, sample, trace, type View } from "../lib/plot/grid.ts";
+import { type Colours, Plot, type Stroke } from "../lib/plot/plot.ts";
 import { fill, h, setText } from "../lib/dom.ts";
 import { type RunCurves, type TableName, valueAt } from "./runs.ts";
 

@@ -1,5 +1,5 @@
 // Which charts there are, and how smooth their lines begin.
-import { brief, byteMarks, bytes } from "../charts/ticks.ts";
+import { brief, byteMarks, bytes } from "../lib/plot/ticks.ts";
 import { compact, percent } from "../lib/format.ts";
 import type { PanelSpec } from "./panel.ts";
 import { type RunCurves, valueAt } from "./runs.ts";

@@ -2,7 +2,7 @@
 import { fill, h, setText } from "../lib/dom.ts";
 import type { RunCurves, RunInfo } from "./runs.ts";
 
-export interface ToolHooks {
+export interface ToolbarHooks {
   onSmoothing: (weight: number) => void;
   onLog: () => void;
   onWhole: () => void;
@@ -11,7 +11,7 @@ export interface ToolHooks {
   onHide: (run: string, hidden: boolean) => void;
 }
 
-export class Tools {
+export class Toolbar {
   readonly root: HTMLElement;
   private readonly slider = h("input", {
     type: "range", min: 0, max: 0.99, step: 0.01, class: "rb-tc-slider", "aria-label": "Smoothing",
@@ -26,7 +26,7 @@ export class Tools {
   private readonly alarm = h("button", { class: "rb-button rb-quiet rb-tc-small rb-tc-alarm", hidden: true });
   private readonly legend = h("div", { class: "rb-tc-legend", role: "group", "aria-label": "Runs" });
 
-  constructor(private readonly hooks: ToolHooks) {
+  constructor(private readonly hooks: ToolbarHooks) {
     this.slider.addEventListener("input", () => hooks.onSmoothing(Number(this.slider.value)));
     this.log.addEventListener("click", hooks.onLog);
     this.whole.addEventListener("click", hooks.onWhole);

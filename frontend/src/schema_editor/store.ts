@@ -46,7 +46,7 @@ type Caller = Pick<Link, "call">;
 const TYPING = 180; // ms without a key before what was typed is sent
 
 /** One change after the other: each names the field by place and name, so it must see the one before it. */
-export class Editor {
+export class SchemaStore {
   state!: SchemaState;
   private queue: Promise<unknown> = Promise.resolve();
   private typed = new Map<string, { at: number; changes: Partial<Field>; timer: ReturnType<typeof setTimeout> }>();

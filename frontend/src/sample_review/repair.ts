@@ -3,7 +3,7 @@
 import { fill, h } from "../lib/dom.ts";
 import { failureText } from "../lib/widget.ts";
 import { section } from "./detail.ts";
-import type { Desk } from "./desk.ts";
+import type { ReviewStore } from "./store.ts";
 import type { Full, Offer, Value } from "./types.ts";
 import { diffView, sameValue, valueText } from "./values.ts";
 
@@ -27,7 +27,7 @@ export class Repair {
   private waiting = false;
 
   constructor(
-    private readonly desk: Desk,
+    private readonly store: ReviewStore,
     private readonly done: () => void,
   ) {
     this.element.hidden = true;
@@ -46,13 +46,13 @@ export class Repair {
   }
 
   start(): void {
-    if (this.desk.current === undefined) return;
-    this.row = this.desk.current;
+    if (this.store.current === undefined) return;
+    this.row = this.store.current;
     this.offer = null;
     this.waiting = false;
     this.feedback.value = this.asked = "";
     fill(this.result);
-    this.who.hidden = this.desk.teacher !== "";
+    this.who.hidden = this.store.teacher !== "";
     this.open = true;
     this.element.hidden = false;
     this.paint();
@@ -81,7 +81,7 @@ export class Repair {
     this.paint();
     fill(this.result, h("div", { class: "rb-dim rb-pulse" }, "The teacher is writing…"));
     try {
-      const offer = await this.desk.repair(row, feedback, this.offer !== null, this.teacher.value);
+      const offer = await this.store.repair(row, feedback, this.offer !== null, this.teacher.value);
       if (this.row !== row) return;
       this.offer = offer;
       this.asked = feedback;
@@ -123,8 +123,8 @@ export class Repair {
 
   private take(): void {
     const { row, offer } = this;
-    if (row === undefined || offer === null || this.desk.current?.position !== row.position) return;
-    this.desk.takeRepair(offer);
+    if (row === undefined || offer === null || this.store.current?.position !== row.position) return;
+    this.store.takeRepair(offer);
     this.close();
   }
 

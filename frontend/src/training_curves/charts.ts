@@ -1,16 +1,16 @@
 // All charts of the widget: one range of steps, one crosshair, painted at most once a frame.
-import { niceEnd } from "../charts/grid.ts";
-import type { Colours } from "../charts/plot.ts";
-import type { Table } from "../charts/table.ts";
+import { niceEnd } from "../lib/plot/grid.ts";
+import type { Colours } from "../lib/plot/plot.ts";
+import type { Table } from "../lib/plot/table.ts";
 import { h } from "../lib/dom.ts";
 import { colour } from "../lib/theme.ts";
 import { Panel, type Picture } from "./panel.ts";
 import type { RunCurves } from "./runs.ts";
-import { PANELS } from "./setup.ts";
+import { PANELS } from "./panels.ts";
 
 const SMALL_AT_ONCE = 2; // small panels in one frame while points stream in; the others follow in the next ones
 
-export interface BoardHooks {
+export interface ChartsHooks {
   /** The range was changed; null is the whole run. */
   onZoom: (range: [number, number] | null) => void;
   /** A point was clicked. */
@@ -21,7 +21,7 @@ export interface BoardHooks {
   onDrawn: (step: number) => void;
 }
 
-export class Board {
+export class Charts {
   readonly root: HTMLElement;
   readonly hidden = new Set<string>();
   smoothing = 0.6;
@@ -39,7 +39,7 @@ export class Board {
 
   constructor(
     private readonly runs: readonly RunCurves[],
-    private readonly hooks: BoardHooks,
+    private readonly hooks: ChartsHooks,
     signal: AbortSignal,
   ) {
     const panelHooks = {

@@ -1,4 +1,4 @@
-// The talk as the page knows it, and how news from Python changes it.
+// The transcript as the page knows it, and how news from Python changes it.
 
 export interface Answer {
   thinking: string;
@@ -15,7 +15,7 @@ export interface Turn {
   answers: Answer[];
 }
 
-export interface Talk {
+export interface Transcript {
   labels: string[];
   /** Whether each student was trained to think, so that missing thinking is worth a word. */
   thinks: boolean[];
@@ -31,9 +31,9 @@ export type News = { turn: number; student: number } & (
   | Answer
 );
 
-/** Takes news in; false when a piece does not fit what is known, so that the whole talk is needed. */
-export function take(talk: Talk, news: News): Answer | false {
-  const answer = talk.turns[news.turn - talk.first]?.answers[news.student];
+/** Takes news in; false when a piece does not fit what is known, so that the whole transcript is needed. */
+export function take(transcript: Transcript, news: News): Answer | false {
+  const answer = transcript.turns[news.turn - transcript.first]?.answers[news.student];
   if (answer === undefined) return false;
   if (!("more" in news)) {
     const { turn: _turn, student: _student, ...whole } = news;

@@ -13,7 +13,7 @@ const PAGE = 40; // rows of the list fetched at once
 const KEPT = 6000;
 const CHECKED = 5000; // rows up to which the checks run by themselves
 
-export class Desk {
+export class ReviewStore {
   state!: State;
   query!: Query;
   options!: Opened["options"];
