@@ -1,9 +1,9 @@
 // Talk to one or two students: thinking streams in folded, the exact prompt is one click away.
 import "./chat_box.css";
-import { type Answer, foldLabel, footnote, type News, take, type Transcript } from "./chat_box/transcript.ts";
+import { type Answer, foldLabel, footnote, type News, type Transcript, take } from "./chat_box/transcript.ts";
 import { fill, h, setText } from "./lib/dom.ts";
-import { Keys } from "./lib/keys.ts";
 import { keySheetCommand } from "./lib/key_sheet.ts";
+import { Keys } from "./lib/keys.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 
@@ -31,7 +31,10 @@ class ChatBox {
   private readonly clear = h("button", { class: "rb-button rb-quiet" }, "New chat");
   private readonly thread = h("div", { class: "rb-pane rb-cb-thread", tabindex: 0, role: "log", "aria-label": "Chat" });
   private readonly field = h("textarea", {
-    class: "rb-input rb-cb-field", rows: 1, placeholder: "Ask the student…", "aria-label": "Question",
+    class: "rb-input rb-cb-field",
+    rows: 1,
+    placeholder: "Ask the student…",
+    "aria-label": "Question",
   });
   private readonly send = h("button", { class: "rb-button rb-primary rb-cb-send" }, "Ask");
   private readonly keys: Keys;
@@ -48,7 +51,16 @@ class ChatBox {
     ]);
     const { root, signal } = stage;
     root.append(
-      h("div", { class: "rb-bar" }, this.title, this.names, h("span", { class: "rb-grow" }), stage.badge, this.fold, this.clear),
+      h(
+        "div",
+        { class: "rb-bar" },
+        this.title,
+        this.names,
+        h("span", { class: "rb-grow" }),
+        stage.badge,
+        this.fold,
+        this.clear,
+      ),
       this.thread,
       h("div", { class: "rb-cb-compose rb-rule" }, this.field, this.send),
       h("div", { class: "rb-bar rb-cb-foot" }, this.keys.hints),
@@ -105,11 +117,21 @@ class ChatBox {
     this.bubbles = [];
     if (transcript.turns.length === 0) {
       const two = transcript.labels.length > 1 ? "Both students answer the same question, side by side." : "";
-      fill(this.thread, h("div", { class: "rb-empty" }, h("span", {}, "Ask something that the student was trained for."), two && h("span", { class: "rb-faint" }, two)));
+      fill(
+        this.thread,
+        h(
+          "div",
+          { class: "rb-empty" },
+          h("span", {}, "Ask something that the student was trained for."),
+          two && h("span", { class: "rb-faint" }, two),
+        ),
+      );
     } else {
       fill(
         this.thread,
-        transcript.first > 0 ? h("div", { class: "rb-faint rb-cb-earlier" }, `${transcript.first} earlier turns are not shown.`) : null,
+        transcript.first > 0
+          ? h("div", { class: "rb-faint rb-cb-earlier" }, `${transcript.first} earlier turns are not shown.`)
+          : null,
         ...transcript.turns.map((turn, index) => this.turn(turn.question, turn.answers, index)),
       );
     }
@@ -118,7 +140,12 @@ class ChatBox {
   }
 
   private name(label: string, index: number): HTMLElement {
-    return h("span", { class: "rb-cb-name", style: `--run:var(--rb-run-${index % 6})` }, h("i", { class: "rb-cb-dot", "aria-hidden": "true" }), label);
+    return h(
+      "span",
+      { class: "rb-cb-name", style: `--run:var(--rb-run-${index % 6})` },
+      h("i", { class: "rb-cb-dot", "aria-hidden": "true" }),
+      label,
+    );
   }
 
   private turn(question: string, answers: Answer[], index: number): HTMLElement {
@@ -152,7 +179,11 @@ class ChatBox {
       "article",
       { class: "rb-cb-answer", "aria-label": label, style: `--run:var(--rb-run-${student % 6})` },
       transcript.labels.length > 1 ? h("div", { class: "rb-cb-who" }, label) : null,
-      fold, said, error, h("div", { class: "rb-cb-note" }, foot, h("span", { class: "rb-grow" }), show), prompt,
+      fold,
+      said,
+      error,
+      h("div", { class: "rb-cb-note" }, foot, h("span", { class: "rb-grow" }), show),
+      prompt,
     );
     const bubble = { root, fold, summary, thinking, said, error, foot, thinks: transcript.thinks[student] ?? true };
     this.fillBubble(bubble, answer);
@@ -177,7 +208,11 @@ class ChatBox {
     this.stage.link
       .call<{ text: string; tokens: number }>("prompt", { turn, student })
       .then(({ text, tokens }) => {
-        fill(host, h("span", { class: "rb-dim" }, `${tokens} tokens, as the student saw them`), h("pre", { tabindex: 0 }, text));
+        fill(
+          host,
+          h("span", { class: "rb-dim" }, `${tokens} tokens, as the student saw them`),
+          h("pre", { tabindex: 0 }, text),
+        );
         host.scrollIntoView({ block: "nearest" });
       })
       .catch((error) => {

@@ -2,17 +2,17 @@
 
 import { fill, h, setText } from "./lib/dom.ts";
 import { Keys, type Overrides, showKey } from "./lib/keys.ts";
-import { WindowedList } from "./lib/windowed_list.ts";
 import { menuButton } from "./lib/menu.ts";
 import { Toast } from "./lib/toast.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
+import { WindowedList } from "./lib/windowed_list.ts";
 import { type Acts, Early, reviewCommands } from "./sample_review/commands.ts";
-import { type Change, ReviewStore } from "./sample_review/store.ts";
 import { Detail, Drafts } from "./sample_review/detail.ts";
 import { differs, Filters } from "./sample_review/filters.ts";
-import { RowHeader } from "./sample_review/row_header.ts";
-import { Repair } from "./sample_review/repair.ts";
 import { mark, paintRow } from "./sample_review/list_row.ts";
+import { Repair } from "./sample_review/repair.ts";
+import { RowHeader } from "./sample_review/row_header.ts";
+import { type Change, ReviewStore } from "./sample_review/store.ts";
 import "./sample_review.css";
 
 const ROW = 44;
@@ -28,7 +28,13 @@ class SampleReview {
   private readonly repair: Repair;
   private readonly head: RowHeader;
   private readonly listed = h("span", { class: "rb-dim" });
-  private readonly bar = h("div", { class: "rb-progress", role: "progressbar", "aria-label": "Rows decided", "aria-valuemin": 0, "aria-valuemax": 100 });
+  private readonly bar = h("div", {
+    class: "rb-progress",
+    role: "progressbar",
+    "aria-label": "Rows decided",
+    "aria-valuemin": 0,
+    "aria-valuemax": 100,
+  });
   private readonly progress = h("span", { class: "rb-dim rb-progress-words" });
   private readonly voice = h("div", { class: "rb-sr", role: "status", "aria-live": "polite" });
   private readonly main = h("div", { class: "rb-main" });
@@ -36,7 +42,16 @@ class SampleReview {
   private readonly empty = h("div", { class: "rb-empty rb-nothing" });
   private readonly toast: Toast;
   private readonly buttons = new Map<string, { button: HTMLButtonElement; key: HTMLElement }>();
-  private readonly auto = h("button", { class: "rb-button rb-quiet", title: "Auto-advance: go to the next row after a verdict", "aria-label": "Auto-advance", onclick: () => this.toggleAuto() }, "Auto");
+  private readonly auto = h(
+    "button",
+    {
+      class: "rb-button rb-quiet",
+      title: "Auto-advance: go to the next row after a verdict",
+      "aria-label": "Auto-advance",
+      onclick: () => this.toggleAuto(),
+    },
+    "Auto",
+  );
   private readonly early: Early;
 
   constructor(private readonly stage: Stage) {
@@ -63,13 +78,18 @@ class SampleReview {
     this.detail = new Detail(this.store, drafts, focus, stage.fail);
     this.repair = new Repair(this.store, focus);
     this.toast = new Toast(focus);
-    this.early = new Early(() => this.store.current !== undefined, (text) => this.toast.say(text));
+    this.early = new Early(
+      () => this.store.current !== undefined,
+      (text) => this.toast.say(text),
+    );
     this.head = new RowHeader({
       step: (by) => this.step(by),
       rate: (rating) => this.rate(rating),
       openList: () => root.classList.toggle("rb-list-open"),
     });
-    this.keys = new Keys("sample_review", reviewCommands(this.acts()), (model.get("keymap") as Overrides) ?? {}, () => this.paintKeys());
+    this.keys = new Keys("sample_review", reviewCommands(this.acts()), (model.get("keymap") as Overrides) ?? {}, () =>
+      this.paintKeys(),
+    );
     this.layout();
   }
 
@@ -97,8 +117,28 @@ class SampleReview {
     const { root, badge, signal } = this.stage;
     root.classList.add("rb-opening");
     const bulk = menuButton("Bulk…", () => this.bulkItems(), signal);
-    const refresh = h("button", { class: "rb-button rb-quiet", title: "Look again at the frame", "aria-label": "Look again at the frame", onclick: () => void this.store.refresh() }, "↻");
-    this.aside.append(h("div", { class: "rb-side-head" }, this.listed, h("span", { class: "rb-grow" }), this.filters.order, bulk, refresh), this.list.element);
+    const refresh = h(
+      "button",
+      {
+        class: "rb-button rb-quiet",
+        title: "Look again at the frame",
+        "aria-label": "Look again at the frame",
+        onclick: () => void this.store.refresh(),
+      },
+      "↻",
+    );
+    this.aside.append(
+      h(
+        "div",
+        { class: "rb-side-head" },
+        this.listed,
+        h("span", { class: "rb-grow" }),
+        this.filters.order,
+        bulk,
+        refresh,
+      ),
+      this.list.element,
+    );
     this.main.append(this.head.element, this.detail.element, this.repair.element, this.empty);
     const acts = h(
       "div",
@@ -260,7 +300,9 @@ class SampleReview {
     this.toast.say("Working…");
     try {
       const done = await this.store.bulk(act, rating);
-      this.toast.say(`${words}: ${done.toLocaleString("en")} rows. ${showKey(this.keys.keysOf("undo")[0] ?? "u")} takes it back.`);
+      this.toast.say(
+        `${words}: ${done.toLocaleString("en")} rows. ${showKey(this.keys.keysOf("undo")[0] ?? "u")} takes it back.`,
+      );
     } catch (error) {
       this.toast.say("");
       this.stage.fail(error);
@@ -291,7 +333,10 @@ class SampleReview {
 
   private paintList(): void {
     const { count } = this.store.state;
-    setText(this.listed, this.store.choosing ? "searching…" : `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`);
+    setText(
+      this.listed,
+      this.store.choosing ? "searching…" : `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`,
+    );
     const none = count === 0;
     this.stage.root.classList.toggle("rb-is-empty", none);
     this.enable(!none, "accept", "reject", "skip", "edit", "repair");
@@ -320,7 +365,10 @@ class SampleReview {
     const share = counts.rows > 0 ? decided / counts.rows : 0;
     (this.bar.firstElementChild as HTMLElement).style.width = `${100 * share}%`;
     this.bar.setAttribute("aria-valuenow", String(Math.floor(100 * share)));
-    setText(this.progress, `${decided.toLocaleString("en")} of ${counts.rows.toLocaleString("en")} decided${counts.stale > 0 ? ` · ${counts.stale} stale` : ""}`);
+    setText(
+      this.progress,
+      `${decided.toLocaleString("en")} of ${counts.rows.toLocaleString("en")} decided${counts.stale > 0 ? ` · ${counts.stale} stale` : ""}`,
+    );
     this.enable(can_undo, "undo");
     this.enable(can_redo, "redo");
   }

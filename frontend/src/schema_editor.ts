@@ -4,12 +4,16 @@ import { fill, h, setText } from "./lib/dom.ts";
 import { menuButton } from "./lib/menu.ts";
 import { defineWidget, failureText, type Stage } from "./lib/widget.ts";
 import { draggable, FieldRow } from "./schema_editor/field_row.ts";
-import { SchemaStore, type Opened, type SchemaState, type Trial } from "./schema_editor/store.ts";
+import { type Opened, type SchemaState, SchemaStore, type Trial } from "./schema_editor/store.ts";
 import "./schema_editor.css";
 
 type Tab = "prompt" | "json" | "try";
 const TRIED = 3;
-const TABS: [Tab, string][] = [["prompt", "Prompt"], ["json", "JSON Schema"], ["try", "Try on 3 rows"]];
+const TABS: [Tab, string][] = [
+  ["prompt", "Prompt"],
+  ["json", "JSON Schema"],
+  ["try", "Try on 3 rows"],
+];
 
 export default defineWidget("schema-editor", "Schema editor", (stage) => void new SchemaEditor(stage).open());
 
@@ -30,9 +34,18 @@ class SchemaEditor {
     h("div", { class: "rb-dim" }, "To try the schema on rows of yours, give the editor your frame and a teacher:"),
     h("pre", { class: "rb-schema-code rb-trial-call" }, 'schema.edit(df, teacher="openai:MODEL")'),
   );
-  private readonly teacher = h("input", { class: "rb-input rb-grow", placeholder: "openai:MODEL", "aria-label": "Teacher", spellcheck: "false" });
+  private readonly teacher = h("input", {
+    class: "rb-input rb-grow",
+    placeholder: "openai:MODEL",
+    "aria-label": "Teacher",
+    spellcheck: "false",
+  });
   private readonly run = h("button", { class: "rb-button rb-primary", onclick: () => void this.trial(0) }, "Try");
-  private readonly further = h("button", { class: "rb-button", onclick: () => void this.trial(this.start + TRIED) }, "Other rows");
+  private readonly further = h(
+    "button",
+    { class: "rb-button", onclick: () => void this.trial(this.start + TRIED) },
+    "Other rows",
+  );
   private readonly results = h("div", { class: "rb-trial-results" });
   private offered = ""; // the teacher that Python named last; what is typed over it stays
   private opened: Opened | undefined;
@@ -49,17 +62,20 @@ class SchemaEditor {
     const presets = menuButton("Presets", () => this.presetItems(), signal);
     const add = h("button", { class: "rb-button", onclick: () => this.add() }, "+ Add field");
     root.append(
-      h("div", { class: "rb-bar" }, h("span", { class: "rb-title" }, "Reasoning schema"), this.count, h("span", { class: "rb-grow" }), badge, presets),
+      h(
+        "div",
+        { class: "rb-bar" },
+        h("span", { class: "rb-title" }, "Reasoning schema"),
+        this.count,
+        h("span", { class: "rb-grow" }),
+        badge,
+        presets,
+      ),
       h(
         "div",
         { class: "rb-schema-body" },
         h("div", { class: "rb-schema-fields" }, this.list, h("div", { class: "rb-schema-add" }, add, this.undoLine)),
-        h(
-          "div",
-          { class: "rb-schema-side" },
-          h("div", { class: "rb-tabs", role: "tablist" }, ...this.tabs),
-          this.pane,
-        ),
+        h("div", { class: "rb-schema-side" }, h("div", { class: "rb-tabs", role: "tablist" }, ...this.tabs), this.pane),
       ),
       h("div", { class: "rb-bar rb-schema-foot" }, this.state),
     );
@@ -84,7 +100,15 @@ class SchemaEditor {
       this.opened = await this.store.open();
     } catch (error) {
       this.stage.fail(error);
-      fill(this.list, h("div", { class: "rb-empty" }, "The schema could not be opened.", h("button", { class: "rb-button", onclick: () => void this.open() }, "Try again")));
+      fill(
+        this.list,
+        h(
+          "div",
+          { class: "rb-empty" },
+          "The schema could not be opened.",
+          h("button", { class: "rb-button", onclick: () => void this.open() }, "Try again"),
+        ),
+      );
       return;
     }
     fill(this.list);
@@ -175,7 +199,11 @@ class SchemaEditor {
   }
 
   private offer(text: string, back: () => void): void {
-    const button = h("button", { class: "rb-button rb-quiet", onclick: () => (fill(this.undoLine), back()) }, "Put back");
+    const button = h(
+      "button",
+      { class: "rb-button rb-quiet", onclick: () => (fill(this.undoLine), back()) },
+      "Put back",
+    );
     fill(this.undoLine, h("span", { class: "rb-dim" }, text), button);
   }
 
@@ -198,7 +226,12 @@ class SchemaEditor {
 
 function trialRow(row: Trial["rows"][number]): HTMLElement {
   const values = row.reasoning.map(([name, value]) =>
-    h("div", { class: "rb-trial-value" }, h("span", { class: "rb-dim" }, name), h("span", { class: "rb-text" }, shown(value))),
+    h(
+      "div",
+      { class: "rb-trial-value" },
+      h("span", { class: "rb-dim" }, name),
+      h("span", { class: "rb-text" }, shown(value)),
+    ),
   );
   return h(
     "div",

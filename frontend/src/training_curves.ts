@@ -1,16 +1,16 @@
 // Curves of one or several runs while they train, and the buttons that steer the first.
 import "./training_curves.css";
+import { h } from "./lib/dom.ts";
+import { keySheetCommand } from "./lib/key_sheet.ts";
+import { Keys } from "./lib/keys.ts";
+import { Superseded } from "./lib/rpc.ts";
+import { defineWidget, type Stage } from "./lib/widget.ts";
 import { Charts } from "./training_curves/charts.ts";
 import { Drawer } from "./training_curves/drawer.ts";
 import { Header } from "./training_curves/header.ts";
-import { RunCurves, type RunPart, type TablePart } from "./training_curves/runs.ts";
 import { fittingSmoothing } from "./training_curves/panels.ts";
+import { RunCurves, type RunPart, type TablePart } from "./training_curves/runs.ts";
 import { Toolbar } from "./training_curves/toolbar.ts";
-import { h } from "./lib/dom.ts";
-import { Keys } from "./lib/keys.ts";
-import { keySheetCommand } from "./lib/key_sheet.ts";
-import { Superseded } from "./lib/rpc.ts";
-import { defineWidget, type Stage } from "./lib/widget.ts";
 
 class TrainingCurves {
   private readonly runs: RunCurves[] = [];
@@ -50,7 +50,10 @@ class TrainingCurves {
     });
     const keys = this.keys();
     root.append(
-      this.header.root, this.toolbar.root, this.charts.root, this.drawer.root,
+      this.header.root,
+      this.toolbar.root,
+      this.charts.root,
+      this.drawer.root,
       h("div", { class: "rb-bar rb-rule rb-tc-foot" }, keys.hints),
     );
     keys.attach(root, signal);
@@ -69,7 +72,11 @@ class TrainingCurves {
   // -- data -------------------------------------------------------------------------------------------------
   private async load(): Promise<void> {
     try {
-      const { result, buffers } = await this.stage.link.callWithBuffers<{ runs: RunPart[] }>("snapshot", {}, { lane: "snapshot" });
+      const { result, buffers } = await this.stage.link.callWithBuffers<{ runs: RunPart[] }>(
+        "snapshot",
+        {},
+        { lane: "snapshot" },
+      );
       this.runs.length = 0;
       for (const part of result.runs) {
         const run = new RunCurves(part.info);
@@ -135,7 +142,8 @@ class TrainingCurves {
     if (this.runs.some((run) => run.tables.step.length + run.tables.eval.length > 0)) return "";
     const info = this.runs[0]?.info;
     if (info === undefined) return "No run yet.";
-    if (info.status === "FAILED") return [info.error || "The run failed before its first step.", info.fix].filter(Boolean).join("\n→ ");
+    if (info.status === "FAILED")
+      return [info.error || "The run failed before its first step.", info.fix].filter(Boolean).join("\n→ ");
     if (info.status === "RUNNING") return info.note || "Waiting for the first step…";
     return info.status === "CREATED" ? "This run has not started." : "This run ended before its first step.";
   }

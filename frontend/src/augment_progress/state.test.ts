@@ -17,12 +17,18 @@ test("the bar is never longer than itself", () => {
 
 test("rows that were paid for before are told apart from fresh ones", () => {
   assert.deepEqual(shares({ ...none, total: 10, done: 6, cached: 4, failed: 1, in_flight: 1 }), {
-    cached: 0.4, fresh: 0.2, failed: 0.1, flight: 0.1,
+    cached: 0.4,
+    fresh: 0.2,
+    failed: 0.1,
+    flight: 0.1,
   });
 });
 
 test("a job that ended in part says why", () => {
-  assert.equal(statusWords({ status: "PARTIAL", stopping: false, progress: { ...none, failed: 2 } }), "Done, with failures");
+  assert.equal(
+    statusWords({ status: "PARTIAL", stopping: false, progress: { ...none, failed: 2 } }),
+    "Done, with failures",
+  );
   assert.equal(statusWords({ status: "PARTIAL", stopping: false, progress: none }), "Done in part");
   assert.equal(statusWords({ status: "RUNNING", stopping: true, progress: none }), "Stopping");
 });

@@ -1,10 +1,32 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Answer, footnote, foldLabel, take, type Transcript } from "./transcript.ts";
+import { type Answer, foldLabel, footnote, type Transcript, take } from "./transcript.ts";
 
-const blank = (): Answer => ({ thinking: "", answer: "", state: "waiting", health: "", tokens: 0, seconds: 0, error: ["", ""] });
-const transcript = (): Transcript => ({ labels: ["a", "b"], thinks: [true, true], answering: true, first: 3, turns: [{ question: "q", answers: [blank(), blank()] }] });
-const piece = (at: [number, number], more: [string, string]) => ({ turn: 3, student: 1, at, more, state: "writing" as const, tokens: 4, seconds: 2 });
+const blank = (): Answer => ({
+  thinking: "",
+  answer: "",
+  state: "waiting",
+  health: "",
+  tokens: 0,
+  seconds: 0,
+  error: ["", ""],
+});
+const transcript = (): Transcript => ({
+  labels: ["a", "b"],
+  thinks: [true, true],
+  answering: true,
+  first: 3,
+  turns: [{ question: "q", answers: [blank(), blank()] }],
+});
+const piece = (at: [number, number], more: [string, string]) => ({
+  turn: 3,
+  student: 1,
+  at,
+  more,
+  state: "writing" as const,
+  tokens: 4,
+  seconds: 2,
+});
 
 test("pieces add up, and the end sets everything", () => {
   const known = transcript();
@@ -14,7 +36,16 @@ test("pieces add up, and the end sets everything", () => {
   const answer = known.turns[0]?.answers[1] as Answer;
   assert.equal(answer.thinking, "Intent: refund");
   assert.equal(answer.answer, "$5");
-  take(known, { turn: 3, student: 1, ...blank(), thinking: "Intent: refund", answer: "$55", state: "done", health: "valid", tokens: 9 });
+  take(known, {
+    turn: 3,
+    student: 1,
+    ...blank(),
+    thinking: "Intent: refund",
+    answer: "$55",
+    state: "done",
+    health: "valid",
+    tokens: 9,
+  });
   assert.deepEqual([answer.answer, answer.state, answer.tokens], ["$55", "done", 9]);
   assert.equal(known.turns[0]?.answers[0]?.answer, "");
 });

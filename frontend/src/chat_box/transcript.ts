@@ -50,13 +50,19 @@ export function take(transcript: Transcript, news: News): Answer | false {
 }
 
 const HEALTH: Record<string, string> = {
-  empty: "empty thinking", unfinished: "thinking not finished", missing: "no thinking",
+  empty: "empty thinking",
+  unfinished: "thinking not finished",
+  missing: "no thinking",
 };
 
 /** The line under an answer. */
 export function footnote(answer: Answer, thinks = true): string {
   const speed = answer.seconds > 0 ? `${(answer.tokens / answer.seconds).toFixed(0)} tokens/s` : "";
-  const parts = [answer.tokens > 0 ? `${answer.tokens} tokens` : "", speed, thinks ? (HEALTH[answer.health] ?? "") : ""];
+  const parts = [
+    answer.tokens > 0 ? `${answer.tokens} tokens` : "",
+    speed,
+    thinks ? (HEALTH[answer.health] ?? "") : "",
+  ];
   if (answer.state === "stopped") parts.push("stopped");
   return parts.filter(Boolean).join(" · ");
 }

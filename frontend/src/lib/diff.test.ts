@@ -2,8 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diff, tokens } from "./diff.ts";
 
-const old = (parts: ReturnType<typeof diff>) => parts.filter((p) => p.kind !== "new").map((p) => p.text).join("");
-const now = (parts: ReturnType<typeof diff>) => parts.filter((p) => p.kind !== "gone").map((p) => p.text).join("");
+const old = (parts: ReturnType<typeof diff>) =>
+  parts
+    .filter((p) => p.kind !== "new")
+    .map((p) => p.text)
+    .join("");
+const now = (parts: ReturnType<typeof diff>) =>
+  parts
+    .filter((p) => p.kind !== "gone")
+    .map((p) => p.text)
+    .join("");
 
 test("a changed word is gone and new, the rest is the same", () => {
   assert.deepEqual(diff("refund within 30 days", "refund within 14 days"), [

@@ -28,7 +28,12 @@ export function resolveKeys(commands: Pick<Command, "id" | "keys">[], overrides:
 }
 
 const SHOWN: Record<string, string> = {
-  ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space", Escape: "Esc",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  " ": "Space",
+  Escape: "Esc",
 };
 
 /** How a key is written for people. */
@@ -147,7 +152,9 @@ export class Keys {
         end();
       };
       button.addEventListener("keydown", heard, { signal });
-      button.addEventListener("blur", () => button.isConnected && ((button.textContent = shown), asked.abort()), { signal });
+      button.addEventListener("blur", () => button.isConnected && ((button.textContent = shown), asked.abort()), {
+        signal,
+      });
     });
     return h("div", { class: "rb-keys-row" }, h("span", {}, command.label), button);
   }

@@ -25,7 +25,12 @@ export class Toast {
     const button = (name: string, style: string, run: () => void) =>
       h("button", { class: `rb-button ${style}`, onclick: () => (this.hide(), this.refocus(), run()) }, name);
     const yes = button(label, "rb-primary", act);
-    fill(this.element, h("span", {}, text), yes, button("Cancel", "", () => {}));
+    fill(
+      this.element,
+      h("span", {}, text),
+      yes,
+      button("Cancel", "", () => {}),
+    );
     this.element.classList.add("rb-shown");
     yes.focus({ preventScroll: true });
   }

@@ -1,7 +1,17 @@
 // One row painted: a strip of its parts, a legend that lights them, its tokens, and the token under the cursor in full.
 import { fill, h } from "../lib/dom.ts";
 import {
-  boundary, countParts, Hues, paintOf, partName, pieces, quoted, type Row, type Run, runAt, runsOf,
+  boundary,
+  countParts,
+  Hues,
+  paintOf,
+  partName,
+  pieces,
+  quoted,
+  type Row,
+  type Run,
+  runAt,
+  runsOf,
 } from "./tokens.ts";
 
 const BLOCK = 400; // tokens that the browser lays out together; blocks out of sight cost nothing
@@ -23,15 +33,23 @@ export class RowView {
       const span = (event.target as HTMLElement).closest<HTMLElement>(".rb-mp-token");
       return span === null ? -1 : Number(span.dataset.token);
     };
-    this.text.addEventListener("pointerover", (event) => {
-      const token = tokenOf(event);
-      if (token >= 0) this.tell(token);
-    }, { signal });
+    this.text.addEventListener(
+      "pointerover",
+      (event) => {
+        const token = tokenOf(event);
+        if (token >= 0) this.tell(token);
+      },
+      { signal },
+    );
     this.text.addEventListener("pointerleave", () => this.at >= 0 && this.tell(this.at), { signal });
-    this.text.addEventListener("click", (event) => {
-      const token = tokenOf(event);
-      if (token >= 0) this.move(token, false);
-    }, { signal });
+    this.text.addEventListener(
+      "click",
+      (event) => {
+        const token = tokenOf(event);
+        if (token >= 0) this.move(token, false);
+      },
+      { signal },
+    );
   }
 
   /** Tokens of the row that carry loss. */
@@ -141,7 +159,11 @@ export class RowView {
         const span = h("span", { class: `rb-mp-token ${kind}${extra}`, style });
         span.dataset.token = String(token);
         for (const piece of pieces(row.texts[token] as string)) {
-          span.append(piece.mark === "" ? piece.text : h("i", { class: blankClass(piece.text), "data-mark": piece.mark }, piece.text));
+          span.append(
+            piece.mark === ""
+              ? piece.text
+              : h("i", { class: blankClass(piece.text), "data-mark": piece.mark }, piece.text),
+          );
         }
         block.append(span);
         if (run.part === "stop" && run.learnt) block.append(h("span", { class: "rb-mp-note" }, "learns to stop"));

@@ -6,7 +6,11 @@ const soon = () => new Promise<void>((go) => queueMicrotask(() => queueMicrotask
 
 function opened() {
   const world = { loaded: false, time: 0, ran: [] as string[], said: [] as string[] };
-  const early = new Early(() => world.loaded, (text) => world.said.push(text), () => world.time);
+  const early = new Early(
+    () => world.loaded,
+    (text) => world.said.push(text),
+    () => world.time,
+  );
   return { world, early, press: (name: string) => early.take(() => world.ran.push(name)) };
 }
 
@@ -47,12 +51,17 @@ test("keys do not pile up while nothing comes", () => {
 
 test("what is typed while a field is about to open is no command", () => {
   const { world, early } = opened();
-  const to = new Proxy({}, {
-    get: (_, name) =>
-      name === "whenLoaded" ? (run: () => void, opens?: boolean) => early.take(run, opens)
-      : name === "opening" ? () => early.opening
-      : () => world.ran.push(String(name)),
-  }) as Acts;
+  const to = new Proxy(
+    {},
+    {
+      get: (_, name) =>
+        name === "whenLoaded"
+          ? (run: () => void, opens?: boolean) => early.take(run, opens)
+          : name === "opening"
+            ? () => early.opening
+            : () => world.ran.push(String(name)),
+    },
+  ) as Acts;
   const commands = new Map(reviewCommands(to).flatMap((command) => command.keys.map((key) => [key, command])));
   for (const key of "fau") commands.get(key)?.run();
   world.loaded = true;

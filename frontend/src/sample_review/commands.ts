@@ -30,7 +30,12 @@ type More = Pick<Command, "hint" | "typing" | "sheet">;
 
 export function reviewCommands(to: Acts): Command[] {
   const act = (id: string, label: string, keys: string[], run: () => void, more: More = {}): Command => ({
-    id, label, keys, hint: false, run: () => (to.opening() ? undefined : run()), ...more,
+    id,
+    label,
+    keys,
+    hint: false,
+    run: () => (to.opening() ? undefined : run()),
+    ...more,
   });
   const judge = (id: string, label: string, keys: string[], run: () => void, opens = false) =>
     act(id, label, keys, () => to.whenLoaded(run, opens));

@@ -1,8 +1,8 @@
 // The row that is being judged: request, reasoning field by field, response; to read, or to edit in place.
 
 import { type Child, fill, h } from "../lib/dom.ts";
-import type { ReviewStore } from "./store.ts";
 import { mark } from "./list_row.ts";
+import type { ReviewStore } from "./store.ts";
 import type { Fields, Full, Value } from "./types.ts";
 import { diffView, readValue, sameValue, valueControl, valueText, valueView } from "./values.ts";
 
@@ -70,9 +70,19 @@ export class Detail {
     };
     const teacher = new Map(row.teacher);
     const names = row.reasoning.map(([name, value]) =>
-      h("div", { class: "rb-field" }, h("div", { class: "rb-field-name" }, name), field(name, value, teacher.get(name) ?? null)),
+      h(
+        "div",
+        { class: "rb-field" },
+        h("div", { class: "rb-field-name" }, name),
+        field(name, value, teacher.get(name) ?? null),
+      ),
     );
-    const save = h("button", { class: "rb-button rb-primary", onclick: () => this.save() }, "Save", h("kbd", {}, "Ctrl+↵"));
+    const save = h(
+      "button",
+      { class: "rb-button rb-primary", onclick: () => this.save() },
+      "Save",
+      h("kbd", {}, "Ctrl+↵"),
+    );
     const cancel = h("button", { class: "rb-button", onclick: () => this.cancel() }, "Discard", h("kbd", {}, "Esc"));
     fill(
       this.element,
@@ -144,7 +154,11 @@ export class Detail {
       return;
     }
     const whose = name === RESPONSE ? "data’s text" : "teacher’s text";
-    const back = h("button", { class: "rb-button rb-quiet", onclick: () => this.putBack(name, before, original) }, `Back to the ${whose}`);
+    const back = h(
+      "button",
+      { class: "rb-button rb-quiet", onclick: () => this.putBack(name, before, original) },
+      `Back to the ${whose}`,
+    );
     fill(control.note, diffView(before, after), back);
   }
 
@@ -172,7 +186,13 @@ export class Detail {
         ),
       );
     if (draft)
-      lines.push(note("plain", "An edit of this row was not saved.", h("button", { class: "rb-button", onclick: () => this.edit() }, "Go on editing", h("kbd", {}, "e"))));
+      lines.push(
+        note(
+          "plain",
+          "An edit of this row was not saved.",
+          h("button", { class: "rb-button", onclick: () => this.edit() }, "Go on editing", h("kbd", {}, "e")),
+        ),
+      );
     return lines;
   }
 
@@ -288,16 +308,27 @@ export function sameFields(a: Fields, b: Fields): boolean {
 }
 
 export function section(title: string, side: Child, ...body: Child[]): HTMLElement {
-  return h("section", { class: "rb-section", "aria-label": title }, h("div", { class: "rb-section-head" }, h("h4", {}, title), side), ...body);
+  return h(
+    "section",
+    { class: "rb-section", "aria-label": title },
+    h("div", { class: "rb-section-head" }, h("h4", {}, title), side),
+    ...body,
+  );
 }
 
 function note(kind: string, text: string, ...more: Child[]): HTMLElement {
-  return h("div", { class: "rb-note", "data-kind": kind, role: "note" }, h("span", { class: "rb-text" }, text), ...more);
+  return h(
+    "div",
+    { class: "rb-note", "data-kind": kind, role: "note" },
+    h("span", { class: "rb-text" }, text),
+    ...more,
+  );
 }
 
 /** Very long text is clipped until it is clicked, so that the response stays in sight. */
 function clipped(content: HTMLElement): HTMLElement {
-  const long = (content.textContent ?? "").length > 1400 || ((content.textContent ?? "").match(/\n/g)?.length ?? 0) > 18;
+  const long =
+    (content.textContent ?? "").length > 1400 || ((content.textContent ?? "").match(/\n/g)?.length ?? 0) > 18;
   if (!long) return content;
   content.classList.add("rb-clip");
   const more = h("button", { class: "rb-button rb-quiet" }, "Show all");

@@ -52,7 +52,12 @@ export class Filters {
       },
     });
     this.verdicts = VERDICTS.map(([verdict, label]) =>
-      h("button", { class: "rb-seg", onclick: () => this.ask({ verdict }) }, h("span", {}, label), h("span", { class: "rb-seg-n" })),
+      h(
+        "button",
+        { class: "rb-seg", onclick: () => this.ask({ verdict }) },
+        h("span", {}, label),
+        h("span", { class: "rb-seg-n" }),
+      ),
     );
     const select = (name: "status" | "flag" | "rating" | "sort", label: string) =>
       h("select", {
@@ -70,7 +75,16 @@ export class Filters {
       sort: select("sort", "Order"),
     };
     this.order = this.selects.sort;
-    this.clear = h("button", { class: "rb-button rb-quiet", title: "Clear filters", "aria-label": "Clear filters", onclick: () => this.reset() }, "✕");
+    this.clear = h(
+      "button",
+      {
+        class: "rb-button rb-quiet",
+        title: "Clear filters",
+        "aria-label": "Clear filters",
+        onclick: () => this.reset(),
+      },
+      "✕",
+    );
     this.element = h(
       "div",
       { class: "rb-bar rb-filters", role: "search" },
@@ -95,14 +109,31 @@ export class Filters {
     const set = (name: keyof typeof this.selects, any: string, values: [string, string][]) => {
       const select = this.selects[name];
       const first = any === "" ? [] : [h("option", { value: "" }, any)];
-      if (select.options.length === 0) fill(select, ...first, ...values.map(([v, text]) => h("option", { value: v }, text)));
+      if (select.options.length === 0)
+        fill(select, ...first, ...values.map(([v, text]) => h("option", { value: v }, text)));
       select.value = String(query[name] ?? "");
       select.dataset.set = String(query[name] !== NO_QUERY[name]);
     };
-    set("status", "any status", options.status.map((s) => [s, STATUSES[s] ?? s]));
-    set("flag", "any flags", options.flag.map((f) => [f, f === "any" ? "flagged" : f]));
-    set("rating", "any rating", [1, 2, 3, 4, 5].map((n) => [String(n), n === 5 ? "★ 5" : `★ ${n} and up`]));
-    set("sort", "", options.sort.map((s) => [s, SORTS[s] ?? s]));
+    set(
+      "status",
+      "any status",
+      options.status.map((s) => [s, STATUSES[s] ?? s]),
+    );
+    set(
+      "flag",
+      "any flags",
+      options.flag.map((f) => [f, f === "any" ? "flagged" : f]),
+    );
+    set(
+      "rating",
+      "any rating",
+      [1, 2, 3, 4, 5].map((n) => [String(n), n === 5 ? "★ 5" : `★ ${n} and up`]),
+    );
+    set(
+      "sort",
+      "",
+      options.sort.map((s) => [s, SORTS[s] ?? s]),
+    );
     this.clear.style.visibility = differs({ ...query, sort: NO_QUERY.sort }) ? "visible" : "hidden";
     this.counts();
   }

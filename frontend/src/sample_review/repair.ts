@@ -16,11 +16,31 @@ export class Repair {
     placeholder: "What is wrong, and what should be said instead?",
     "aria-label": "Feedback to the teacher",
   });
-  private readonly teacher = h("input", { class: "rb-input", placeholder: "openai:MODEL", "aria-label": "Teacher", spellcheck: "false" });
-  private readonly who = h("label", { class: "rb-repair-who" }, h("span", { class: "rb-dim" }, "Teacher"), this.teacher);
+  private readonly teacher = h("input", {
+    class: "rb-input",
+    placeholder: "openai:MODEL",
+    "aria-label": "Teacher",
+    spellcheck: "false",
+  });
+  private readonly who = h(
+    "label",
+    { class: "rb-repair-who" },
+    h("span", { class: "rb-dim" }, "Teacher"),
+    this.teacher,
+  );
   private readonly result = h("div", { class: "rb-repair-result" });
-  private readonly ask = h("button", { class: "rb-button rb-primary", onclick: () => void this.run() }, "Ask the teacher", h("kbd", {}, "Ctrl+↵"));
-  private readonly use = h("button", { class: "rb-button rb-primary", onclick: () => this.take() }, "Use it", h("kbd", {}, "Ctrl+↵"));
+  private readonly ask = h(
+    "button",
+    { class: "rb-button rb-primary", onclick: () => void this.run() },
+    "Ask the teacher",
+    h("kbd", {}, "Ctrl+↵"),
+  );
+  private readonly use = h(
+    "button",
+    { class: "rb-button rb-primary", onclick: () => this.take() },
+    "Use it",
+    h("kbd", {}, "Ctrl+↵"),
+  );
   private row: Full | undefined;
   private offer: Offer | null = null;
   private asked = "";
@@ -39,7 +59,14 @@ export class Repair {
         null,
         this.who,
         this.feedback,
-        h("div", { class: "rb-edit-bar" }, this.ask, this.use, close, h("span", { class: "rb-dim" }, "The teacher rewrites reasoning and response together.")),
+        h(
+          "div",
+          { class: "rb-edit-bar" },
+          this.ask,
+          this.use,
+          close,
+          h("span", { class: "rb-dim" }, "The teacher rewrites reasoning and response together."),
+        ),
         this.result,
       ),
     );

@@ -5,12 +5,26 @@ import { type Change, ReviewStore } from "./store.ts";
 import { type Full, NO_QUERY, type Summary } from "./types.ts";
 
 const row = (position: number, more: Partial<Summary> = {}): Summary => ({
-  position, request: `request ${position}`, response: "r", verdict: null, rating: null, status: "ok",
-  edited: false, flags: [], ...more,
+  position,
+  request: `request ${position}`,
+  response: "r",
+  verdict: null,
+  rating: null,
+  status: "ok",
+  edited: false,
+  flags: [],
+  ...more,
 });
 const full = (position: number): Full => ({
-  ...row(position), key: `k${position}`, messages: [], reasoning: [["Intent", "x"]], teacher: [["Intent", "x"]],
-  full_response: "r", data_response: "r", error: null, problem: "",
+  ...row(position),
+  key: `k${position}`,
+  messages: [],
+  reasoning: [["Intent", "x"]],
+  teacher: [["Intent", "x"]],
+  full_response: "r",
+  data_response: "r",
+  error: null,
+  problem: "",
 });
 const counts = { accepted: 0, rejected: 0, undecided: 30, stale: 0, rows: 30 };
 
@@ -19,18 +33,24 @@ class Other {
   asked: { op: string; args: any; answer(result: unknown): void; refuse(problem: string): void }[] = [];
   fetched = 0;
   state = { list: 0, count: 30, counts, can_undo: false, can_redo: false };
-  call = <T,>(op: string, args: object = {}): Promise<T> =>
+  call = <T>(op: string, args: object = {}): Promise<T> =>
     new Promise((resolve, reject) => {
       if (op === "snapshot")
         return resolve({
-          ...this.state, query: NO_QUERY, options: { status: [], flag: [], sort: [] }, teacher: "", at: 0,
+          ...this.state,
+          query: NO_QUERY,
+          options: { status: [], flag: [], sort: [] },
+          teacher: "",
+          at: 0,
           window: { list: 0, start: 0, rows: Array.from({ length: 30 }, (_, i) => row(i)) },
           samples: [0, 1, 2].map((place) => ({ place, ...full(place) })),
         } as T);
       if (op === "samples") this.fetched++;
       if (op === "samples" || op === "look" || op === "check") return;
       this.asked.push({
-        op, args, answer: (result) => resolve(result as T),
+        op,
+        args,
+        answer: (result) => resolve(result as T),
         refuse: (problem) => reject(new CallError({ problem, fix: "" })),
       });
     });
@@ -40,7 +60,11 @@ async function opened() {
   const other = new Other();
   const changes: Change[] = [];
   const failures: unknown[] = [];
-  const store = new ReviewStore(other, (what) => changes.push(what), (error) => failures.push(error));
+  const store = new ReviewStore(
+    other,
+    (what) => changes.push(what),
+    (error) => failures.push(error),
+  );
   await store.open();
   return { store, other, changes, failures };
 }

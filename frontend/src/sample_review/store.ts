@@ -1,7 +1,7 @@
 // The review as this page knows it: rows that were fetched, acts that Python has not confirmed yet, where one reads.
 // It decides nothing: every act is a call, shown at once and put right by Python's answer.
 
-import { Superseded, type Link } from "../lib/rpc.ts";
+import { type Link, Superseded } from "../lib/rpc.ts";
 import type { Full, Offer, Opened, Query, State, Summary, Value, Verdict, Window } from "./types.ts";
 
 export type Change = "list" | "rows" | "row" | "state" | "query" | "busy";
@@ -321,7 +321,11 @@ export class ReviewStore {
     if (this.state.count === 0) return;
     const lacks = (place: number) => {
       const row = this.rows.get(place);
-      return place >= 0 && place < this.state.count && (row === undefined || !this.full.has(row.position) || this.outdated.has(row.position));
+      return (
+        place >= 0 &&
+        place < this.state.count &&
+        (row === undefined || !this.full.has(row.position) || this.outdated.has(row.position))
+      );
     };
     const near = Array.from({ length: AHEAD + BEHIND }, (_, i) => (i < AHEAD ? this.at + i : this.at + AHEAD - 1 - i));
     const ahead = near.filter(lacks);

@@ -65,5 +65,11 @@ export interface Offer {
 }
 
 export const NO_QUERY: Query = {
-  status: null, verdict: null, rating: null, flag: null, text: "", split: null, sort: "position",
+  status: null,
+  verdict: null,
+  rating: null,
+  flag: null,
+  text: "",
+  split: null,
+  sort: "position",
 };

@@ -1,7 +1,7 @@
 // Field values as text, as controls to edit them, and back.
 
-import { type Child, h } from "../lib/dom.ts";
 import { diff } from "../lib/diff.ts";
+import { type Child, h } from "../lib/dom.ts";
 import type { Value } from "./types.ts";
 
 /** A value as one text: list items stand on lines of their own. */
@@ -14,7 +14,11 @@ export function valueText(value: Value | undefined): string {
 
 /** What a person typed, in the type that the value had. Throws a sentence when it does not fit. */
 export function readValue(text: string, like: Value): Value {
-  if (Array.isArray(like)) return text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  if (Array.isArray(like))
+    return text
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line !== "");
   if (typeof like === "number") {
     const number = Number(text.trim().replace(",", "."));
     if (text.trim() === "" || !Number.isFinite(number)) throw new Error(`“${text.trim()}” is no number.`);
@@ -31,8 +35,7 @@ export function sameValue(a: Value | undefined, b: Value | undefined): boolean {
 
 /** A value to read. */
 export function valueView(value: Value): HTMLElement {
-  if (Array.isArray(value))
-    return h("ul", { class: "rb-text rb-values" }, ...value.map((item) => h("li", {}, item)));
+  if (Array.isArray(value)) return h("ul", { class: "rb-text rb-values" }, ...value.map((item) => h("li", {}, item)));
   const text = valueText(value);
   if (text === "") return h("div", { class: "rb-text rb-faint" }, "no value");
   return h("div", { class: "rb-text" }, text);

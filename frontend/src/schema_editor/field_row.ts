@@ -1,10 +1,14 @@
 // One field of the schema: name, type, instruction, and what its type asks for.
 
 import { h, setText } from "../lib/dom.ts";
-import type { SchemaStore, Field, FieldType } from "./store.ts";
+import type { Field, FieldType, SchemaStore } from "./store.ts";
 
 const WORDS: Record<FieldType, string> = {
-  text: "text", number: "number", boolean: "yes or no", choice: "one of", list: "list of texts",
+  text: "text",
+  number: "number",
+  boolean: "yes or no",
+  choice: "one of",
+  list: "list of texts",
 };
 
 /** A field's element; inputs are made once and follow the schema except while they have the focus. */
@@ -32,17 +36,24 @@ export class FieldRow {
     const typed = (change: () => Partial<Field>) => () => this.store.type(this.at, change());
     const at_ = () => this.at;
     this.name = h("input", {
-      class: "rb-input rb-name", placeholder: "Name", "aria-label": "Field name", maxlength: 200,
+      class: "rb-input rb-name",
+      placeholder: "Name",
+      "aria-label": "Field name",
+      maxlength: 200,
       oninput: typed(() => ({ name: this.name.value })),
     });
     this.instruction = h("textarea", {
-      class: "rb-input", rows: 1, placeholder: "What shall the teacher determine?", "aria-label": "Instruction",
+      class: "rb-input",
+      rows: 1,
+      placeholder: "What shall the teacher determine?",
+      "aria-label": "Instruction",
       oninput: typed(() => ({ instruction: this.instruction.value })),
     });
     this.type = h(
       "select",
       {
-        class: "rb-input", "aria-label": "Type",
+        class: "rb-input",
+        "aria-label": "Type",
         onchange: () => {
           this.store.type(this.at, { type: this.type.value as FieldType });
           this.store.flush();
@@ -59,7 +70,10 @@ export class FieldRow {
     });
     const bound = (which: "minimum" | "maximum", placeholder: string, label: string) =>
       h("input", {
-        class: "rb-input rb-bound", inputmode: "decimal", placeholder, "aria-label": label,
+        class: "rb-input rb-bound",
+        inputmode: "decimal",
+        placeholder,
+        "aria-label": label,
         oninput: (event) => {
           const text = (event.target as HTMLInputElement).value.trim().replace(",", ".");
           const value = text === "" ? null : Number(text);
@@ -71,17 +85,33 @@ export class FieldRow {
     this.minimum = bound("minimum", "any", "Smallest number");
     this.maximum = bound("maximum", "any", "Largest number");
     this.options = h("input", {
-      class: "rb-input rb-options", placeholder: "low, normal, high", "aria-label": "Options, separated by commas",
+      class: "rb-input rb-options",
+      placeholder: "low, normal, high",
+      "aria-label": "Options, separated by commas",
       oninput: typed(() => ({ options: readOptions(this.options.value) })),
     });
     this.bounds = h("div", { class: "rb-field-extra" }, "from", this.minimum, "to", this.maximum);
     this.choices = h("div", { class: "rb-field-extra" }, "options", this.options);
-    this.up = h("button", { class: "rb-button rb-quiet", "aria-label": "Move up", title: "Move up (Alt+↑)", onclick: () => this.shift(-1) }, "↑");
-    this.down = h("button", { class: "rb-button rb-quiet", "aria-label": "Move down", title: "Move down (Alt+↓)", onclick: () => this.shift(1) }, "↓");
+    this.up = h(
+      "button",
+      { class: "rb-button rb-quiet", "aria-label": "Move up", title: "Move up (Alt+↑)", onclick: () => this.shift(-1) },
+      "↑",
+    );
+    this.down = h(
+      "button",
+      {
+        class: "rb-button rb-quiet",
+        "aria-label": "Move down",
+        title: "Move down (Alt+↓)",
+        onclick: () => this.shift(1),
+      },
+      "↓",
+    );
     this.element = h(
       "div",
       {
-        class: "rb-schema-field", role: "group",
+        class: "rb-schema-field",
+        role: "group",
         onkeydown: (event) => {
           if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
           event.preventDefault();
@@ -97,14 +127,28 @@ export class FieldRow {
           { class: "rb-field-line" },
           this.name,
           this.type,
-          h("label", { class: "rb-check", title: "The teacher may answer that there is no value" }, this.optional, "may be empty"),
+          h(
+            "label",
+            { class: "rb-check", title: "The teacher may answer that there is no value" },
+            this.optional,
+            "may be empty",
+          ),
           h("span", { class: "rb-grow" }),
           h(
             "span",
             { class: "rb-field-tools" },
             this.up,
             this.down,
-            h("button", { class: "rb-button rb-quiet", "aria-label": "Remove field", title: "Remove field", onclick: () => remove(at_()) }, "✕"),
+            h(
+              "button",
+              {
+                class: "rb-button rb-quiet",
+                "aria-label": "Remove field",
+                title: "Remove field",
+                onclick: () => remove(at_()),
+              },
+              "✕",
+            ),
           ),
         ),
         this.instruction,
@@ -152,7 +196,10 @@ function untouched(field: Field): boolean {
 
 /** "low, normal; high" → three options; a line break separates too. */
 export function readOptions(text: string): string[] {
-  return text.split(/[,;\n]/).map((option) => option.trim()).filter((option) => option !== "");
+  return text
+    .split(/[,;\n]/)
+    .map((option) => option.trim())
+    .filter((option) => option !== "");
 }
 
 function put(input: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement, value: string): void {
@@ -168,32 +215,47 @@ export function draggable(list: HTMLElement, move: (from: number, to: number) =>
     const box = row.getBoundingClientRect();
     return event.clientY < box.top + box.height / 2 ? "before" : "after";
   };
-  list.addEventListener("dragstart", (event) => {
-    const row = rowOf(event);
-    if (row === null || !(event.target as Element).matches(".rb-grip")) return;
-    from = Number(row.dataset.at);
-    event.dataTransfer?.setData("text/plain", row.getAttribute("aria-label") ?? "");
-    event.dataTransfer?.setDragImage(row, 10, 10);
-  }, { signal });
-  list.addEventListener("dragover", (event) => {
-    const row = rowOf(event);
-    if (from < 0 || row === null) return;
-    event.preventDefault();
-    clear();
-    row.dataset.drop = side(event, row);
-  }, { signal });
-  list.addEventListener("drop", (event) => {
-    const row = rowOf(event);
-    clear();
-    if (from < 0 || row === null) return;
-    event.preventDefault();
-    const target = Number(row.dataset.at) + (side(event, row) === "after" ? 1 : 0);
-    const to = target > from ? target - 1 : target;
-    if (to !== from) move(from, to);
-  }, { signal });
-  list.addEventListener("dragend", () => {
-    from = -1;
-    clear();
-  }, { signal });
+  list.addEventListener(
+    "dragstart",
+    (event) => {
+      const row = rowOf(event);
+      if (row === null || !(event.target as Element).matches(".rb-grip")) return;
+      from = Number(row.dataset.at);
+      event.dataTransfer?.setData("text/plain", row.getAttribute("aria-label") ?? "");
+      event.dataTransfer?.setDragImage(row, 10, 10);
+    },
+    { signal },
+  );
+  list.addEventListener(
+    "dragover",
+    (event) => {
+      const row = rowOf(event);
+      if (from < 0 || row === null) return;
+      event.preventDefault();
+      clear();
+      row.dataset.drop = side(event, row);
+    },
+    { signal },
+  );
+  list.addEventListener(
+    "drop",
+    (event) => {
+      const row = rowOf(event);
+      clear();
+      if (from < 0 || row === null) return;
+      event.preventDefault();
+      const target = Number(row.dataset.at) + (side(event, row) === "after" ? 1 : 0);
+      const to = target > from ? target - 1 : target;
+      if (to !== from) move(from, to);
+    },
+    { signal },
+  );
+  list.addEventListener(
+    "dragend",
+    () => {
+      from = -1;
+      clear();
+    },
+    { signal },
+  );
 }
-

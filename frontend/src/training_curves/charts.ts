@@ -1,12 +1,13 @@
 // All charts of the widget: one range of steps, one crosshair, painted at most once a frame.
+
+import { h } from "../lib/dom.ts";
 import { niceEnd } from "../lib/plot/grid.ts";
 import type { Colours } from "../lib/plot/plot.ts";
 import type { Table } from "../lib/plot/table.ts";
-import { h } from "../lib/dom.ts";
 import { colour } from "../lib/theme.ts";
 import { Panel, type Picture } from "./panel.ts";
-import type { RunCurves } from "./runs.ts";
 import { PANELS } from "./panels.ts";
+import type { RunCurves } from "./runs.ts";
 
 const SMALL_AT_ONCE = 2; // small panels in one frame while points stream in; the others follow in the next ones
 
@@ -118,7 +119,15 @@ export class Charts {
     const total = Math.max(0, ...shown.map((run) => run.info.total ?? 0));
     const end = live ? niceEnd(last, total >= last && total > 0 ? total : null) : Math.max(1, last);
     const [from, to] = this.zoom ?? [0, end];
-    return { runs: [...this.runs], hidden: this.hidden, from, to, smoothing: this.smoothing, log: this.log, at: this.at };
+    return {
+      runs: [...this.runs],
+      hidden: this.hidden,
+      from,
+      to,
+      smoothing: this.smoothing,
+      log: this.log,
+      at: this.at,
+    };
   }
 
   // -- crosshair and range ----------------------------------------------------------------------------------
@@ -199,7 +208,10 @@ export class Charts {
     this.coloured = this.root.isConnected;
     const of = (name: string) => colour(this.root, name);
     this.colours = {
-      text: of("--rb-text"), muted: of("--rb-muted"), line: of("--rb-line"), surface: of("--rb-surface"),
+      text: of("--rb-text"),
+      muted: of("--rb-muted"),
+      line: of("--rb-line"),
+      surface: of("--rb-surface"),
       runs: [0, 1, 2, 3, 4, 5].map((index) => of(`--rb-run-${index}`)),
     };
   }

@@ -40,7 +40,12 @@ export class Drawer {
       this.select(next);
       this.tabs[next].focus();
     });
-    this.root = h("div", { class: "rb-tc-drawer" }, list, h("div", { class: "rb-tc-body" }, ...Object.values(this.bodies)));
+    this.root = h(
+      "div",
+      { class: "rb-tc-drawer" },
+      list,
+      h("div", { class: "rb-tc-body" }, ...Object.values(this.bodies)),
+    );
     this.select("samples");
   }
 

@@ -4,11 +4,18 @@ import { duration } from "../lib/format.ts";
 import type { RunCurves } from "./runs.ts";
 
 const STATUS: Record<string, string> = {
-  CREATED: "not started", RUNNING: "training", PAUSED: "paused", COMPLETED: "done", PARTIAL: "partly done",
-  FAILED: "failed", CANCELLED: "stopped",
+  CREATED: "not started",
+  RUNNING: "training",
+  PAUSED: "paused",
+  COMPLETED: "done",
+  PARTIAL: "partly done",
+  FAILED: "failed",
+  CANCELLED: "stopped",
 };
 const VERBS: Record<string, [string, string]> = {
-  pause: ["Pause", "Pausing…"], resume: ["Resume", "Resuming…"], stop: ["Stop", "Stopping…"],
+  pause: ["Pause", "Pausing…"],
+  resume: ["Resume", "Resuming…"],
+  stop: ["Stop", "Stopping…"],
 };
 
 export class Header {
@@ -40,7 +47,12 @@ export class Header {
       h(
         "div",
         { class: "rb-bar rb-tc-head" },
-        this.dot, this.name, this.state, this.facts, h("span", { class: "rb-grow" }), badge,
+        this.dot,
+        this.name,
+        this.state,
+        this.facts,
+        h("span", { class: "rb-grow" }),
+        badge,
         h("span", { class: "rb-tc-verbs" }, ...Object.values(this.buttons)),
       ),
       h("div", { class: "rb-tc-progress", "aria-hidden": "true" }, this.bar),

@@ -1,6 +1,6 @@
 // Alarms and notes of a run, newest first, each with its step and its time.
 import { fill, h } from "../lib/dom.ts";
-import { Superseded, type Link } from "../lib/rpc.ts";
+import { type Link, Superseded } from "../lib/rpc.ts";
 import type { RunInfo } from "./runs.ts";
 
 interface Entry {

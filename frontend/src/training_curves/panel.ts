@@ -1,7 +1,8 @@
 // A titled chart of one quantity over all runs; its title row reads out the value under the crosshair.
+
+import { fill, h, setText } from "../lib/dom.ts";
 import { type Slot, sample, trace, type View } from "../lib/plot/grid.ts";
 import { type Colours, Plot, type Stroke } from "../lib/plot/plot.ts";
-import { fill, h, setText } from "../lib/dom.ts";
 import { type RunCurves, type TableName, valueAt } from "./runs.ts";
 
 export interface Curve {
@@ -76,7 +77,14 @@ export class Panel {
     this.root = h(
       "div",
       { class: "rb-tc-panel" },
-      h("div", { class: "rb-tc-title" }, h("span", {}, spec.title), this.where, h("span", { class: "rb-grow" }), this.values),
+      h(
+        "div",
+        { class: "rb-tc-title" },
+        h("span", {}, spec.title),
+        this.where,
+        h("span", { class: "rb-grow" }),
+        this.values,
+      ),
       this.area,
     );
   }
@@ -138,7 +146,8 @@ export class Panel {
       { class: "rb-tc-value", title: hint, style: `--run:var(--rb-run-${index % 6})` },
       h("i", { class: mark, "aria-hidden": "true" }),
       curve.label ? h("span", { class: "rb-tc-dim" }, curve.label) : null,
-      value, note,
+      value,
+      note,
     );
     return { root, value, note };
   }
@@ -175,7 +184,13 @@ export class Panel {
   }
 
   private add(
-    curve: Curve, run: RunCurves, index: number, picture: Picture, view: View, strokes: Stroke[], lines: Slot[][],
+    curve: Curve,
+    run: RunCurves,
+    index: number,
+    picture: Picture,
+    view: View,
+    strokes: Stroke[],
+    lines: Slot[][],
   ): void {
     const table = run.table(curve.table, view.from, view.to);
     const raw = table.columns.get(curve.column);
@@ -203,7 +218,8 @@ export class Panel {
     const table = run.table(curve.table, x, x);
     const found = valueAt(table, curve.column, x);
     if (found === null) return null;
-    const smooth = curve.smooth && weight > 0 ? table.smooth(curve.column, weight).values[table.nearest(found.x)] : undefined;
+    const smooth =
+      curve.smooth && weight > 0 ? table.smooth(curve.column, weight).values[table.nearest(found.x)] : undefined;
     return this.spec.format(smooth ?? found.value);
   }
 }

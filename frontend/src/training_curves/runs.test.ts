@@ -3,8 +3,23 @@ import { test } from "node:test";
 import { RunCurves, type RunInfo, type RunPart, valueAt } from "./runs.ts";
 
 const info = (over: Partial<RunInfo> = {}): RunInfo => ({
-  id: "r1", label: "run", status: "RUNNING", step: 0, total: 100, epoch: 0, seconds: 10, eta: 20, error: "", fix: "",
-  samples: [], alarms: 0, notes: 0, alarm: "", note: "", verbs: [], ...over,
+  id: "r1",
+  label: "run",
+  status: "RUNNING",
+  step: 0,
+  total: 100,
+  epoch: 0,
+  seconds: 10,
+  eta: 20,
+  error: "",
+  fix: "",
+  samples: [],
+  alarms: 0,
+  notes: 0,
+  alarm: "",
+  note: "",
+  verbs: [],
+  ...over,
 });
 
 /** Buffers as a message brings them: views into a larger buffer that starts at an odd place. */
@@ -19,7 +34,15 @@ function views(...arrays: (Float64Array | Float32Array)[]): DataView[] {
 function steps(start: number, xs: number[], losses: number[], stride?: number): [RunPart, DataView[]] {
   const part: RunPart = {
     info: info({ step: xs.at(-1) ?? 0 }),
-    tables: [{ name: "step", start, count: stride === undefined ? xs.length : xs.length * stride, columns: ["loss"], ...(stride ? { stride } : {}) }],
+    tables: [
+      {
+        name: "step",
+        start,
+        count: stride === undefined ? xs.length : xs.length * stride,
+        columns: ["loss"],
+        ...(stride ? { stride } : {}),
+      },
+    ],
   };
   return [part, views(Float64Array.from(xs), Float32Array.from(losses))];
 }
@@ -33,7 +56,13 @@ test("a snapshot and the messages after it make one history", () => {
   const run = new RunCurves(info());
   run.reset(...steps(0, [1, 2, 3], [9, 8, 7]));
   assert.equal(run.follow(...steps(3, [4, 5], [6, 5])), true);
-  assert.deepEqual(drawn(run), [[1, 9], [2, 8], [3, 7], [4, 6], [5, 5]]);
+  assert.deepEqual(drawn(run), [
+    [1, 9],
+    [2, 8],
+    [3, 7],
+    [4, 6],
+    [5, 5],
+  ]);
   assert.equal(run.lastStep, 5);
 });
 
@@ -41,14 +70,23 @@ test("points that came twice change nothing", () => {
   const run = new RunCurves(info());
   run.reset(...steps(0, [1, 2, 3, 4], [9, 8, 7, 6]));
   assert.equal(run.follow(...steps(2, [3, 4, 5], [7, 6, 5])), true);
-  assert.deepEqual(drawn(run), [[1, 9], [2, 8], [3, 7], [4, 6], [5, 5]]);
+  assert.deepEqual(drawn(run), [
+    [1, 9],
+    [2, 8],
+    [3, 7],
+    [4, 6],
+    [5, 5],
+  ]);
 });
 
 test("a hole asks for a snapshot and draws nothing wrong meanwhile", () => {
   const run = new RunCurves(info());
   run.reset(...steps(0, [1, 2], [9, 8]));
   assert.equal(run.follow(...steps(5, [6], [4])), false);
-  assert.deepEqual(drawn(run), [[1, 9], [2, 8]]);
+  assert.deepEqual(drawn(run), [
+    [1, 9],
+    [2, 8],
+  ]);
 });
 
 test("a resumed run rewrites its tail and goes on", () => {
@@ -56,7 +94,12 @@ test("a resumed run rewrites its tail and goes on", () => {
   run.reset(...steps(0, [1, 2, 3, 4], [9, 8, 7, 6]));
   assert.equal(run.follow(...steps(2, [3], [70])), true);
   assert.equal(run.follow(...steps(3, [4], [60])), true);
-  assert.deepEqual(drawn(run), [[1, 9], [2, 8], [3, 70], [4, 60]]);
+  assert.deepEqual(drawn(run), [
+    [1, 9],
+    [2, 8],
+    [3, 70],
+    [4, 60],
+  ]);
 });
 
 test("a thinned snapshot asks for detail only where it is coarse, and follows on from its count", () => {

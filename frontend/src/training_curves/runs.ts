@@ -44,9 +44,10 @@ export type TableName = "step" | "eval" | "health";
 export function readPart(part: TablePart, buffers: DataView[]): [Float64Array, Map<string, Float32Array>] {
   const xs = floats(Float64Array, buffers.shift());
   const matrix = floats(Float32Array, buffers.shift());
-  const columns = part.columns.map(
-    (name, index): [string, Float32Array] => [name, matrix.subarray(index * xs.length, (index + 1) * xs.length)],
-  );
+  const columns = part.columns.map((name, index): [string, Float32Array] => [
+    name,
+    matrix.subarray(index * xs.length, (index + 1) * xs.length),
+  ]);
   return [xs, new Map(columns)];
 }
 

@@ -1,6 +1,6 @@
 // What the student wrote at each evaluation: the same prompts every time, thinking folded away, newest first shown.
 import { fill, h, setText } from "../lib/dom.ts";
-import { Superseded, type Link } from "../lib/rpc.ts";
+import { type Link, Superseded } from "../lib/rpc.ts";
 import type { RunInfo } from "./runs.ts";
 
 export interface SampleRow {
@@ -103,7 +103,11 @@ export class Samples {
         "div",
         { class: "rb-tc-answer" },
         h("span", { class: `rb-tc-verdict ${right}` }, verdict),
-        h("span", { class: "rb-tc-text" }, row.answer || (row.thinking ? "(no answer)" : row.text) || "(nothing written)"),
+        h(
+          "span",
+          { class: "rb-tc-text" },
+          row.answer || (row.thinking ? "(no answer)" : row.text) || "(nothing written)",
+        ),
         row.correct === false && row.expected ? h("span", { class: "rb-tc-dim" }, `expected ${row.expected}`) : null,
         h("span", { class: `rb-tc-health rb-tc-${row.health}` }, HEALTH[row.health] ?? row.health),
       ),

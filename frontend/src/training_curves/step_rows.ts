@@ -1,7 +1,8 @@
 // The rows that the optimizer saw at one step: where a spike in the loss came from.
-import { brief } from "../lib/plot/ticks.ts";
+
 import { fill, h } from "../lib/dom.ts";
-import { Superseded, type Link } from "../lib/rpc.ts";
+import { brief } from "../lib/plot/ticks.ts";
+import { type Link, Superseded } from "../lib/rpc.ts";
 
 interface StepRow {
   position: number | null;
@@ -49,7 +50,12 @@ export class StepRows {
   private paint(label: string, { step, loss, rows, why }: StepAnswer): void {
     const lossText = loss === null ? "" : ` · loss ${brief(loss, 4)}`;
     const sorted = [...rows].sort((a, b) => (b.loss ?? -1) - (a.loss ?? -1));
-    const head = h("div", { class: "rb-tc-bar" }, h("b", {}, `Step ${step}`), h("span", { class: "rb-tc-dim" }, `${label}${lossText}`));
+    const head = h(
+      "div",
+      { class: "rb-tc-bar" },
+      h("b", {}, `Step ${step}`),
+      h("span", { class: "rb-tc-dim" }, `${label}${lossText}`),
+    );
     if (rows.length === 0) {
       fill(this.root, head, h("div", { class: "rb-tc-none" }, why || "This run kept no rows for that step."));
       return;

@@ -14,7 +14,12 @@ export interface ToolbarHooks {
 export class Toolbar {
   readonly root: HTMLElement;
   private readonly slider = h("input", {
-    type: "range", min: 0, max: 0.99, step: 0.01, class: "rb-tc-slider", "aria-label": "Smoothing",
+    type: "range",
+    min: 0,
+    max: 0.99,
+    step: 0.01,
+    class: "rb-tc-slider",
+    "aria-label": "Smoothing",
   });
   private readonly weight = h("output", { class: "rb-tc-number" });
   private readonly log = h(
@@ -35,7 +40,11 @@ export class Toolbar {
       "div",
       { class: "rb-tc-tools" },
       h("label", { class: "rb-tc-smooth" }, h("span", { class: "rb-dim" }, "smoothing"), this.slider, this.weight),
-      this.log, this.legend, this.whole, h("span", { class: "rb-grow" }), this.alarm,
+      this.log,
+      this.legend,
+      this.whole,
+      h("span", { class: "rb-grow" }),
+      this.alarm,
     );
   }
 
@@ -66,7 +75,11 @@ export class Toolbar {
   private chip({ id, label }: RunInfo, index: number): HTMLElement {
     const chip = h(
       "button",
-      { class: "rb-button rb-quiet rb-tc-small rb-tc-run", "aria-pressed": "true", style: `--run:var(--rb-run-${index % 6})` },
+      {
+        class: "rb-button rb-quiet rb-tc-small rb-tc-run",
+        "aria-pressed": "true",
+        style: `--run:var(--rb-run-${index % 6})`,
+      },
       h("i", { class: "rb-tc-mark", "aria-hidden": "true" }),
       label,
     );

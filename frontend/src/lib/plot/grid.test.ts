@@ -16,7 +16,10 @@ test("few points stand each in their own slot", () => {
   const xs = slots(view);
   assert.equal(line.length, xs.length);
   const drawn = line.flatMap((value, i) => (value === null ? [] : [[Math.round(xs[i] as number), value]]));
-  assert.deepEqual(drawn.slice(0, 2), [[0, 3], [5, 1]]);
+  assert.deepEqual(drawn.slice(0, 2), [
+    [0, 3],
+    [5, 1],
+  ]);
   assert.equal(drawn[2]?.[1], 2, "a point on the right edge is drawn");
 });
 
@@ -25,7 +28,10 @@ test("a single spike among a million points is drawn at its full height", () => 
   const ys = new Array(count).fill(1);
   ys[654_321] = 99;
   ys[123_456] = -7;
-  const table = tableOf(Array.from({ length: count }, (_, i) => i), ys);
+  const table = tableOf(
+    Array.from({ length: count }, (_, i) => i),
+    ys,
+  );
   const view = { from: 0, to: count - 1, columns: 600 };
   const line = sample(table, table.column("y"), view);
   assert.equal(Math.max(...line.map((v) => v ?? 0)), 99);
@@ -42,7 +48,12 @@ test("every drawn value lies in its column's extent, for many views", () => {
     ys.push(Math.sin(i / 50) + (i % 7) / 10);
   }
   const table = tableOf(xs, ys);
-  for (const [from, to, columns] of [[0, 15_000, 700], [100, 9_000, 333], [7_000, 7_100, 500], [14_000, 20_000, 64]]) {
+  for (const [from, to, columns] of [
+    [0, 15_000, 700],
+    [100, 9_000, 333],
+    [7_000, 7_100, 500],
+    [14_000, 20_000, 64],
+  ]) {
     const view = { from: from as number, to: to as number, columns: columns as number };
     const line = sample(table, table.column("y"), view);
     const inside = ys.filter((_, i) => (xs[i] as number) >= view.from && (xs[i] as number) <= view.to);
@@ -60,11 +71,17 @@ test("a zoom between two points still shows the line that joins them", () => {
 
 test("a trace has the newest value of every column and reaches both edges", () => {
   const count = 10_000;
-  const table = tableOf(Array.from({ length: count }, (_, i) => i), Array.from({ length: count }, (_, i) => i / 10));
+  const table = tableOf(
+    Array.from({ length: count }, (_, i) => i),
+    Array.from({ length: count }, (_, i) => i / 10),
+  );
   const line = trace(table, table.column("y"), { from: 0, to: count - 1, columns: 100 });
   const drawn = line.filter((value): value is number => value !== null);
   assert.equal(drawn.length, 101, "one a column and the right edge");
-  assert.deepEqual(drawn, [...drawn].sort((a, b) => a - b));
+  assert.deepEqual(
+    drawn,
+    [...drawn].sort((a, b) => a - b),
+  );
   assert.ok(Math.abs((drawn.at(-1) as number) - (count - 1) / 10) < 1e-3, "the newest point is there");
   const middle = trace(table, table.column("y"), { from: 100.5, to: 200.5, columns: 10 });
   assert.ok(middle[0] !== null && middle.at(-1) !== null);
@@ -73,13 +90,19 @@ test("a trace has the newest value of every column and reaches both edges", () =
 test("NaN leaves a gap and an empty view stays empty", () => {
   const table = tableOf([1, 2, 3], [1, Number.NaN, 3]);
   const line = sample(table, table.column("y"), { from: 0, to: 4, columns: 4 });
-  assert.deepEqual(line.filter((v) => v !== null), [1, 3]);
+  assert.deepEqual(
+    line.filter((v) => v !== null),
+    [1, 3],
+  );
   assert.ok(sample(table, table.column("y"), { from: 4, to: 4, columns: 10 }).every((v) => v === null));
 });
 
 test("drawing costs pixels, not points", () => {
   const cost = (count: number) => {
-    const table = tableOf(Array.from({ length: count }, (_, i) => i), new Array(count).fill(1));
+    const table = tableOf(
+      Array.from({ length: count }, (_, i) => i),
+      new Array(count).fill(1),
+    );
     const times: number[] = [];
     for (let round = 0; round < 60; round++) {
       const start = performance.now();

@@ -121,7 +121,13 @@ export class Plot {
           y: { distr: options.log ? 3 : 1, range: () => this.yLimits },
         },
         axes: [
-          { ...axis, size: 24, gap: 4, grid: { show: false }, values: (_, marks) => marks.map((mark) => (this.empty ? "" : wholeStep(mark))) },
+          {
+            ...axis,
+            size: 24,
+            gap: 4,
+            grid: { show: false },
+            values: (_, marks) => marks.map((mark) => (this.empty ? "" : wholeStep(mark))),
+          },
           {
             ...axis,
             size: AXIS_WIDTH,
@@ -129,7 +135,9 @@ export class Plot {
             space: 28,
             values: (_, marks) => marks.map((mark) => (mark === null || this.empty ? "" : options.format(mark))),
             ...(options.marks && !options.log ? { splits: () => options.marks?.(...this.yLimits) ?? [] } : {}),
-            ...(options.log ? { splits: () => logMarks(...this.yLimits), filter: (_: uPlot, marks: number[]) => marks } : {}),
+            ...(options.log
+              ? { splits: () => logMarks(...this.yLimits), filter: (_: uPlot, marks: number[]) => marks }
+              : {}),
           },
         ],
         series: [{}, ...this.strokes.map((stroke) => this.series(stroke))],
@@ -201,7 +209,12 @@ export class Plot {
       const top = Math.round(plot.valToPos(high, "y", true));
       const bottom = low <= 0 && this.options.log ? bbox.top + bbox.height : Math.round(plot.valToPos(low, "y", true));
       const left = Math.round(bbox.left + column * width);
-      ctx.fillRect(left, top, Math.max(1, Math.round(bbox.left + (column + 1) * width) - left), Math.max(1, bottom - top));
+      ctx.fillRect(
+        left,
+        top,
+        Math.max(1, Math.round(bbox.left + (column + 1) * width) - left),
+        Math.max(1, bottom - top),
+      );
     }
     ctx.restore();
   }

@@ -49,7 +49,10 @@ test("the extent holds after a cut and new values", () => {
 
 test("lowerBound is the first index not below the value", () => {
   const xs = [1, 3, 3, 7];
-  assert.deepEqual([0, 1, 2, 3, 4, 7, 8].map((value) => lowerBound(xs, 4, value)), [0, 0, 1, 1, 3, 3, 4]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 7, 8].map((value) => lowerBound(xs, 4, value)),
+    [0, 0, 1, 1, 3, 3, 4],
+  );
 });
 
 test("smoothing follows the source and equals the formula", () => {
@@ -103,13 +106,19 @@ test("nearest finds the closer neighbour and the ends", () => {
   const table = new Table();
   assert.equal(table.nearest(3), -1);
   table.append([10, 20, 40], new Map([["loss", [1, 2, 3]]]));
-  assert.deepEqual([0, 14, 16, 29, 31, 99].map((x) => table.nearest(x)), [0, 0, 1, 1, 2, 2]);
+  assert.deepEqual(
+    [0, 14, 16, 29, 31, 99].map((x) => table.nearest(x)),
+    [0, 0, 1, 1, 2, 2],
+  );
 });
 
 test("an append costs the same at 1 000 and at 1 000 000 points", () => {
   const cost = (history: number) => {
     const table = new Table();
-    table.append(Float64Array.from({ length: history }, (_, i) => i), new Map([["y", new Float32Array(history)]]));
+    table.append(
+      Float64Array.from({ length: history }, (_, i) => i),
+      new Map([["y", new Float32Array(history)]]),
+    );
     table.smooth("y", 0.9);
     const batch = new Float32Array(10);
     const times: number[] = [];

@@ -7,7 +7,7 @@ test("brief keeps three figures in every size", () => {
     [0, 0.5, 0.1234, 2e-4, 1.05e-6, 7, 999.4, 1234, 12_345, 4.2e6, -0.25, Number.NaN].map((v) => brief(v)),
     ["0", "0.5", "0.123", "2e-4", "1.05e-6", "7", "999", "1234", "12.3k", "4.2M", "-0.25", "–"],
   );
-  assert.equal(brief(0.100), "0.1");
+  assert.equal(brief(0.1), "0.1");
   assert.equal(brief(100), "100");
 });
 
@@ -24,10 +24,19 @@ test("byte marks are round where people read them", () => {
 });
 
 test("log marks lie inside, rise, and stay few", () => {
-  for (const [low, high] of [[0.011, 5], [0.4, 0.9], [1e-7, 1], [1e-12, 1e6], [0.9, 1.1]]) {
+  for (const [low, high] of [
+    [0.011, 5],
+    [0.4, 0.9],
+    [1e-7, 1],
+    [1e-12, 1e6],
+    [0.9, 1.1],
+  ]) {
     const marks = logMarks(low as number, high as number);
     assert.ok(marks.length >= 1 && marks.length <= 12, `${low} ${high} ${marks}`);
-    assert.deepEqual([...marks].sort((a, b) => a - b), marks);
+    assert.deepEqual(
+      [...marks].sort((a, b) => a - b),
+      marks,
+    );
     assert.ok(marks.every((mark) => mark >= (low as number) && mark <= (high as number)));
   }
   assert.deepEqual(logMarks(0, 1), []);

@@ -26,7 +26,11 @@ export function brief(value: number, digits = 3): string {
     const [mantissa, power] = value.toExponential(digits - 1).split("e") as [string, string];
     return `${strip(mantissa)}e${Number(power)}`;
   }
-  for (const [unit, sign] of [[1e9, "G"], [1e6, "M"], [1e4, "k"]] as const) {
+  for (const [unit, sign] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e4, "k"],
+  ] as const) {
     if (size >= unit) return strip((value / (unit === 1e4 ? 1e3 : unit)).toPrecision(digits)) + sign;
   }
   if (size >= 10 ** digits) return String(Math.round(value));
@@ -36,7 +40,11 @@ export function brief(value: number, digits = 3): string {
 /** Bytes as the person's system monitor shows them. */
 export function bytes(value: number): string {
   if (!Number.isFinite(value)) return "–";
-  for (const [unit, sign] of [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]] as const) {
+  for (const [unit, sign] of [
+    [2 ** 30, "GiB"],
+    [2 ** 20, "MiB"],
+    [2 ** 10, "KiB"],
+  ] as const) {
     if (Math.abs(value) >= unit) return `${strip((value / unit).toPrecision(3))} ${sign}`;
   }
   return `${Math.round(value)} B`;
