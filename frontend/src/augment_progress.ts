@@ -163,11 +163,10 @@ class AugmentProgress {
   }
 
   private paintMessage({ error }: State): void {
-    if (error === null) return fill(this.message);
     fill(
       this.message,
-      h("div", { class: "rb-error rb-text" }, error.problem),
-      error.fix ? h("code", { class: "rb-text" }, error.fix) : null,
+      error && h("div", { class: "rb-error rb-text" }, error.problem),
+      error?.fix ? h("code", { class: "rb-text" }, error.fix) : null,
     );
   }
 

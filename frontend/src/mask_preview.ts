@@ -199,7 +199,7 @@ class MaskPreview {
     this.input.addEventListener("change", () => {
       const wanted = Number.parseInt(this.input.value, 10);
       if (Number.isFinite(wanted)) this.go(wanted - 1);
-      this.input.value = String((this.asked >= 0 ? this.asked : 0) + 1);
+      this.input.value = String(Math.max(0, this.asked) + 1);
     });
   }
 

@@ -174,9 +174,13 @@ class SampleReview {
   private action(id: string, extra = "", sign = ""): HTMLElement {
     const command = this.keys.command(id);
     const key = h("kbd", {});
+    const press = () => {
+      command?.act();
+      this.stage.root.focus({ preventScroll: true });
+    };
     const button = h(
       "button",
-      { class: `rb-button ${extra}`, onclick: () => (command?.act(), this.stage.root.focus({ preventScroll: true })) },
+      { class: `rb-button ${extra}`, onclick: press },
       sign ? h("span", { "aria-hidden": "true" }, sign) : null,
       capital(command?.label ?? id),
       key,
@@ -314,20 +318,26 @@ class SampleReview {
     switch (what) {
       case "list":
         this.list.reset(this.store.state.count, this.store.at);
-        return this.paintList();
+        this.paintList();
+        break;
       case "rows":
-        return this.list.repaint(place);
+        this.list.repaint(place);
+        break;
       case "row":
         this.list.select(this.store.at);
-        return this.paintCurrent();
+        this.paintCurrent();
+        break;
       case "query":
-        return this.filters.paint();
+        this.filters.paint();
+        break;
       case "state":
         this.filters.counts();
-        return this.paintState();
+        this.paintState();
+        break;
       case "busy":
         this.aside.classList.toggle("rb-wait", this.store.choosing);
-        return this.paintList();
+        this.paintList();
+        break;
     }
   }
 
@@ -404,7 +414,10 @@ class SampleReview {
   }
 
   private showKeys(): void {
-    if (this.stage.root.querySelector(".rb-sheet") !== null) return this.closeSheet();
+    if (this.stage.root.querySelector(".rb-sheet") !== null) {
+      this.closeSheet();
+      return;
+    }
     const sheet = this.keys.sheet(() => this.closeSheet());
     this.stage.root.append(sheet);
     sheet.querySelector<HTMLElement>(".rb-close")?.focus();

@@ -81,15 +81,14 @@ class SchemaEditor {
     );
     this.teacher.addEventListener("keydown", ({ key }) => key === "Enter" && !this.run.disabled && void this.trial(0));
     this.trialBox.append(h("div", { class: "rb-trial-bar" }, this.teacher, this.run, this.further), this.results);
-    this.tabs.forEach((tab, i) =>
+    for (const [i, tab] of this.tabs.entries())
       tab.addEventListener("keydown", (event) => {
         const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
         if (step === 0) return;
         const to = (i + step + this.tabs.length) % this.tabs.length;
         this.tabs[to]?.focus();
         this.show(TABS[to]?.[0] ?? "prompt");
-      }),
-    );
+      });
     draggable(this.list, (from, to) => this.store.move(from, to), signal);
     link.onPush((push: SchemaState) => this.store.take(push));
   }
@@ -127,7 +126,7 @@ class SchemaEditor {
       this.rows.push(row);
       this.list.append(row.element);
     }
-    fields.forEach((field, at) => this.rows[at]?.paint(at, field, at === fields.length - 1));
+    for (const [at, field] of fields.entries()) this.rows[at]?.paint(at, field, at === fields.length - 1);
     if (this.focusNew && fields.length > 0) {
       this.rows[fields.length - 1]?.focus();
       this.focusNew = false;
@@ -199,11 +198,11 @@ class SchemaEditor {
   }
 
   private offer(text: string, back: () => void): void {
-    const button = h(
-      "button",
-      { class: "rb-button rb-quiet", onclick: () => (fill(this.undoLine), back()) },
-      "Put back",
-    );
+    const take = () => {
+      fill(this.undoLine);
+      back();
+    };
+    const button = h("button", { class: "rb-button rb-quiet", onclick: take }, "Put back");
     fill(this.undoLine, h("span", { class: "rb-dim" }, text), button);
   }
 

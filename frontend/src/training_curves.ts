@@ -166,6 +166,11 @@ class TrainingCurves {
     this.charts.paintAll();
   }
 
+  private whole(): void {
+    this.charts.setZoom(null);
+    this.charts.cross(null);
+  }
+
   private showToolbar(): void {
     const { smoothing, log, zoomed } = this.charts;
     this.toolbar.show({ smoothing, log, zoomed });
@@ -179,7 +184,7 @@ class TrainingCurves {
       { id: "rows", label: "rows of the step", keys: ["Enter"], run: () => charts.pickHere() },
       { id: "in", label: "zoom", keys: ["+", "="], run: () => charts.zoomBy(0.5) },
       { id: "out", label: "zoom out", hint: false, keys: ["-"], run: () => charts.zoomBy(2) },
-      { id: "whole", label: "whole run", keys: ["Escape", "0"], run: () => (charts.setZoom(null), charts.cross(null)) },
+      { id: "whole", label: "whole run", keys: ["Escape", "0"], run: () => this.whole() },
       { id: "log", label: "log", keys: ["l"], run: () => this.toggleLog() },
       { id: "smoother", label: "smoother", keys: ["]"], run: () => this.smoothAs(charts.smoothing + 0.05) },
       { id: "rougher", label: "rougher", hint: false, keys: ["["], run: () => this.smoothAs(charts.smoothing - 0.05) },

@@ -42,7 +42,10 @@ test("tokens keep every character, whatever the script", () => {
 
 test("both texts can be read back from any diff", () => {
   let seed = 7;
-  const random = (below: number) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % below;
+  const random = (below: number) => {
+    seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+    return seed % below;
+  };
   const words = ["a", "b", "c", " ", "\n", "é", "<b>", "."];
   const text = () => Array.from({ length: random(40) }, () => words[random(words.length)]).join("");
   for (let round = 0; round < 3000; round++) {

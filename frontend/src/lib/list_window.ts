@@ -44,6 +44,6 @@ export function reveal({ total, row, view }: Extent, offset: number, index: numb
   const spare = Math.min(row, Math.max(0, view - row) / 2);
   const lowest = index * row - spare;
   const highest = (index + 1) * row + spare - view;
-  const wanted = offset > lowest ? lowest : offset < highest ? highest : offset;
+  const wanted = offset > lowest ? lowest : Math.max(highest, offset);
   return Math.min(Math.max(0, total * row - view), Math.max(0, wanted));
 }

@@ -22,8 +22,14 @@ export class Toast {
   /** Offers something; stays until it is taken, declined or hidden. */
   offer(text: string, label: string, act: () => void): void {
     clearTimeout(this.ends);
-    const button = (name: string, style: string, run: () => void) =>
-      h("button", { class: `rb-button ${style}`, onclick: () => (this.hide(), this.refocus(), run()) }, name);
+    const button = (name: string, style: string, run: () => void) => {
+      const choose = () => {
+        this.hide();
+        this.refocus();
+        run();
+      };
+      return h("button", { class: `rb-button ${style}`, onclick: choose }, name);
+    };
     const yes = button(label, "rb-primary", act);
     fill(
       this.element,

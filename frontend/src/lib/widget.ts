@@ -40,7 +40,9 @@ export function defineWidget(name: string, label: string, mount: (stage: Stage) 
         tabindex: 0,
       });
       const themed = new Set<(theme: Theme) => void>();
-      followTheme(root, signal, (theme) => themed.forEach((listener) => listener(theme)));
+      followTheme(root, signal, (theme) => {
+        for (const listener of themed) listener(theme);
+      });
       for (const kind of ["keydown", "keypress", "keyup"] as const)
         root.addEventListener(kind, (event) => event.stopPropagation(), { signal });
       const link = new Link(model, signal);

@@ -170,8 +170,10 @@ export class RowView {
         this.spans.push(span);
         // A block ends where a line does, so that the text flows as if there were no blocks.
         const held = block.childElementCount;
-        if (held >= 10 * BLOCK || (held >= BLOCK && (row.texts[token] as string).endsWith("\n")))
-          blocks.push((block = h("div", { class: "rb-mp-block" })));
+        if (held >= 10 * BLOCK || (held >= BLOCK && (row.texts[token] as string).endsWith("\n"))) {
+          block = h("div", { class: "rb-mp-block" });
+          blocks.push(block);
+        }
       }
     }
     fill(this.text, ...blocks);

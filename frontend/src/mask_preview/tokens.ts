@@ -97,7 +97,7 @@ export interface Piece {
 
 const MARKS: Record<string, string> = { " ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍", "\u00a0": "⍽" };
 // Controls, zero-width characters and direction overrides, which would otherwise be unseen or turn the line around.
-const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+const HIDDEN = /[\p{Cc}\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u;
 
 /** A token's text with its blanks made visible; the blanks stay in the text, so that it can be copied. */
 export function pieces(text: string): Piece[] {

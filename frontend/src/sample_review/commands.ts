@@ -82,15 +82,19 @@ export class Early {
   /** Whether what waits last opens a field. */
   get opening(): boolean {
     const last = this.waiting[this.waiting.length - 1];
-    return last !== undefined && last.opens && this.now() - last.at <= PATIENCE;
+    return last?.opens === true && this.now() - last.at <= PATIENCE;
   }
 
   take(run: () => void, opens = false): void {
-    if (this.waiting.length === 0 && this.loaded()) return run();
+    if (this.waiting.length === 0 && this.loaded()) {
+      run();
+      return;
+    }
     const first = this.waiting[0];
     if (this.waiting.length >= MOST || (first !== undefined && this.now() - first.at > PATIENCE)) {
       this.waiting = [];
-      return this.say("This row is still loading.");
+      this.say("This row is still loading.");
+      return;
     }
     this.waiting.push({ at: this.now(), run, opens });
     this.catchUp();

@@ -1,6 +1,6 @@
 // Repair: one says what is wrong, the teacher writes reasoning and response together, one takes it or goes on.
 
-import { fill, h } from "../lib/dom.ts";
+import { fill, h, setText } from "../lib/dom.ts";
 import { failureText } from "../lib/widget.ts";
 import { section } from "./detail.ts";
 import type { ReviewStore } from "./store.ts";
@@ -29,10 +29,11 @@ export class Repair {
     this.teacher,
   );
   private readonly result = h("div", { class: "rb-repair-result" });
+  private readonly askWords = h("span", {}, "Ask the teacher");
   private readonly ask = h(
     "button",
     { class: "rb-button rb-primary", onclick: () => void this.run() },
-    "Ask the teacher",
+    this.askWords,
     h("kbd", {}, "Ctrl+↵"),
   );
   private readonly use = h(
@@ -158,7 +159,7 @@ export class Repair {
   private paint(): void {
     const fresh = this.feedback.value.trim() !== this.asked;
     this.ask.disabled = this.waiting || this.feedback.value.trim() === "";
-    this.ask.firstChild!.textContent = this.offer === null ? "Ask the teacher" : "Ask again";
+    setText(this.askWords, this.offer === null ? "Ask the teacher" : "Ask again");
     this.ask.hidden = this.offer !== null && !fresh;
     this.use.hidden = this.offer === null || fresh;
   }

@@ -53,6 +53,6 @@ export class RowHeader {
       row.edited ? chip("edited") : null,
       ...row.flags.map((flag) => chip(`⚑ ${flag}`)),
     );
-    this.stars.forEach((star, i) => star.setAttribute("aria-pressed", String(i < (row.rating ?? 0))));
+    for (const [i, star] of this.stars.entries()) star.setAttribute("aria-pressed", String(i < (row.rating ?? 0)));
   }
 }

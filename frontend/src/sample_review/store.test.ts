@@ -30,7 +30,7 @@ const counts = { accepted: 0, rejected: 0, undecided: 30, stale: 0, rows: 30 };
 
 /** A Python side whose answers the test gives by hand. */
 class Other {
-  asked: { op: string; args: any; answer(result: unknown): void; refuse(problem: string): void }[] = [];
+  asked: { op: string; args: object; answer(result: unknown): void; refuse(problem: string): void }[] = [];
   fetched = 0;
   state = { list: 0, count: 30, counts, can_undo: false, can_redo: false };
   call = <T>(op: string, args: object = {}): Promise<T> =>

@@ -130,7 +130,10 @@ export class ReviewStore {
     const row = this.current;
     if (row === undefined) return;
     if (reasoning !== null)
-      patch.reasoning = row.reasoning.map(([name, value]) => [name, name in reasoning ? reasoning[name]! : value]);
+      patch.reasoning = row.reasoning.map(([name, value]) => [
+        name,
+        name in reasoning ? (reasoning[name] ?? null) : value,
+      ]);
     if (response !== null) Object.assign(patch, { full_response: response, response: response.slice(0, 160) });
     this.act("edit", { reasoning, response }, patch);
   }
@@ -313,7 +316,7 @@ export class ReviewStore {
   private keepWindow(window: Window): void {
     if (window.list !== this.state.list) return;
     if (this.rows.size > KEPT) this.rows.clear();
-    window.rows.forEach((row, i) => this.rows.set(window.start + i, row));
+    for (const [i, row] of window.rows.entries()) this.rows.set(window.start + i, row);
   }
 
   /** Sees to it that the current row, then the ones after it, are here in full. */

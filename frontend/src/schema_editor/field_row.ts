@@ -210,7 +210,9 @@ function put(input: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement, 
 export function draggable(list: HTMLElement, move: (from: number, to: number) => void, signal: AbortSignal): void {
   let from = -1;
   const rowOf = (event: Event) => (event.target as Element).closest<HTMLElement>(".rb-schema-field");
-  const clear = () => list.querySelectorAll("[data-drop]").forEach((row) => delete (row as HTMLElement).dataset.drop);
+  const clear = () => {
+    for (const row of list.querySelectorAll<HTMLElement>("[data-drop]")) delete row.dataset.drop;
+  };
   const side = (event: DragEvent, row: HTMLElement) => {
     const box = row.getBoundingClientRect();
     return event.clientY < box.top + box.height / 2 ? "before" : "after";

@@ -225,6 +225,9 @@ export class Charts {
       this.paintAll();
     });
     seen.observe(this.root);
-    signal.addEventListener("abort", () => (size.disconnect(), seen.disconnect()));
+    signal.addEventListener("abort", () => {
+      size.disconnect();
+      seen.disconnect();
+    });
   }
 }

@@ -110,6 +110,10 @@ export class Plot {
       ticks: { show: false },
       font: "11px system-ui, sans-serif",
     };
+    const whole = () => {
+      options.onZoom(null);
+      return null; // as uPlot wants it
+    };
     const chart = new uPlot(
       {
         width: Math.max(50, this.host.clientWidth),
@@ -151,7 +155,7 @@ export class Plot {
             filters: { pub: (type) => type === "mousemove" || type === "mouseleave" },
           },
           points: { show: false },
-          bind: { dblclick: () => () => (options.onZoom(null), null) },
+          bind: { dblclick: () => whole },
         },
         hooks: {
           drawSeries: [(plot, index) => this.strokes[index - 1]?.band && this.drawBand(plot, index)],

@@ -177,7 +177,10 @@ export class Table {
 
   column(name: string): Column {
     let column = this.columns.get(name);
-    if (column === undefined) this.columns.set(name, (column = new Column()));
+    if (column === undefined) {
+      column = new Column();
+      this.columns.set(name, column);
+    }
     return column;
   }
 
