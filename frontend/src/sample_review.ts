@@ -1,18 +1,23 @@
 // SampleReview: one row at a time at the keyboard, beside a list of any length.
 
 import { fill, h, setText } from "./lib/dom.ts";
+import { closeKeySheet, toggleKeySheet } from "./lib/key_sheet.ts";
 import { Keys, type Overrides, showKey } from "./lib/keys.ts";
 import { menuButton } from "./lib/menu.ts";
 import { Toast } from "./lib/toast.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 import { WindowedList } from "./lib/windowed_list.ts";
+import { ActionBar } from "./sample_review/action_bar.ts";
 import { type Acts, Early, reviewCommands } from "./sample_review/commands.ts";
-import { Detail, Drafts } from "./sample_review/detail.ts";
+import { Detail } from "./sample_review/detail.ts";
+import { Drafts } from "./sample_review/drafts.ts";
 import { differs, Filters } from "./sample_review/filters.ts";
 import { mark, paintRow } from "./sample_review/list_row.ts";
+import { Progress } from "./sample_review/progress.ts";
 import { Repair } from "./sample_review/repair.ts";
 import { RowHeader } from "./sample_review/row_header.ts";
 import { type Change, ReviewStore } from "./sample_review/store.ts";
+import type { Verdict } from "./sample_review/types.ts";
 import "./sample_review.css";
 
 const ROW = 44;
@@ -28,30 +33,13 @@ class SampleReview {
   private readonly repair: Repair;
   private readonly head: RowHeader;
   private readonly listed = h("span", { class: "rb-dim" });
-  private readonly bar = h("div", {
-    class: "rb-progress",
-    role: "progressbar",
-    "aria-label": "Rows decided",
-    "aria-valuemin": 0,
-    "aria-valuemax": 100,
-  });
-  private readonly progress = h("span", { class: "rb-dim rb-progress-words" });
+  private readonly progress = new Progress();
   private readonly voice = h("div", { class: "rb-sr", role: "status", "aria-live": "polite" });
   private readonly main = h("div", { class: "rb-main" });
   private readonly aside = h("div", { class: "rb-side" });
   private readonly empty = h("div", { class: "rb-empty rb-nothing" });
   private readonly toast: Toast;
-  private readonly buttons = new Map<string, { button: HTMLButtonElement; key: HTMLElement }>();
-  private readonly auto = h(
-    "button",
-    {
-      class: "rb-button rb-quiet",
-      title: "Auto-advance: go to the next row after a verdict",
-      "aria-label": "Auto-advance",
-      onclick: () => this.toggleAuto(),
-    },
-    "Auto",
-  );
+  private readonly actions: ActionBar;
   private readonly early: Early;
 
   constructor(private readonly stage: Stage) {
@@ -87,9 +75,9 @@ class SampleReview {
       rate: (rating) => this.rate(rating),
       openList: () => root.classList.toggle("rb-list-open"),
     });
-    this.keys = new Keys("sample_review", reviewCommands(this.acts()), (model.get("keymap") as Overrides) ?? {}, () =>
-      this.paintKeys(),
-    );
+    const fixed = (model.get("keymap") as Overrides) ?? {};
+    this.keys = new Keys("sample_review", reviewCommands(this.acts()), fixed, () => this.actions.paintKeys());
+    this.actions = new ActionBar(this.keys, this.store, focus);
     this.layout();
   }
 
@@ -140,53 +128,16 @@ class SampleReview {
       this.list.element,
     );
     this.main.append(this.head.element, this.detail.element, this.repair.element, this.empty);
-    const acts = h(
-      "div",
-      { class: "rb-acts", role: "toolbar", "aria-label": "Decide" },
-      this.action("accept", "rb-accept", "✓"),
-      this.action("reject", "rb-reject", "✕"),
-      this.action("skip"),
-      h("span", { class: "rb-gap" }),
-      this.action("edit"),
-      this.action("repair"),
-      h("span", { class: "rb-gap" }),
-      this.action("undo"),
-      this.action("redo"),
-      h("span", { class: "rb-grow" }),
-      this.auto,
-      this.action("keys"),
-    );
-    this.bar.append(h("span", { class: "rb-progress-in" }));
     root.append(
       this.filters.element,
-      this.bar,
+      this.progress.bar,
       h("div", { class: "rb-body" }, this.aside, this.main),
-      acts,
-      h("div", { class: "rb-foot" }, this.progress, badge, h("span", { class: "rb-grow" }), this.keys.hints),
+      this.actions.element,
+      h("div", { class: "rb-foot" }, this.progress.words, badge, h("span", { class: "rb-grow" }), this.keys.hints),
       this.toast.element,
       this.voice,
     );
-    this.paintKeys();
-    this.paintAuto();
     this.detail.paint();
-  }
-
-  private action(id: string, extra = "", sign = ""): HTMLElement {
-    const command = this.keys.command(id);
-    const key = h("kbd", {});
-    const press = () => {
-      command?.act();
-      this.stage.root.focus({ preventScroll: true });
-    };
-    const button = h(
-      "button",
-      { class: `rb-button ${extra}`, onclick: press },
-      sign ? h("span", { "aria-hidden": "true" }, sign) : null,
-      capital(command?.label ?? id),
-      key,
-    );
-    this.buttons.set(id, { button, key });
-    return button;
   }
 
   private acts(): Acts {
@@ -204,7 +155,7 @@ class SampleReview {
       search: () => this.search(),
       save: () => this.save(),
       escape: () => this.escape(),
-      keys: () => this.showKeys(),
+      keys: () => toggleKeySheet(this.stage.root, this.keys),
       place: () => this.store.at,
       whenLoaded: (run, opens) => this.early.take(run, opens),
       opening: () => this.early.opening,
@@ -212,7 +163,7 @@ class SampleReview {
   }
 
   // -- act -----------------------------------------------------------------------------------------------
-  private decide(verdict: "accepted" | "rejected" | null): void {
+  private decide(verdict: Verdict | null): void {
     this.leave();
     const last = this.store.state !== undefined && this.store.at >= this.store.state.count - 1;
     this.store.decide(verdict);
@@ -256,8 +207,8 @@ class SampleReview {
 
   private escape(): void {
     const { root } = this.stage;
-    if (root.querySelector(".rb-sheet") !== null) this.closeSheet();
-    else if (this.detail.editing) this.detail.cancel();
+    if (closeKeySheet(root)) return;
+    if (this.detail.editing) this.detail.cancel();
     else if (this.repair.open) this.repair.close();
     else if (document.activeElement !== root) root.focus({ preventScroll: true });
     else root.blur();
@@ -277,11 +228,6 @@ class SampleReview {
 
   private scroll(pages: number): void {
     this.detail.element.scrollBy({ top: pages * 0.8 * this.detail.element.clientHeight });
-  }
-
-  private toggleAuto(): void {
-    this.store.autoAdvance = !this.store.autoAdvance;
-    this.paintAuto();
   }
 
   private bulkItems() {
@@ -349,7 +295,7 @@ class SampleReview {
     );
     const none = count === 0;
     this.stage.root.classList.toggle("rb-is-empty", none);
-    this.enable(!none, "accept", "reject", "skip", "edit", "repair");
+    this.actions.enableJudging(!none);
     if (!none) return;
     const clear = h("button", { class: "rb-button", onclick: () => this.filters.reset() }, "Clear the filters");
     if (differs(this.store.query)) fill(this.empty, h("div", {}, "No row matches."), clear);
@@ -360,8 +306,7 @@ class SampleReview {
     const row = this.store.current ?? this.store.summary(this.store.at);
     this.head.paint(row, this.store.at, this.store.state.count);
     if (row !== undefined) {
-      this.buttons.get("accept")?.button.setAttribute("aria-pressed", String(row.verdict === "accepted"));
-      this.buttons.get("reject")?.button.setAttribute("aria-pressed", String(row.verdict === "rejected"));
+      this.actions.paintVerdict(row.verdict);
       setText(this.voice, `Row ${row.position}, ${mark(row).words}. ${row.request}`);
     }
     this.detail.paint();
@@ -371,35 +316,9 @@ class SampleReview {
 
   private paintState(): void {
     const { counts, can_undo, can_redo } = this.store.state;
-    const decided = counts.accepted + counts.rejected;
-    const share = counts.rows > 0 ? decided / counts.rows : 0;
-    (this.bar.firstElementChild as HTMLElement).style.width = `${100 * share}%`;
-    this.bar.setAttribute("aria-valuenow", String(Math.floor(100 * share)));
-    setText(
-      this.progress,
-      `${decided.toLocaleString("en")} of ${counts.rows.toLocaleString("en")} decided${counts.stale > 0 ? ` · ${counts.stale} stale` : ""}`,
-    );
-    this.enable(can_undo, "undo");
-    this.enable(can_redo, "redo");
-  }
-
-  private enable(can: boolean, ...ids: string[]): void {
-    for (const id of ids) {
-      const button = this.buttons.get(id)?.button;
-      if (button !== undefined) button.disabled = !can;
-    }
-  }
-
-  private paintKeys(): void {
-    for (const [id, { key }] of this.buttons) {
-      const first = this.keys.keysOf(id)[0];
-      setText(key, first === undefined ? "" : showKey(first));
-      key.hidden = first === undefined;
-    }
-  }
-
-  private paintAuto(): void {
-    this.auto.setAttribute("aria-pressed", String(this.store.autoAdvance));
+    this.progress.paint(counts);
+    this.actions.enable(can_undo, "undo");
+    this.actions.enable(can_redo, "redo");
   }
 
   private atEnd(): void {
@@ -412,23 +331,4 @@ class SampleReview {
         void this.store.choose({ verdict: "undecided" });
       });
   }
-
-  private showKeys(): void {
-    if (this.stage.root.querySelector(".rb-sheet") !== null) {
-      this.closeSheet();
-      return;
-    }
-    const sheet = this.keys.sheet(() => this.closeSheet());
-    this.stage.root.append(sheet);
-    sheet.querySelector<HTMLElement>(".rb-close")?.focus();
-  }
-
-  private closeSheet(): void {
-    this.stage.root.querySelector(".rb-sheet")?.remove();
-    this.stage.root.focus({ preventScroll: true });
-  }
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

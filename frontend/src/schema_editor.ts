@@ -1,6 +1,7 @@
 // SchemaEditor: the fields on one side; on the other the prompt and JSON Schema they become, and a trial on three rows.
 
 import { fill, h, setText } from "./lib/dom.ts";
+import { capital } from "./lib/format.ts";
 import { menuButton } from "./lib/menu.ts";
 import { defineWidget, failureText, type Stage } from "./lib/widget.ts";
 import { draggable, FieldRow } from "./schema_editor/field_row.ts";
@@ -245,8 +246,4 @@ function shown(value: unknown): string {
   if (Array.isArray(value)) return value.join("; ");
   if (typeof value === "boolean") return value ? "yes" : "no";
   return value === null ? "none" : String(value);
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -2,6 +2,7 @@
 // It decides nothing: every act is a call, shown at once and put right by Python's answer.
 
 import { type Link, Superseded } from "../lib/rpc.ts";
+import { RowCache, summaryOf } from "./row_cache.ts";
 import type { Full, Offer, Opened, Query, State, Summary, Value, Verdict, Window } from "./types.ts";
 
 export type Change = "list" | "rows" | "row" | "state" | "query" | "busy";
@@ -10,7 +11,6 @@ type Caller = Pick<Link, "call">;
 const BEHIND = 2;
 const AHEAD = 10; // rows fetched in full beyond the current one: the reader goes on while the kernel is busy
 const PAGE = 40; // rows of the list fetched at once
-const KEPT = 6000;
 const CHECKED = 5000; // rows up to which the checks run by themselves
 
 export class ReviewStore {
@@ -21,12 +21,10 @@ export class ReviewStore {
   at = 0; // place in the list
   choosing = false;
   autoAdvance = true;
-  private readonly outdated = new Set<number>(); // positions whose full text is to be fetched again
   private readonly answered = new Map<number, string>(); // what Python answered to this page's acts, by position
   private view = { first: 0, count: PAGE }; // the rows of the list that stand in view
   private told!: State; // what Python said last, without what this page has shown ahead of it
-  private readonly rows = new Map<number, Summary>(); // by place
-  private readonly full = new Map<number, Full>(); // by row position
+  private readonly cache = new RowCache();
   private readonly unconfirmed = new Map<number, number>(); // acts under way, by row position
   private checking: ReturnType<typeof setTimeout> | undefined;
   private looking: ReturnType<typeof setTimeout> | undefined;
@@ -42,25 +40,25 @@ export class ReviewStore {
     const opened = await this.link.call<Opened>("snapshot");
     this.options = opened.options;
     this.teacher = opened.teacher;
-    this.full.clear();
-    for (const { place, ...full } of opened.samples) this.full.set(full.position, full);
+    this.cache.forgetRows();
+    this.cache.setRows(opened.samples);
     this.take(opened);
   }
 
   summary(place: number): Summary | undefined {
-    return this.rows.get(place);
+    return this.cache.summary(place);
   }
 
   get current(): Full | undefined {
-    const row = this.rows.get(this.at);
-    return row === undefined ? undefined : this.full.get(row.position);
+    return this.cache.rowAt(this.at);
   }
 
   /** Fetches the rows of the list that stand in view and are not here yet. */
   need(first: number, count: number): void {
     this.view = { first, count };
     let missing = -1;
-    for (let place = first; place < first + count && missing < 0; place++) if (!this.rows.has(place)) missing = place;
+    for (let place = first; place < first + count && missing < 0; place++)
+      if (this.summary(place) === undefined) missing = place;
     if (missing < 0) return;
     const spare = Math.max(0, Math.floor((PAGE - count) / 2));
     const start = Math.max(0, missing === first ? first - spare : missing);
@@ -79,7 +77,7 @@ export class ReviewStore {
     this.fetch();
     clearTimeout(this.looking);
     this.looking = setTimeout(() => {
-      const row = this.rows.get(this.at);
+      const row = this.summary(this.at);
       if (row !== undefined) this.ask("look", { position: row.position }, "look");
     }, 300);
   }
@@ -93,12 +91,12 @@ export class ReviewStore {
 
   async choose(parts: Partial<Query>): Promise<void> {
     const query = { ...this.query, ...parts };
-    const position = query.sort === this.query.sort ? (this.rows.get(this.at)?.position ?? null) : null;
+    const position = query.sort === this.query.sort ? (this.summary(this.at)?.position ?? null) : null;
     await this.relist("choose", { query, position });
   }
 
   async refresh(): Promise<void> {
-    this.full.clear();
+    this.cache.forgetRows();
     await this.relist("refresh", {});
   }
 
@@ -187,13 +185,11 @@ export class ReviewStore {
 
   /** Many rows have changed: what is shown stays until its new form is here. */
   private renew(): void {
-    for (const position of this.full.keys()) this.outdated.add(position);
+    this.cache.outdateAll();
     const { first, count } = this.view;
     this.ask<Window>("window", { start: first, count: Math.max(PAGE, count) }, "window", (window) => {
       if (window.list !== this.state.list) return;
-      const current = this.rows.get(this.at);
-      this.rows.clear();
-      if (current !== undefined) this.rows.set(this.at, current);
+      this.cache.forgetList(this.at);
       this.keepWindow(window);
       this.changed("rows");
       this.fetch();
@@ -207,8 +203,7 @@ export class ReviewStore {
     this.unconfirmed.set(position, (this.unconfirmed.get(position) ?? 0) + 1);
     const before = row.verdict;
     Object.assign(row, patch);
-    const summary = this.rows.get(this.at);
-    if (summary !== undefined) Object.assign(summary, pickSummary(patch));
+    Object.assign(this.summary(this.at) ?? {}, summaryOf(patch));
     if ("verdict" in patch && patch.verdict !== before) this.count(before, patch.verdict ?? null);
     this.changed("rows", this.at);
     this.changed("row");
@@ -216,8 +211,8 @@ export class ReviewStore {
       .call<State & { row: Summary; sample?: Full }>(op, { position, key, ...args }, { once: true, durable })
       .then((answer) => {
         if (this.confirmed(position)) {
-          if (answer.sample !== undefined) this.full.set(position, answer.sample);
-          this.outdated.delete(position);
+          if (answer.sample !== undefined) this.cache.setRow(answer.sample);
+          this.cache.settle(position);
           this.takeRow(answer.row, false);
         }
         this.takeState(answer);
@@ -226,8 +221,7 @@ export class ReviewStore {
       })
       .catch((error: unknown) => {
         this.confirmed(position);
-        this.full.delete(position);
-        this.rows.delete(this.placeOf(position) ?? -1);
+        this.cache.forget(position, this.cache.placeOf(position, this.at));
         this.takeState(this.told);
         this.failed(error);
         this.changed("rows");
@@ -265,7 +259,7 @@ export class ReviewStore {
 
   // -- take in ---------------------------------------------------------------------------------------------
   private take(opened: Omit<Opened, "options" | "teacher" | "samples">): void {
-    this.rows.clear();
+    this.cache.forgetList();
     this.state = this.told = opened;
     this.checkSoon();
     this.query = opened.query;
@@ -288,12 +282,12 @@ export class ReviewStore {
 
   private takeRow(row: Summary, refetch: boolean): void {
     if (this.unconfirmed.has(row.position)) return;
-    const place = this.placeOf(row.position);
+    const place = this.cache.placeOf(row.position, this.at);
     if (place !== undefined) {
-      this.rows.set(place, row);
+      this.cache.setSummary(place, row);
       this.changed("rows", place);
     }
-    const full = this.full.get(row.position);
+    const full = this.cache.row(row.position);
     if (full === undefined) return;
     Object.assign(full, row);
     if (!refetch) {
@@ -303,45 +297,28 @@ export class ReviewStore {
     const own = this.answered.get(row.position) === JSON.stringify(row); // the echo of this page's own act
     this.answered.delete(row.position);
     if (own) return;
-    this.outdated.add(row.position);
+    this.cache.outdate(row.position);
     if (place === this.at) this.fetch();
-  }
-
-  private placeOf(position: number): number | undefined {
-    if (this.rows.get(this.at)?.position === position) return this.at;
-    for (const [place, row] of this.rows) if (row.position === position) return place;
-    return undefined;
   }
 
   private keepWindow(window: Window): void {
     if (window.list !== this.state.list) return;
-    if (this.rows.size > KEPT) this.rows.clear();
-    for (const [i, row] of window.rows.entries()) this.rows.set(window.start + i, row);
+    this.cache.setWindow(window);
   }
 
   /** Sees to it that the current row, then the ones after it, are here in full. */
   private fetch(): void {
     if (this.state.count === 0) return;
-    const lacks = (place: number) => {
-      const row = this.rows.get(place);
-      return (
-        place >= 0 &&
-        place < this.state.count &&
-        (row === undefined || !this.full.has(row.position) || this.outdated.has(row.position))
-      );
-    };
+    const lacks = (place: number) => place >= 0 && place < this.state.count && this.cache.lacks(place);
     const near = Array.from({ length: AHEAD + BEHIND }, (_, i) => (i < AHEAD ? this.at + i : this.at + AHEAD - 1 - i));
     const ahead = near.filter(lacks);
     if (ahead.length === 0 || (ahead[0] !== this.at && ahead.length < AHEAD / 2)) return;
     const list = this.state.list;
     this.ask<(Full & { place: number })[]>("samples", { places: ahead }, "samples", (samples) => {
       if (list !== this.state.list) return;
-      if (this.full.size > 20 * AHEAD) this.full.clear();
-      for (const { place, ...full } of samples) {
-        if (this.unconfirmed.has(full.position)) continue;
-        this.full.set(full.position, full);
-        this.outdated.delete(full.position);
-        this.rows.set(place, pickSummary(full) as Summary);
+      const fresh = samples.filter(({ position }) => !this.unconfirmed.has(position));
+      this.cache.setRows(fresh);
+      for (const { place } of fresh) {
         this.changed("rows", place);
         if (place === this.at) this.changed("row");
       }
@@ -356,10 +333,4 @@ export class ReviewStore {
         if (!(error instanceof Superseded)) this.failed(error);
       });
   }
-}
-
-const SUMMARY = ["position", "request", "response", "verdict", "rating", "status", "edited", "flags"] as const;
-
-function pickSummary(full: Partial<Full>): Partial<Summary> {
-  return Object.fromEntries(SUMMARY.filter((name) => name in full).map((name) => [name, full[name]]));
 }
