@@ -25,9 +25,9 @@ import sys; sys.path.insert(0, {str(REPO)!r})
 import reasonbook as rb
 from reasonbook import widgets
 from reasonbook.chat import ChatRow, build
-from reasonbook.conversation import Conversation
+from reasonbook.data.conversation import Conversation
 from reasonbook.examples.tiny_student import tiny_student
-from reasonbook.training.chat import ChatSession
+from reasonbook.training.chat_session import ChatSession
 from tests.training.scripted_student import THOUGHT, Scripted
 from tests.widgets.compared import Compared
 from tests.widgets.paced_run import PacedRun

@@ -152,7 +152,7 @@ run = rb.Run.load(kept.read_text())
         "chat-box",
         f"""{HERE}
 from reasonbook.examples.tiny_student import tiny_student
-from reasonbook.training.chat import ChatSession
+from reasonbook.training.chat_session import ChatSession
 from reasonbook.widgets import ChatBox
 from tests.training.scripted_student import THOUGHT, Scripted
 student = tiny_student("student")
