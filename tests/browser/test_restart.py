@@ -142,8 +142,8 @@ run = rb.Run.load(kept.read_text())
     ),
     Case(
         "comparison",
-        f"{HERE}from tests.widgets.compared import Compared\nfrom reasonbook.widgets import Comparison",
-        "Comparison(Compared(60))",
+        f"{HERE}from tests.widgets.compared import compared\nfrom reasonbook.widgets import Comparison",
+        "Comparison(compared(60))",
         comparison_shows,
         press("Next"),
         comparison_shows,
