@@ -32,6 +32,8 @@ const counts = { accepted: 0, rejected: 0, undecided: 30, stale: 0, rows: 30 };
 class Other {
   asked: { op: string; args: object; answer(result: unknown): void; refuse(problem: string): void }[] = [];
   fetched = 0;
+  looks: object[] = [];
+  deliver: (samples: object[]) => void = () => {};
   state = { list: 0, count: 30, counts, can_undo: false, can_redo: false };
   call = <T>(op: string, args: object = {}): Promise<T> =>
     new Promise((resolve, reject) => {
@@ -45,7 +47,11 @@ class Other {
           window: { list: 0, start: 0, rows: Array.from({ length: 30 }, (_, i) => row(i)) },
           samples: [0, 1, 2].map((place) => ({ place, ...full(place) })),
         } as T);
-      if (op === "samples") this.fetched++;
+      if (op === "look") this.looks.push(args);
+      if (op === "samples") {
+        this.fetched++;
+        this.deliver = (samples) => resolve(samples as T);
+      }
       if (op === "samples" || op === "look" || op === "check") return;
       this.asked.push({
         op,
@@ -146,6 +152,19 @@ test("the echo of one's own act fetches nothing, a change from elsewhere fetches
   store.news({ ...news, rows: [row(0, { verdict: "accepted", edited: true })] });
   assert.equal(other.fetched, before + 1);
   assert.equal(store.current?.key, "k0");
+});
+
+test("Python hears where the reader is, even when the row comes late", async () => {
+  const { store, other } = await opened();
+  const wait = () => new Promise((go) => setTimeout(go, 350));
+  other.state.count = 100;
+  store.news({ ...other.state, query: NO_QUERY, whole: false, rows: [] });
+  store.go(99);
+  await wait();
+  assert.deepEqual(other.looks, [], "nobody knows yet which row that is");
+  other.deliver([{ place: 99, ...full(7) }]);
+  await wait();
+  assert.deepEqual(other.looks, [{ position: 7 }]);
 });
 
 test("one cannot go beyond either end", async () => {

@@ -11,6 +11,7 @@ type Caller = Pick<Link, "call">;
 const BEHIND = 2;
 const AHEAD = 10; // rows fetched in full beyond the current one: the reader goes on while the kernel is busy
 const PAGE = 40; // rows of the list fetched at once
+const STAYS = 300; // ms on a row after which Python hears of it
 const CHECKED = 5000; // rows up to which the checks run by themselves
 
 export class ReviewStore {
@@ -27,6 +28,7 @@ export class ReviewStore {
   private readonly cache = new RowCache();
   private readonly unconfirmed = new Map<number, number>(); // acts under way, by row position
   private checking: ReturnType<typeof setTimeout> | undefined;
+  private looked = true; // whether Python knows where the reader is
   private looking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -75,11 +77,8 @@ export class ReviewStore {
     this.at = target;
     this.changed("row");
     this.fetch();
-    clearTimeout(this.looking);
-    this.looking = setTimeout(() => {
-      const row = this.summary(this.at);
-      if (row !== undefined) this.ask("look", { position: row.position }, "look");
-    }, 300);
+    this.looked = false;
+    this.lookSoon();
   }
 
   step(by: number): boolean {
@@ -320,9 +319,22 @@ export class ReviewStore {
       this.cache.setRows(fresh);
       for (const { place } of fresh) {
         this.changed("rows", place);
-        if (place === this.at) this.changed("row");
+        if (place !== this.at) continue;
+        this.changed("row");
+        if (!this.looked) this.lookSoon();
       }
     });
+  }
+
+  /** Tells Python where the reader is, once he stays and the row is here. */
+  private lookSoon(): void {
+    clearTimeout(this.looking);
+    this.looking = setTimeout(() => {
+      const row = this.summary(this.at);
+      if (row === undefined) return; // its coming asks again
+      this.looked = true;
+      this.ask("look", { position: row.position }, "look");
+    }, STAYS);
   }
 
   private ask<T>(op: string, args: object, lane: string, then?: (result: T) => void): void {
