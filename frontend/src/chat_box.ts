@@ -7,6 +7,12 @@ import { Keys } from "./lib/keys.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 
+interface Push {
+  renew?: boolean;
+  answering?: boolean;
+  news?: News[];
+}
+
 /** The parts of one answer on the page. */
 interface Bubble {
   root: HTMLElement;
@@ -70,7 +76,7 @@ class ChatBox {
     this.clear.addEventListener("click", () => this.act("clear"));
     this.fold.addEventListener("click", () => this.setOpen(!this.open));
     this.field.addEventListener("input", () => this.buttons());
-    stage.link.onPush((push) => this.pushed(push));
+    stage.link.onPush((push: Push) => this.pushed(push));
     fill(this.thread, h("div", { class: "rb-empty" }, "Fetching the chat…"));
     void this.load();
   }
@@ -88,7 +94,7 @@ class ChatBox {
     this.paint();
   }
 
-  private pushed(push: { renew?: boolean; answering?: boolean; news?: News[] }): void {
+  private pushed(push: Push): void {
     if (this.transcript === null) return; // the snapshot on its way holds it
     if (push.renew) {
       void this.load();

@@ -17,7 +17,7 @@ import { Progress } from "./sample_review/progress.ts";
 import { Repair } from "./sample_review/repair.ts";
 import { RowHeader } from "./sample_review/row_header.ts";
 import { type Change, ReviewStore } from "./sample_review/store.ts";
-import type { Verdict } from "./sample_review/types.ts";
+import type { Push, Verdict } from "./sample_review/types.ts";
 import "./sample_review.css";
 
 const ROW = 44;
@@ -84,7 +84,7 @@ class SampleReview {
   start(): void {
     const { root, link, signal } = this.stage;
     this.keys.attach(root, signal);
-    link.onPush((push) => {
+    link.onPush((push: Push) => {
       if (this.store.state !== undefined) this.store.news(push);
     });
     void this.open();

@@ -12,6 +12,10 @@ import { fittingSmoothing } from "./training_curves/panels.ts";
 import { RunCurves, type RunPart, type TablePart } from "./training_curves/runs.ts";
 import { Toolbar } from "./training_curves/toolbar.ts";
 
+interface Push {
+  runs: RunPart[];
+}
+
 class TrainingCurves {
   private readonly runs: RunCurves[] = [];
   private loaded = false;
@@ -62,7 +66,7 @@ class TrainingCurves {
       this.header.alive = phase !== "lost";
       this.header.show(this.runs[0] ?? null);
     });
-    link.onPush((push, buffers) => this.pushed(push, buffers));
+    link.onPush((push: Push, buffers) => this.pushed(push, buffers));
     stage.onTheme(() => this.charts.recolour());
     const clock = setInterval(() => this.header.show(this.runs[0] ?? null), 1000);
     signal.addEventListener("abort", () => clearInterval(clock));
@@ -72,11 +76,7 @@ class TrainingCurves {
   // -- data -------------------------------------------------------------------------------------------------
   private async load(): Promise<void> {
     try {
-      const { result, buffers } = await this.stage.link.callWithBuffers<{ runs: RunPart[] }>(
-        "snapshot",
-        {},
-        { lane: "snapshot" },
-      );
+      const { result, buffers } = await this.stage.link.callWithBuffers<Push>("snapshot", {}, { lane: "snapshot" });
       this.runs.length = 0;
       for (const part of result.runs) {
         const run = new RunCurves(part.info);
@@ -91,7 +91,7 @@ class TrainingCurves {
     }
   }
 
-  private pushed(push: { runs: RunPart[] }, buffers: DataView[]): void {
+  private pushed(push: Push, buffers: DataView[]): void {
     if (!this.loaded) return; // the snapshot on its way holds these points
     let whole = true;
     for (const part of push.runs) {

@@ -69,7 +69,8 @@ export function linkText({ phase, queued }: LinkState): string {
     return queued > 0
       ? `Kernel gone · ${edits} kept; run the cell again to send`
       : "Kernel gone · run the cell again to go on";
-  if (phase === "unanswered") return queued > 0 ? `No answer yet · sending ${edits} again` : "No answer yet · asking again";
+  if (phase === "unanswered")
+    return queued > 0 ? `No answer yet · sending ${edits} again` : "No answer yet · asking again";
   if (phase === "busy") return queued > 0 ? `Kernel busy · ${edits} queued` : "Kernel busy";
   return "";
 }

@@ -3,7 +3,7 @@
 
 import { type Link, Superseded } from "../lib/rpc.ts";
 import { RowCache, summaryOf } from "./row_cache.ts";
-import type { Full, Offer, Opened, Query, State, Summary, Value, Verdict, Window } from "./types.ts";
+import type { Full, Offer, Opened, Push, Query, State, Summary, Value, Verdict, Window } from "./types.ts";
 
 export type Change = "list" | "rows" | "row" | "state" | "query" | "busy";
 type Caller = Pick<Link, "call">;
@@ -168,7 +168,7 @@ export class ReviewStore {
   }
 
   /** What Python says by itself: acts from another view or from a cell too. */
-  news(push: State & { query: Query; whole: boolean; rows: Summary[] }): void {
+  news(push: Push): void {
     if (push.list !== this.state.list) {
       if (!this.choosing) void this.open().catch(this.failed);
       return;

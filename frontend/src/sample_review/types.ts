@@ -59,6 +59,13 @@ export interface Opened extends State {
   samples: (Full & { place: number })[];
 }
 
+/** What Python says by itself: rows that changed, or `whole` where they are too many to name. */
+export interface Push extends State {
+  query: Query;
+  whole: boolean;
+  rows: Summary[];
+}
+
 export interface Offer {
   reasoning: Fields;
   response: string;
