@@ -8,9 +8,10 @@ import { Toast } from "./lib/toast.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 import { WindowedList } from "./lib/windowed_list.ts";
 import { ActionBar } from "./sample_review/action_bar.ts";
-import { type Acts, Early, reviewCommands } from "./sample_review/commands.ts";
+import { type Acts, reviewCommands } from "./sample_review/commands.ts";
 import { Detail } from "./sample_review/detail.ts";
 import { Drafts } from "./sample_review/drafts.ts";
+import { EarlyKeys } from "./sample_review/early_keys.ts";
 import { differs, Filters } from "./sample_review/filters.ts";
 import { mark, paintRow } from "./sample_review/list_row.ts";
 import { Progress } from "./sample_review/progress.ts";
@@ -40,7 +41,7 @@ class SampleReview {
   private readonly empty = h("div", { class: "rb-empty rb-nothing" });
   private readonly toast: Toast;
   private readonly actions: ActionBar;
-  private readonly early: Early;
+  private readonly early: EarlyKeys;
 
   constructor(private readonly stage: Stage) {
     const { root, link, signal, model } = stage;
@@ -66,7 +67,7 @@ class SampleReview {
     this.detail = new Detail(this.store, drafts, focus, stage.fail);
     this.repair = new Repair(this.store, focus);
     this.toast = new Toast(focus);
-    this.early = new Early(
+    this.early = new EarlyKeys(
       () => this.store.current !== undefined,
       (text) => this.toast.say(text),
     );

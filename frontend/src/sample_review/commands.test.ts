@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Acts, Early, reviewCommands } from "./commands.ts";
+import { type Acts, reviewCommands } from "./commands.ts";
+import { EarlyKeys } from "./early_keys.ts";
 
 const soon = () => new Promise<void>((go) => queueMicrotask(() => queueMicrotask(go)));
 
 function opened() {
   const world = { loaded: false, time: 0, ran: [] as string[], said: [] as string[] };
-  const early = new Early(
+  const early = new EarlyKeys(
     () => world.loaded,
     (text) => world.said.push(text),
     () => world.time,
