@@ -113,8 +113,9 @@ class View(anywidget.AnyWidget):
         # ipykernel 7.4 hands a page's message not to the subshell that it names but to the one under which the
         # view spoke last; for a push that is whichever the kernel heard last. A page that is reloaded ends some,
         # and the kernel drops what goes to them. A view answers wherever it is asked: let the page choose.
-        if hasattr(self.comm, "_reply_subshell_for"):
-            self.comm._reply_subshell_for = _as_addressed
+        comm = cast("Any", self.comm)
+        if hasattr(comm, "_reply_subshell_for"):
+            comm._reply_subshell_for = _as_addressed
 
     # -- what a subclass writes --------------------------------------------------------------------------
     def snapshot(self) -> Any:
