@@ -79,23 +79,29 @@ chromium:
 			>/dev/null 2>&1 || echo "test: Chromium could not be installed; the browser tests will be skipped"; \
 	else echo "test: no Chromium here, and no apt with root to install it; the browser tests will be skipped"; fi
 
-lint: setup  ## ruff: rules and format
+# Runs a script of frontend/package.json; a machine without npm works on the Python side alone.
+npm = @if command -v npm >/dev/null; then cd frontend && { [ -d node_modules ] || npm ci; } && npm run -s $(1); \
+	else echo "$@: no npm here, the front end is left out"; fi
+
+lint: setup  ## ruff and biome: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(call npm,lint)
 
 format: setup  ## put the format right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(call npm,format)
 
 types: setup  ## pyright and tsc
 	$(BIN)/pyright
-	@if command -v npm >/dev/null; then cd frontend && { [ -d node_modules ] || npm ci; } && npm run -s types; else echo "types: no npm here, TypeScript not checked"; fi
+	$(call npm,types)
 
 map: setup  ## draw the map in CONTRIBUTING.md again, from the modules' docstrings
 	$(PY) -m tests.contributing
 
 node-test: setup  ## the front end's unit tests
-	@if command -v npm >/dev/null; then cd frontend && { [ -d node_modules ] || npm ci; } && npm test -s; else echo "node-test: no npm here, skipped"; fi
+	$(call npm,test)
 
 build: setup  ## wheel and sdist in dist/
 	$(PY) -m build --outdir dist

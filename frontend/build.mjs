@@ -1,9 +1,7 @@
 // Bundles every widget of src/ into one self-contained module that anywidget loads from a blob URL.
 // Code splitting stays off: a relative chunk cannot be resolved from such a URL.
 import { createHash } from "node:crypto";
-import {
-  existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
@@ -61,7 +59,10 @@ async function bundle(folder) {
 async function main() {
   if (process.argv.includes("--watch")) {
     const context = await esbuild.context({
-      ...options, entryPoints: entries(), outdir: target, logLevel: "info",
+      ...options,
+      entryPoints: entries(),
+      outdir: target,
+      logLevel: "info",
     });
     await context.watch();
     return;

@@ -25,11 +25,11 @@ import sys; sys.path.insert(0, {str(REPO)!r})
 import reasonbook as rb
 from reasonbook import widgets
 from reasonbook.chat import ChatRow, build
-from reasonbook.conversation import Conversation
+from reasonbook.data.conversation import Conversation
 from reasonbook.examples.tiny_student import tiny_student
-from reasonbook.training.chat import ChatSession
+from reasonbook.training.chat_session import ChatSession
 from tests.training.scripted_student import THOUGHT, Scripted
-from tests.widgets.compared import Compared
+from tests.widgets.compared import compared
 from tests.widgets.paced_run import PacedRun
 schema = rb.examples.refund_schema()
 df = rb.examples.refunds(ROWS)
@@ -45,7 +45,7 @@ for step in range(1, 2001): run.one_step(step)
 SHOW = """
 from IPython.display import display
 shown = [widgets.SchemaEditor(schema), widgets.AugmentProgress(job), widgets.SampleReview(review),
-         widgets.MaskPreview(preview), widgets.TrainingCurves(run), widgets.Comparison(Compared(60)),
+         widgets.MaskPreview(preview), widgets.TrainingCurves(run), widgets.Comparison(compared(60)),
          widgets.ChatBox(ChatSession([Scripted(student, THOUGHT)]))]
 for view in shown: display(view)
 """

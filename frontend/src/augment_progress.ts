@@ -1,21 +1,31 @@
 // AugmentProgress: how far, how fast, at what cost; the newest rows; failures by cause, with Retry.
 
+import { type State, shares, statusWords } from "./augment_progress/state.ts";
 import { fill, h, setText } from "./lib/dom.ts";
 import { compact, duration, money } from "./lib/format.ts";
 import { defineWidget, failureText, type Stage } from "./lib/widget.ts";
-import { shares, type State, statusWords } from "./augment/state.ts";
 import "./augment_progress.css";
 
-export default defineWidget("augment-progress", "Progress of the augmentation", (stage) => void new Screen(stage).open());
+export default defineWidget(
+  "augment-progress",
+  "Progress of the augmentation",
+  (stage) => void new AugmentProgress(stage).open(),
+);
 
-class Screen {
+class AugmentProgress {
   private readonly status = h("span", { class: "rb-status" });
   private readonly dot = h("span", { class: "rb-dot" });
   private readonly what = h("span", { class: "rb-dim rb-what" });
   private readonly stop = h("button", { class: "rb-button", onclick: () => this.act("stop", this.stop) }, "Stop");
   private readonly retry = h("button", { class: "rb-button", onclick: () => this.act("retry", this.retry) }, "Retry");
   private readonly resume = h("button", { class: "rb-button", onclick: () => this.act("start", this.resume) }, "Go on");
-  private readonly track = h("div", { class: "rb-parts", role: "progressbar", "aria-label": "Rows done", "aria-valuemin": 0, "aria-valuemax": 100 });
+  private readonly track = h("div", {
+    class: "rb-parts",
+    role: "progressbar",
+    "aria-label": "Rows done",
+    "aria-valuemin": 0,
+    "aria-valuemax": 100,
+  });
   private readonly parts = ["cached", "done", "failed", "flight"].map((part) => h("span", { "data-part": part }));
   private readonly figures = new Map<string, { box: HTMLElement; value: HTMLElement; side: HTMLElement }>();
   private readonly newest = h("div", { class: "rb-newest", role: "log", "aria-label": "Newest rows" });
@@ -32,12 +42,28 @@ class Screen {
     const figure = (id: string, label: string) => {
       const value = h("span", { class: "rb-figure-value" }, "–");
       const side = h("span", { class: "rb-faint" });
-      const box = h("div", { class: "rb-figure" }, h("div", { class: "rb-label" }, label), h("div", {}, value, " ", side));
+      const box = h(
+        "div",
+        { class: "rb-figure" },
+        h("div", { class: "rb-label" }, label),
+        h("div", {}, value, " ", side),
+      );
       this.figures.set(id, { box, value, side });
       return box;
     };
     root.append(
-      h("div", { class: "rb-bar" }, this.dot, this.status, this.what, h("span", { class: "rb-grow" }), badge, this.retry, this.resume, this.stop),
+      h(
+        "div",
+        { class: "rb-bar" },
+        this.dot,
+        this.status,
+        this.what,
+        h("span", { class: "rb-grow" }),
+        badge,
+        this.retry,
+        this.resume,
+        this.stop,
+      ),
       this.track,
       h(
         "div",
@@ -137,8 +163,11 @@ class Screen {
   }
 
   private paintMessage({ error }: State): void {
-    if (error === null) return fill(this.message);
-    fill(this.message, h("div", { class: "rb-error rb-text" }, error.problem), error.fix ? h("code", { class: "rb-text" }, error.fix) : null);
+    fill(
+      this.message,
+      error && h("div", { class: "rb-error rb-text" }, error.problem),
+      error?.fix ? h("code", { class: "rb-text" }, error.fix) : null,
+    );
   }
 
   private paintCauses({ errors }: State): void {
@@ -153,7 +182,11 @@ class Screen {
           { class: "rb-cause" },
           h("span", { class: "rb-cause-count" }, compact(count)),
           h("span", { class: "rb-text" }, cause),
-          h("span", { class: "rb-faint" }, `row${positions.length === 1 ? "" : "s"} ${positions.join(", ")}${count > positions.length ? " …" : ""}`),
+          h(
+            "span",
+            { class: "rb-faint" },
+            `row${positions.length === 1 ? "" : "s"} ${positions.join(", ")}${count > positions.length ? " …" : ""}`,
+          ),
         ),
       ),
     );

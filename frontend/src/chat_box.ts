@@ -1,11 +1,17 @@
 // Talk to one or two students: thinking streams in folded, the exact prompt is one click away.
 import "./chat_box.css";
-import { type Answer, foldLabel, footnote, type News, take, type Talk } from "./chat/talk.ts";
+import { type Answer, foldLabel, footnote, type News, type Transcript, take } from "./chat_box/transcript.ts";
 import { fill, h, setText } from "./lib/dom.ts";
+import { keySheetCommand } from "./lib/key_sheet.ts";
 import { Keys } from "./lib/keys.ts";
-import { keySheetCommand } from "./lib/keysheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
+
+interface Push {
+  renew?: boolean;
+  answering?: boolean;
+  news?: News[];
+}
 
 /** The parts of one answer on the page. */
 interface Bubble {
@@ -20,7 +26,7 @@ interface Bubble {
 }
 
 class ChatBox {
-  private talk: Talk | null = null;
+  private transcript: Transcript | null = null;
   private bubbles: Bubble[][] = [];
   private asking = false;
   private open = false; // thinking unfolded in new answers
@@ -31,7 +37,10 @@ class ChatBox {
   private readonly clear = h("button", { class: "rb-button rb-quiet" }, "New chat");
   private readonly thread = h("div", { class: "rb-pane rb-cb-thread", tabindex: 0, role: "log", "aria-label": "Chat" });
   private readonly field = h("textarea", {
-    class: "rb-input rb-cb-field", rows: 1, placeholder: "Ask the student…", "aria-label": "Question",
+    class: "rb-input rb-cb-field",
+    rows: 1,
+    placeholder: "Ask the student…",
+    "aria-label": "Question",
   });
   private readonly send = h("button", { class: "rb-button rb-primary rb-cb-send" }, "Ask");
   private readonly keys: Keys;
@@ -48,17 +57,26 @@ class ChatBox {
     ]);
     const { root, signal } = stage;
     root.append(
-      h("div", { class: "rb-bar" }, this.title, this.names, h("span", { class: "rb-grow" }), stage.badge, this.fold, this.clear),
+      h(
+        "div",
+        { class: "rb-bar" },
+        this.title,
+        this.names,
+        h("span", { class: "rb-grow" }),
+        stage.badge,
+        this.fold,
+        this.clear,
+      ),
       this.thread,
       h("div", { class: "rb-cb-compose rb-rule" }, this.field, this.send),
       h("div", { class: "rb-bar rb-cb-foot" }, this.keys.hints),
     );
     this.keys.attach(root, signal);
-    this.send.addEventListener("click", () => (this.talk?.answering ? this.stop() : this.ask()));
+    this.send.addEventListener("click", () => (this.transcript?.answering ? this.stop() : this.ask()));
     this.clear.addEventListener("click", () => this.act("clear"));
     this.fold.addEventListener("click", () => this.setOpen(!this.open));
     this.field.addEventListener("input", () => this.buttons());
-    stage.link.onPush((push) => this.pushed(push));
+    stage.link.onPush((push: Push) => this.pushed(push));
     fill(this.thread, h("div", { class: "rb-empty" }, "Fetching the chat…"));
     void this.load();
   }
@@ -66,7 +84,7 @@ class ChatBox {
   // -- data -------------------------------------------------------------------------------------------------
   private async load(): Promise<void> {
     try {
-      this.talk = await this.stage.link.call<Talk>("snapshot", {}, { lane: "snapshot" });
+      this.transcript = await this.stage.link.call<Transcript>("snapshot", {}, { lane: "snapshot" });
     } catch (error) {
       if (error instanceof Superseded) return;
       fill(this.thread, h("div", { class: "rb-empty" }, "The chat could not be fetched."));
@@ -76,17 +94,17 @@ class ChatBox {
     this.paint();
   }
 
-  private pushed(push: { renew?: boolean; answering?: boolean; news?: News[] }): void {
-    if (this.talk === null) return; // the snapshot on its way holds it
+  private pushed(push: Push): void {
+    if (this.transcript === null) return; // the snapshot on its way holds it
     if (push.renew) {
       void this.load();
       return;
     }
-    this.talk.answering = push.answering ?? this.talk.answering;
+    this.transcript.answering = push.answering ?? this.transcript.answering;
     const follow = this.atEnd();
     for (const news of push.news ?? []) {
-      const answer = take(this.talk, news);
-      const bubble = this.bubbles[news.turn - this.talk.first]?.[news.student];
+      const answer = take(this.transcript, news);
+      const bubble = this.bubbles[news.turn - this.transcript.first]?.[news.student];
       if (answer === false || bubble === undefined) {
         void this.load();
         return;
@@ -99,18 +117,28 @@ class ChatBox {
 
   // -- the thread -------------------------------------------------------------------------------------------
   private paint(): void {
-    const talk = this.talk as Talk;
-    this.stage.root.style.setProperty("--cb-students", String(talk.labels.length));
-    fill(this.names, ...talk.labels.map((label, index) => this.name(label, index)));
+    const transcript = this.transcript as Transcript;
+    this.stage.root.style.setProperty("--cb-students", String(transcript.labels.length));
+    fill(this.names, ...transcript.labels.map((label, index) => this.name(label, index)));
     this.bubbles = [];
-    if (talk.turns.length === 0) {
-      const two = talk.labels.length > 1 ? "Both students answer the same question, side by side." : "";
-      fill(this.thread, h("div", { class: "rb-empty" }, h("span", {}, "Ask something that the student was trained for."), two && h("span", { class: "rb-faint" }, two)));
+    if (transcript.turns.length === 0) {
+      const two = transcript.labels.length > 1 ? "Both students answer the same question, side by side." : "";
+      fill(
+        this.thread,
+        h(
+          "div",
+          { class: "rb-empty" },
+          h("span", {}, "Ask something that the student was trained for."),
+          two && h("span", { class: "rb-faint" }, two),
+        ),
+      );
     } else {
       fill(
         this.thread,
-        talk.first > 0 ? h("div", { class: "rb-faint rb-cb-earlier" }, `${talk.first} earlier turns are not shown.`) : null,
-        ...talk.turns.map((turn, index) => this.turn(turn.question, turn.answers, index)),
+        transcript.first > 0
+          ? h("div", { class: "rb-faint rb-cb-earlier" }, `${transcript.first} earlier turns are not shown.`)
+          : null,
+        ...transcript.turns.map((turn, index) => this.turn(turn.question, turn.answers, index)),
       );
     }
     this.toEnd();
@@ -118,7 +146,12 @@ class ChatBox {
   }
 
   private name(label: string, index: number): HTMLElement {
-    return h("span", { class: "rb-cb-name", style: `--run:var(--rb-run-${index % 6})` }, h("i", { class: "rb-cb-dot", "aria-hidden": "true" }), label);
+    return h(
+      "span",
+      { class: "rb-cb-name", style: `--run:var(--rb-run-${index % 6})` },
+      h("i", { class: "rb-cb-dot", "aria-hidden": "true" }),
+      label,
+    );
   }
 
   private turn(question: string, answers: Answer[], index: number): HTMLElement {
@@ -133,7 +166,7 @@ class ChatBox {
   }
 
   private bubble(answer: Answer, turn: number, student: number): Bubble {
-    const talk = this.talk as Talk;
+    const transcript = this.transcript as Transcript;
     const summary = h("summary", {});
     const thinking = h("div", { class: "rb-text rb-cb-thinking" });
     const fold = h("details", { class: "rb-cb-fold", open: this.open }, summary, thinking);
@@ -145,16 +178,20 @@ class ChatBox {
     show.addEventListener("click", () => {
       prompt.hidden = !prompt.hidden;
       show.setAttribute("aria-expanded", String(!prompt.hidden));
-      if (!prompt.hidden) this.fetchPrompt(prompt, talk.first + turn, student);
+      if (!prompt.hidden) this.fetchPrompt(prompt, transcript.first + turn, student);
     });
-    const label = talk.labels[student] ?? "student";
+    const label = transcript.labels[student] ?? "student";
     const root = h(
       "article",
       { class: "rb-cb-answer", "aria-label": label, style: `--run:var(--rb-run-${student % 6})` },
-      talk.labels.length > 1 ? h("div", { class: "rb-cb-who" }, label) : null,
-      fold, said, error, h("div", { class: "rb-cb-note" }, foot, h("span", { class: "rb-grow" }), show), prompt,
+      transcript.labels.length > 1 ? h("div", { class: "rb-cb-who" }, label) : null,
+      fold,
+      said,
+      error,
+      h("div", { class: "rb-cb-note" }, foot, h("span", { class: "rb-grow" }), show),
+      prompt,
     );
-    const bubble = { root, fold, summary, thinking, said, error, foot, thinks: talk.thinks[student] ?? true };
+    const bubble = { root, fold, summary, thinking, said, error, foot, thinks: transcript.thinks[student] ?? true };
     this.fillBubble(bubble, answer);
     return bubble;
   }
@@ -177,7 +214,11 @@ class ChatBox {
     this.stage.link
       .call<{ text: string; tokens: number }>("prompt", { turn, student })
       .then(({ text, tokens }) => {
-        fill(host, h("span", { class: "rb-dim" }, `${tokens} tokens, as the student saw them`), h("pre", { tabindex: 0 }, text));
+        fill(
+          host,
+          h("span", { class: "rb-dim" }, `${tokens} tokens, as the student saw them`),
+          h("pre", { tabindex: 0 }, text),
+        );
         host.scrollIntoView({ block: "nearest" });
       })
       .catch((error) => {
@@ -198,7 +239,7 @@ class ChatBox {
   // -- verbs ------------------------------------------------------------------------------------------------
   private ask(): void {
     const question = this.field.value;
-    if (question.trim() === "" || this.talk === null || this.talk.answering || this.asking) return;
+    if (question.trim() === "" || this.transcript === null || this.transcript.answering || this.asking) return;
     this.asking = true;
     this.buttons();
     this.stage.link
@@ -223,12 +264,12 @@ class ChatBox {
   }
 
   private stop(): void {
-    if (this.talk?.answering) this.act("stop");
+    if (this.transcript?.answering) this.act("stop");
     else this.thread.focus();
   }
 
   private again(): void {
-    if (this.talk !== null && !this.talk.answering && this.talk.turns.length > 0) this.act("again");
+    if (this.transcript !== null && !this.transcript.answering && this.transcript.turns.length > 0) this.act("again");
   }
 
   private act(verb: string): void {
@@ -242,11 +283,11 @@ class ChatBox {
   }
 
   private buttons(): void {
-    const answering = this.talk?.answering ?? false;
+    const answering = this.transcript?.answering ?? false;
     setText(this.send, answering ? "Stop" : "Ask");
     this.send.classList.toggle("rb-primary", !answering);
-    this.send.disabled = !answering && (this.asking || this.talk === null || this.field.value.trim() === "");
-    this.clear.disabled = (this.talk?.turns.length ?? 0) === 0;
+    this.send.disabled = !answering && (this.asking || this.transcript === null || this.field.value.trim() === "");
+    this.clear.disabled = (this.transcript?.turns.length ?? 0) === 0;
   }
 }
 

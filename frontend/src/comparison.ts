@@ -3,8 +3,8 @@ import "./comparison.css";
 import { type Row, rowCard } from "./comparison/rows.ts";
 import { type Score, scoreTable } from "./comparison/scores.ts";
 import { fill, h, setText } from "./lib/dom.ts";
+import { keySheetCommand } from "./lib/key_sheet.ts";
 import { Keys } from "./lib/keys.ts";
-import { keySheetCommand } from "./lib/keysheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 
@@ -45,7 +45,12 @@ class Comparison {
   private readonly facts = h("span", { class: "rb-dim" });
   private readonly scores = h("div", { class: "rb-co-scores" });
   private readonly filters = h("div", { class: "rb-co-filters", role: "radiogroup", "aria-label": "Which rows" });
-  private readonly search = h("input", { class: "rb-input rb-co-search", type: "search", placeholder: "Search", "aria-label": "Search in prompts, answers and thinking" });
+  private readonly search = h("input", {
+    class: "rb-input rb-co-search",
+    type: "search",
+    placeholder: "Search",
+    "aria-label": "Search in prompts, answers and thinking",
+  });
   private readonly fold = h("button", { class: "rb-button", "aria-pressed": "false" }, "thinking");
   private readonly list = h("div", { class: "rb-pane rb-co-list", tabindex: 0, role: "feed", "aria-label": "Rows" });
   private readonly where = h("span", { class: "rb-dim", role: "status" });
@@ -57,9 +62,24 @@ class Comparison {
     stage.root.append(
       h("div", { class: "rb-bar" }, this.title, this.facts, h("span", { class: "rb-grow" }), stage.badge),
       this.scores,
-      h("div", { class: "rb-bar rb-rule rb-co-tools" }, this.filters, h("span", { class: "rb-grow" }), this.search, this.fold),
+      h(
+        "div",
+        { class: "rb-bar rb-rule rb-co-tools" },
+        this.filters,
+        h("span", { class: "rb-grow" }),
+        this.search,
+        this.fold,
+      ),
       this.list,
-      h("div", { class: "rb-bar rb-rule" }, keys.hints, h("span", { class: "rb-grow" }), this.where, this.back, this.on),
+      h(
+        "div",
+        { class: "rb-bar rb-rule" },
+        keys.hints,
+        h("span", { class: "rb-grow" }),
+        this.where,
+        this.back,
+        this.on,
+      ),
     );
     keys.attach(stage.root, stage.signal);
     this.back.addEventListener("click", () => this.turn(-1));
@@ -90,7 +110,10 @@ class Comparison {
       return;
     }
     const { split, rows, measure, scores } = this.shot;
-    setText(this.facts, `${rows.toLocaleString("en-US").replaceAll(",", "\u202f")} ${split} ${rows === 1 ? "row" : "rows"}`);
+    setText(
+      this.facts,
+      `${rows.toLocaleString("en-US").replaceAll(",", "\u202f")} ${split} ${rows === 1 ? "row" : "rows"}`,
+    );
     fill(this.scores, scoreTable(scores, measure));
     this.stage.root.style.setProperty("--co-runs", String(Math.max(1, scores.length)));
     this.paintFilters();
@@ -109,11 +132,16 @@ class Comparison {
         const button = h(
           "button",
           {
-            class: "rb-button rb-quiet rb-co-filter", role: "radio", "aria-checked": chosen, "aria-pressed": chosen,
-            "aria-label": `${name}, ${count} rows`, title: name,
+            class: "rb-button rb-quiet rb-co-filter",
+            role: "radio",
+            "aria-checked": chosen,
+            "aria-pressed": chosen,
+            "aria-label": `${name}, ${count} rows`,
+            title: name,
           },
           run === null ? null : h("i", { class: "rb-co-dot", style: `--run:var(--rb-run-${run % 6})` }),
-          label, h("span", { class: "rb-faint" }, String(count)),
+          label,
+          h("span", { class: "rb-faint" }, String(count)),
         );
         button.addEventListener("click", () => this.choose(id));
         return button;

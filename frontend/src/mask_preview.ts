@@ -2,12 +2,12 @@
 import "./mask_preview.css";
 import { h, setText } from "./lib/dom.ts";
 import { percent } from "./lib/format.ts";
+import { keySheetCommand } from "./lib/key_sheet.ts";
 import { Keys } from "./lib/keys.ts";
-import { keySheetCommand } from "./lib/keysheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
-import { RowView } from "./mask/rowview.ts";
-import type { Row } from "./mask/tokens.ts";
+import { RowView } from "./mask_preview/row_view.ts";
+import type { Row } from "./mask_preview/tokens.ts";
 
 interface Snapshot {
   rows: number;
@@ -27,7 +27,11 @@ class MaskPreview {
 
   private readonly title = h("span", { class: "rb-title" }, "Tokens");
   private readonly facts = h("span", { class: "rb-dim rb-mp-facts" });
-  private readonly input = h("input", { class: "rb-input rb-mp-index", inputmode: "numeric", "aria-label": "Training row" });
+  private readonly input = h("input", {
+    class: "rb-input rb-mp-index",
+    inputmode: "numeric",
+    "aria-label": "Training row",
+  });
   private readonly total = h("span", { class: "rb-dim" });
   private readonly previous = h("button", { class: "rb-button", "aria-label": "Previous row" }, "‹");
   private readonly next = h("button", { class: "rb-button", "aria-label": "Next row" }, "›");
@@ -45,11 +49,25 @@ class MaskPreview {
       h(
         "div",
         { class: "rb-bar" },
-        this.title, this.facts, h("span", { class: "rb-grow" }), stage.badge,
-        this.oddButton, h("span", { class: "rb-mp-step" }, this.previous, this.input, this.total, this.next),
+        this.title,
+        this.facts,
+        h("span", { class: "rb-grow" }),
+        stage.badge,
+        this.oddButton,
+        h("span", { class: "rb-mp-step" }, this.previous, this.input, this.total, this.next),
       ),
-      this.view.strip, this.view.legend, this.why, this.view.text,
-      h("div", { class: "rb-mp-detail rb-rule" }, this.view.readout, h("span", { class: "rb-grow" }), this.blanks, this.edges),
+      this.view.strip,
+      this.view.legend,
+      this.why,
+      this.view.text,
+      h(
+        "div",
+        { class: "rb-mp-detail rb-rule" },
+        this.view.readout,
+        h("span", { class: "rb-grow" }),
+        this.blanks,
+        this.edges,
+      ),
       h("div", { class: "rb-bar rb-rule rb-mp-foot" }, keys.hints),
     );
     keys.attach(root, signal);
@@ -65,7 +83,8 @@ class MaskPreview {
       this.oddButton.hidden = this.snapshot.rows < 2;
       const { student, strategy } = this.snapshot;
       this.title.title = [student, strategy].filter(Boolean).join(" · ");
-      if (this.snapshot.row === null) this.nothing("There is no training row here. chat.report says why rows were left out.");
+      if (this.snapshot.row === null)
+        this.nothing("There is no training row here. chat.report says why rows were left out.");
       else this.show(this.snapshot.row);
     } catch (error) {
       this.nothing("The row could not be fetched.");
@@ -131,7 +150,8 @@ class MaskPreview {
     }
     const now = this.row?.index ?? 0;
     if (this.odd.size === 0) setText(this.view.readout, "No row stands out.");
-    else if (!this.odd.has(now)) this.go([...this.odd.keys()].find((index) => index > now) ?? (this.odd.keys().next().value as number));
+    else if (!this.odd.has(now))
+      this.go([...this.odd.keys()].find((index) => index > now) ?? (this.odd.keys().next().value as number));
     this.limits();
     this.reasons();
   }
@@ -160,7 +180,10 @@ class MaskPreview {
     const tokens = row.texts.length;
     const turn = row.turn > 0 ? ` · turn ${row.turn + 1}` : "";
     setText(this.title, `Row ${row.position}`);
-    setText(this.facts, `${row.split}${turn} · ${count(tokens)} tokens, ${count(learnt)} learnt (${percent(tokens ? learnt / tokens : 0)})`);
+    setText(
+      this.facts,
+      `${row.split}${turn} · ${count(tokens)} tokens, ${count(learnt)} learnt (${percent(tokens ? learnt / tokens : 0)})`,
+    );
     this.facts.title = `hash of this row's ids and labels ${row.hash} · of the dataset ${row.fingerprint}`;
     this.reasons();
     this.limits();
@@ -176,7 +199,7 @@ class MaskPreview {
     this.input.addEventListener("change", () => {
       const wanted = Number.parseInt(this.input.value, 10);
       if (Number.isFinite(wanted)) this.go(wanted - 1);
-      this.input.value = String((this.asked >= 0 ? this.asked : 0) + 1);
+      this.input.value = String(Math.max(0, this.asked) + 1);
     });
   }
 

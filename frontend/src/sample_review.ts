@@ -1,58 +1,62 @@
 // SampleReview: one row at a time at the keyboard, beside a list of any length.
 
 import { fill, h, setText } from "./lib/dom.ts";
+import { closeKeySheet, toggleKeySheet } from "./lib/key_sheet.ts";
 import { Keys, type Overrides, showKey } from "./lib/keys.ts";
-import { WindowedList } from "./lib/list.ts";
 import { menuButton } from "./lib/menu.ts";
 import { Toast } from "./lib/toast.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
-import { type Acts, Early, reviewCommands } from "./review/commands.ts";
-import { type Change, Desk } from "./review/desk.ts";
-import { Detail, Drafts } from "./review/detail.ts";
-import { differs, Filters } from "./review/filters.ts";
-import { Head } from "./review/head.ts";
-import { Repair } from "./review/repair.ts";
-import { mark, paintRow } from "./review/row.ts";
+import { WindowedList } from "./lib/windowed_list.ts";
+import { ActionBar } from "./sample_review/action_bar.ts";
+import { type Acts, reviewCommands } from "./sample_review/commands.ts";
+import { Detail } from "./sample_review/detail.ts";
+import { Drafts } from "./sample_review/drafts.ts";
+import { EarlyKeys } from "./sample_review/early_keys.ts";
+import { differs, Filters } from "./sample_review/filters.ts";
+import { mark, paintRow } from "./sample_review/list_row.ts";
+import { Progress } from "./sample_review/progress.ts";
+import { Repair } from "./sample_review/repair.ts";
+import { RowHeader } from "./sample_review/row_header.ts";
+import { type Change, ReviewStore } from "./sample_review/store.ts";
+import type { Push, Verdict } from "./sample_review/types.ts";
 import "./sample_review.css";
 
 const ROW = 44;
 
-export default defineWidget("sample-review", "Review of samples", (stage) => new Screen(stage).start());
+export default defineWidget("sample-review", "Review of samples", (stage) => new SampleReview(stage).start());
 
-class Screen {
-  private readonly desk: Desk;
+class SampleReview {
+  private readonly store: ReviewStore;
   private readonly keys: Keys;
   private readonly filters: Filters;
   private readonly list: WindowedList;
   private readonly detail: Detail;
   private readonly repair: Repair;
-  private readonly head: Head;
+  private readonly head: RowHeader;
   private readonly listed = h("span", { class: "rb-dim" });
-  private readonly bar = h("div", { class: "rb-progress", role: "progressbar", "aria-label": "Rows decided", "aria-valuemin": 0, "aria-valuemax": 100 });
-  private readonly progress = h("span", { class: "rb-dim rb-progress-words" });
+  private readonly progress = new Progress();
   private readonly voice = h("div", { class: "rb-sr", role: "status", "aria-live": "polite" });
   private readonly main = h("div", { class: "rb-main" });
   private readonly aside = h("div", { class: "rb-side" });
   private readonly empty = h("div", { class: "rb-empty rb-nothing" });
   private readonly toast: Toast;
-  private readonly buttons = new Map<string, { button: HTMLButtonElement; key: HTMLElement }>();
-  private readonly auto = h("button", { class: "rb-button rb-quiet", title: "Auto-advance: go to the next row after a verdict", "aria-label": "Auto-advance", onclick: () => this.toggleAuto() }, "Auto");
-  private readonly early: Early;
+  private readonly actions: ActionBar;
+  private readonly early: EarlyKeys;
 
   constructor(private readonly stage: Stage) {
     const { root, link, signal, model } = stage;
     const focus = () => root.focus({ preventScroll: true });
-    this.desk = new Desk(link, (what, place) => this.changed(what, place), stage.fail);
-    this.filters = new Filters(this.desk, focus);
+    this.store = new ReviewStore(link, (what, place) => this.changed(what, place), stage.fail);
+    this.filters = new Filters(this.store, focus);
     this.list = new WindowedList(
       {
         label: "Rows",
         row: ROW,
-        paint: (element, index) => paintRow(element, this.desk.summary(index), index),
-        needs: (first, count) => this.desk.need(first, count),
+        paint: (element, index) => paintRow(element, this.store.summary(index), index),
+        needs: (first, count) => this.store.need(first, count),
         pick: (index) => {
           this.leave();
-          this.desk.go(index);
+          this.store.go(index);
           root.classList.remove("rb-list-open");
           focus();
         },
@@ -60,31 +64,36 @@ class Screen {
       signal,
     );
     const drafts = new Drafts(String(model.get("subject") ?? ""), sessionStorage);
-    this.detail = new Detail(this.desk, drafts, focus, stage.fail);
-    this.repair = new Repair(this.desk, focus);
+    this.detail = new Detail(this.store, drafts, focus, stage.fail);
+    this.repair = new Repair(this.store, focus);
     this.toast = new Toast(focus);
-    this.early = new Early(() => this.desk.current !== undefined, (text) => this.toast.say(text));
-    this.head = new Head({
+    this.early = new EarlyKeys(
+      () => this.store.current !== undefined,
+      (text) => this.toast.say(text),
+    );
+    this.head = new RowHeader({
       step: (by) => this.step(by),
       rate: (rating) => this.rate(rating),
       openList: () => root.classList.toggle("rb-list-open"),
     });
-    this.keys = new Keys("sample_review", reviewCommands(this.acts()), (model.get("keymap") as Overrides) ?? {}, () => this.paintKeys());
+    const fixed = (model.get("keymap") as Overrides) ?? {};
+    this.keys = new Keys("sample_review", reviewCommands(this.acts()), fixed, () => this.actions.paintKeys());
+    this.actions = new ActionBar(this.keys, this.store, focus);
     this.layout();
   }
 
   start(): void {
     const { root, link, signal } = this.stage;
     this.keys.attach(root, signal);
-    link.onPush((push) => {
-      if (this.desk.state !== undefined) this.desk.news(push);
+    link.onPush((push: Push) => {
+      if (this.store.state !== undefined) this.store.news(push);
     });
     void this.open();
   }
 
   private async open(): Promise<void> {
     try {
-      await this.desk.open();
+      await this.store.open();
       this.stage.root.classList.remove("rb-opening");
     } catch (error) {
       this.stage.fail(error);
@@ -97,52 +106,39 @@ class Screen {
     const { root, badge, signal } = this.stage;
     root.classList.add("rb-opening");
     const bulk = menuButton("Bulk…", () => this.bulkItems(), signal);
-    const refresh = h("button", { class: "rb-button rb-quiet", title: "Look again at the frame", "aria-label": "Look again at the frame", onclick: () => void this.desk.refresh() }, "↻");
-    this.aside.append(h("div", { class: "rb-side-head" }, this.listed, h("span", { class: "rb-grow" }), this.filters.order, bulk, refresh), this.list.element);
-    this.main.append(this.head.element, this.detail.element, this.repair.element, this.empty);
-    const acts = h(
-      "div",
-      { class: "rb-acts", role: "toolbar", "aria-label": "Decide" },
-      this.action("accept", "rb-accept", "✓"),
-      this.action("reject", "rb-reject", "✕"),
-      this.action("skip"),
-      h("span", { class: "rb-gap" }),
-      this.action("edit"),
-      this.action("repair"),
-      h("span", { class: "rb-gap" }),
-      this.action("undo"),
-      this.action("redo"),
-      h("span", { class: "rb-grow" }),
-      this.auto,
-      this.action("keys"),
+    const refresh = h(
+      "button",
+      {
+        class: "rb-button rb-quiet",
+        title: "Look again at the frame",
+        "aria-label": "Look again at the frame",
+        onclick: () => void this.store.refresh(),
+      },
+      "↻",
     );
-    this.bar.append(h("span", { class: "rb-progress-in" }));
+    this.aside.append(
+      h(
+        "div",
+        { class: "rb-side-head" },
+        this.listed,
+        h("span", { class: "rb-grow" }),
+        this.filters.order,
+        bulk,
+        refresh,
+      ),
+      this.list.element,
+    );
+    this.main.append(this.head.element, this.detail.element, this.repair.element, this.empty);
     root.append(
       this.filters.element,
-      this.bar,
+      this.progress.bar,
       h("div", { class: "rb-body" }, this.aside, this.main),
-      acts,
-      h("div", { class: "rb-foot" }, this.progress, badge, h("span", { class: "rb-grow" }), this.keys.hints),
+      this.actions.element,
+      h("div", { class: "rb-foot" }, this.progress.words, badge, h("span", { class: "rb-grow" }), this.keys.hints),
       this.toast.element,
       this.voice,
     );
-    this.paintKeys();
-    this.paintAuto();
     this.detail.paint();
-  }
-
-  private action(id: string, extra = "", sign = ""): HTMLElement {
-    const command = this.keys.command(id);
-    const key = h("kbd", {});
-    const button = h(
-      "button",
-      { class: `rb-button ${extra}`, onclick: () => (command?.act(), this.stage.root.focus({ preventScroll: true })) },
-      sign ? h("span", { "aria-hidden": "true" }, sign) : null,
-      capital(command?.label ?? id),
-      key,
-    );
-    this.buttons.set(id, { button, key });
-    return button;
   }
 
   private acts(): Acts {
@@ -153,45 +149,45 @@ class Screen {
       jump: (to) => this.jump(to),
       edit: () => this.edit(),
       repair: () => this.startRepair(),
-      confirm: () => this.desk.current?.status === "stale" && this.desk.confirm(),
+      confirm: () => this.store.current?.status === "stale" && this.store.confirm(),
       compare: () => this.detail.toggleCompare(),
       turn: (op) => this.turn(op),
       scroll: () => this.scroll(1),
       search: () => this.search(),
       save: () => this.save(),
       escape: () => this.escape(),
-      keys: () => this.showKeys(),
-      place: () => this.desk.at,
+      keys: () => toggleKeySheet(this.stage.root, this.keys),
+      place: () => this.store.at,
       whenLoaded: (run, opens) => this.early.take(run, opens),
       opening: () => this.early.opening,
     };
   }
 
   // -- act -----------------------------------------------------------------------------------------------
-  private decide(verdict: "accepted" | "rejected" | null): void {
+  private decide(verdict: Verdict | null): void {
     this.leave();
-    const last = this.desk.state !== undefined && this.desk.at >= this.desk.state.count - 1;
-    this.desk.decide(verdict);
-    if (last && verdict !== null && this.desk.autoAdvance) this.atEnd();
+    const last = this.store.state !== undefined && this.store.at >= this.store.state.count - 1;
+    this.store.decide(verdict);
+    if (last && verdict !== null && this.store.autoAdvance) this.atEnd();
   }
 
   private rate(rating: number | null): void {
-    this.desk.rate(rating);
+    this.store.rate(rating);
     this.stage.root.focus({ preventScroll: true });
   }
 
   private step(by: number): void {
     this.leave();
-    if (this.desk.state !== undefined && !this.desk.step(by) && by > 0) this.atEnd();
+    if (this.store.state !== undefined && !this.store.step(by) && by > 0) this.atEnd();
   }
 
   private jump(to: number): void {
     this.leave();
-    if (this.desk.state !== undefined) this.desk.go(to);
+    if (this.store.state !== undefined) this.store.go(to);
   }
 
   private turn(op: "undo" | "redo"): void {
-    if (this.desk.state !== undefined) this.desk.turn(op);
+    if (this.store.state !== undefined) this.store.turn(op);
   }
 
   private edit(): void {
@@ -212,8 +208,8 @@ class Screen {
 
   private escape(): void {
     const { root } = this.stage;
-    if (root.querySelector(".rb-sheet") !== null) this.closeSheet();
-    else if (this.detail.editing) this.detail.cancel();
+    if (closeKeySheet(root)) return;
+    if (this.detail.editing) this.detail.cancel();
     else if (this.repair.open) this.repair.close();
     else if (document.activeElement !== root) root.focus({ preventScroll: true });
     else root.blur();
@@ -235,13 +231,8 @@ class Screen {
     this.detail.element.scrollBy({ top: pages * 0.8 * this.detail.element.clientHeight });
   }
 
-  private toggleAuto(): void {
-    this.desk.autoAdvance = !this.desk.autoAdvance;
-    this.paintAuto();
-  }
-
   private bulkItems() {
-    const n = this.desk.state?.count ?? 0;
+    const n = this.store.state?.count ?? 0;
     const rows = `${n.toLocaleString("en")} ${n === 1 ? "row" : "rows"}`;
     const item = (label: string, words: string, act: string, rating?: number) => ({
       label,
@@ -259,8 +250,10 @@ class Screen {
   private async bulk(act: string, words: string, rating?: number): Promise<void> {
     this.toast.say("Working…");
     try {
-      const done = await this.desk.bulk(act, rating);
-      this.toast.say(`${words}: ${done.toLocaleString("en")} rows. ${showKey(this.keys.keysOf("undo")[0] ?? "u")} takes it back.`);
+      const done = await this.store.bulk(act, rating);
+      this.toast.say(
+        `${words}: ${done.toLocaleString("en")} rows. ${showKey(this.keys.keysOf("undo")[0] ?? "u")} takes it back.`,
+      );
     } catch (error) {
       this.toast.say("");
       this.stage.fail(error);
@@ -271,42 +264,50 @@ class Screen {
   private changed(what: Change, place?: number): void {
     switch (what) {
       case "list":
-        this.list.reset(this.desk.state.count, this.desk.at);
-        return this.paintList();
+        this.list.reset(this.store.state.count, this.store.at);
+        this.paintList();
+        break;
       case "rows":
-        return this.list.repaint(place);
+        this.list.repaint(place);
+        break;
       case "row":
-        this.list.select(this.desk.at);
-        return this.paintCurrent();
+        this.list.select(this.store.at);
+        this.paintCurrent();
+        break;
       case "query":
-        return this.filters.paint();
+        this.filters.paint();
+        break;
       case "state":
         this.filters.counts();
-        return this.paintState();
+        this.paintState();
+        break;
       case "busy":
-        this.aside.classList.toggle("rb-wait", this.desk.choosing);
-        return this.paintList();
+        this.aside.classList.toggle("rb-wait", this.store.choosing);
+        this.paintList();
+        break;
     }
   }
 
   private paintList(): void {
-    const { count } = this.desk.state;
-    setText(this.listed, this.desk.choosing ? "searching…" : `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`);
+    const { count } = this.store.state;
+    setText(
+      this.listed,
+      this.store.choosing ? "searching…" : `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`,
+    );
     const none = count === 0;
     this.stage.root.classList.toggle("rb-is-empty", none);
-    this.enable(!none, "accept", "reject", "skip", "edit", "repair");
+    this.actions.enableJudging(!none);
     if (!none) return;
     const clear = h("button", { class: "rb-button", onclick: () => this.filters.reset() }, "Clear the filters");
-    if (differs(this.desk.query)) fill(this.empty, h("div", {}, "No row matches."), clear);
+    if (differs(this.store.query)) fill(this.empty, h("div", {}, "No row matches."), clear);
     else fill(this.empty, h("div", {}, "This frame has no rows."));
   }
 
   private paintCurrent(): void {
-    const row = this.desk.current ?? this.desk.summary(this.desk.at);
-    this.head.paint(row, this.desk.at, this.desk.state.count);
+    const row = this.store.current ?? this.store.summary(this.store.at);
+    this.head.paint(row, this.store.at, this.store.state.count);
     if (row !== undefined) {
-      this.buttons.get("accept")?.button.setAttribute("aria-pressed", String(row.verdict === "accepted"));
-      this.buttons.get("reject")?.button.setAttribute("aria-pressed", String(row.verdict === "rejected"));
+      this.actions.paintVerdict(row.verdict);
       setText(this.voice, `Row ${row.position}, ${mark(row).words}. ${row.request}`);
     }
     this.detail.paint();
@@ -315,59 +316,20 @@ class Screen {
   }
 
   private paintState(): void {
-    const { counts, can_undo, can_redo } = this.desk.state;
-    const decided = counts.accepted + counts.rejected;
-    const share = counts.rows > 0 ? decided / counts.rows : 0;
-    (this.bar.firstElementChild as HTMLElement).style.width = `${100 * share}%`;
-    this.bar.setAttribute("aria-valuenow", String(Math.floor(100 * share)));
-    setText(this.progress, `${decided.toLocaleString("en")} of ${counts.rows.toLocaleString("en")} decided${counts.stale > 0 ? ` · ${counts.stale} stale` : ""}`);
-    this.enable(can_undo, "undo");
-    this.enable(can_redo, "redo");
-  }
-
-  private enable(can: boolean, ...ids: string[]): void {
-    for (const id of ids) {
-      const button = this.buttons.get(id)?.button;
-      if (button !== undefined) button.disabled = !can;
-    }
-  }
-
-  private paintKeys(): void {
-    for (const [id, { key }] of this.buttons) {
-      const first = this.keys.keysOf(id)[0];
-      setText(key, first === undefined ? "" : showKey(first));
-      key.hidden = first === undefined;
-    }
-  }
-
-  private paintAuto(): void {
-    this.auto.setAttribute("aria-pressed", String(this.desk.autoAdvance));
+    const { counts, can_undo, can_redo } = this.store.state;
+    this.progress.paint(counts);
+    this.actions.enable(can_undo, "undo");
+    this.actions.enable(can_redo, "redo");
   }
 
   private atEnd(): void {
-    const open = this.desk.state.counts.undecided;
+    const open = this.store.state.counts.undecided;
     if (open === 0) this.toast.say("Every row is decided.");
-    else if (this.desk.query.verdict === "undecided")
-      this.toast.offer("The end of this list.", "Look for open rows", () => void this.desk.refresh());
+    else if (this.store.query.verdict === "undecided")
+      this.toast.offer("The end of this list.", "Look for open rows", () => void this.store.refresh());
     else
       this.toast.offer(`The end of this list; ${open.toLocaleString("en")} rows are open.`, "Show open rows", () => {
-        void this.desk.choose({ verdict: "undecided" });
+        void this.store.choose({ verdict: "undecided" });
       });
   }
-
-  private showKeys(): void {
-    if (this.stage.root.querySelector(".rb-sheet") !== null) return this.closeSheet();
-    const sheet = this.keys.sheet(() => this.closeSheet());
-    this.stage.root.append(sheet);
-    sheet.querySelector<HTMLElement>(".rb-close")?.focus();
-  }
-
-  private closeSheet(): void {
-    this.stage.root.querySelector(".rb-sheet")?.remove();
-    this.stage.root.focus({ preventScroll: true });
-  }
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

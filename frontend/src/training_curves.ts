@@ -1,31 +1,35 @@
 // Curves of one or several runs while they train, and the buttons that steer the first.
 import "./training_curves.css";
-import { Board } from "./curves/board.ts";
-import { Drawer } from "./curves/drawer.ts";
-import { Header } from "./curves/header.ts";
-import { RunCurves, type RunPart, type TablePart } from "./curves/runs.ts";
-import { fittingSmoothing } from "./curves/setup.ts";
-import { Tools } from "./curves/tools.ts";
 import { h } from "./lib/dom.ts";
+import { keySheetCommand } from "./lib/key_sheet.ts";
 import { Keys } from "./lib/keys.ts";
-import { keySheetCommand } from "./lib/keysheet.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
+import { Charts } from "./training_curves/charts.ts";
+import { Drawer } from "./training_curves/drawer.ts";
+import { Header } from "./training_curves/header.ts";
+import { fittingSmoothing } from "./training_curves/panels.ts";
+import { RunCurves, type RunPart, type TablePart } from "./training_curves/runs.ts";
+import { Toolbar } from "./training_curves/toolbar.ts";
+
+interface Push {
+  runs: RunPart[];
+}
 
 class TrainingCurves {
   private readonly runs: RunCurves[] = [];
   private loaded = false;
   private ownSmoothing = false; // the person moved the slider
   private readonly header: Header;
-  private readonly tools: Tools;
-  private readonly board: Board;
+  private readonly toolbar: Toolbar;
+  private readonly charts: Charts;
   private readonly drawer: Drawer;
 
   constructor(private readonly stage: Stage) {
     const { root, link, fail, signal } = stage;
     this.header = new Header(stage.badge, (verb, run) => link.call(verb, { run }, { once: true }), fail);
     this.drawer = new Drawer(link, fail);
-    this.board = new Board(
+    this.charts = new Charts(
       this.runs,
       {
         onZoom: (range) => this.zoomed(range),
@@ -37,30 +41,33 @@ class TrainingCurves {
       },
       signal,
     );
-    this.tools = new Tools({
+    this.toolbar = new Toolbar({
       onSmoothing: (weight) => this.smoothAs(weight),
       onLog: () => this.toggleLog(),
-      onWhole: () => this.board.setZoom(null),
+      onWhole: () => this.charts.setZoom(null),
       onAlarm: () => this.drawer.select("log"),
       onHide: (run, hidden) => {
-        if (hidden) this.board.hidden.add(run);
-        else this.board.hidden.delete(run);
-        this.board.paintAll();
+        if (hidden) this.charts.hidden.add(run);
+        else this.charts.hidden.delete(run);
+        this.charts.paintAll();
       },
     });
     const keys = this.keys();
     root.append(
-      this.header.root, this.tools.root, this.board.root, this.drawer.root,
+      this.header.root,
+      this.toolbar.root,
+      this.charts.root,
+      this.drawer.root,
       h("div", { class: "rb-bar rb-rule rb-tc-foot" }, keys.hints),
     );
     keys.attach(root, signal);
-    this.showTools();
+    this.showToolbar();
     link.onState(({ phase }) => {
       this.header.alive = phase !== "lost";
       this.header.show(this.runs[0] ?? null);
     });
-    link.onPush((push, buffers) => this.pushed(push, buffers));
-    stage.onTheme(() => this.board.recolour());
+    link.onPush((push: Push, buffers) => this.pushed(push, buffers));
+    stage.onTheme(() => this.charts.recolour());
     const clock = setInterval(() => this.header.show(this.runs[0] ?? null), 1000);
     signal.addEventListener("abort", () => clearInterval(clock));
     void this.load();
@@ -69,7 +76,7 @@ class TrainingCurves {
   // -- data -------------------------------------------------------------------------------------------------
   private async load(): Promise<void> {
     try {
-      const { result, buffers } = await this.stage.link.callWithBuffers<{ runs: RunPart[] }>("snapshot", {}, { lane: "snapshot" });
+      const { result, buffers } = await this.stage.link.callWithBuffers<Push>("snapshot", {}, { lane: "snapshot" });
       this.runs.length = 0;
       for (const part of result.runs) {
         const run = new RunCurves(part.info);
@@ -84,7 +91,7 @@ class TrainingCurves {
     }
   }
 
-  private pushed(push: { runs: RunPart[] }, buffers: DataView[]): void {
+  private pushed(push: Push, buffers: DataView[]): void {
     if (!this.loaded) return; // the snapshot on its way holds these points
     let whole = true;
     for (const part of push.runs) {
@@ -104,17 +111,17 @@ class TrainingCurves {
   private told(): void {
     const first = this.runs[0] ?? null;
     this.header.show(first);
-    this.tools.name(this.runs);
-    this.tools.warn(first?.info ?? null);
+    this.toolbar.name(this.runs);
+    this.toolbar.warn(first?.info ?? null);
     this.drawer.update(first?.info ?? null);
     const fitting = fittingSmoothing(Math.max(0, ...this.runs.map((run) => run.points)));
-    if (!this.ownSmoothing && fitting !== this.board.smoothing) this.smooth(fitting);
-    this.board.follow();
+    if (!this.ownSmoothing && fitting !== this.charts.smoothing) this.smooth(fitting);
+    this.charts.follow();
   }
 
   /** Asks for the finer points of a zoomed range where the snapshot of a long run was thinned. */
   private zoomed(range: [number, number] | null): void {
-    this.showTools();
+    this.showToolbar();
     if (range === null) return;
     const [low, high] = range;
     for (const run of this.runs) {
@@ -124,7 +131,7 @@ class TrainingCurves {
         .callWithBuffers<TablePart>("detail", { run: id, low, high }, { lane: `detail:${id}` })
         .then(({ result, buffers }) => {
           run.refine(low, high, result, buffers);
-          this.board.paintAll();
+          this.charts.paintAll();
         })
         .catch((error) => error instanceof Superseded || this.stage.fail(error));
     }
@@ -135,7 +142,8 @@ class TrainingCurves {
     if (this.runs.some((run) => run.tables.step.length + run.tables.eval.length > 0)) return "";
     const info = this.runs[0]?.info;
     if (info === undefined) return "No run yet.";
-    if (info.status === "FAILED") return [info.error || "The run failed before its first step.", info.fix].filter(Boolean).join("\n→ ");
+    if (info.status === "FAILED")
+      return [info.error || "The run failed before its first step.", info.fix].filter(Boolean).join("\n→ ");
     if (info.status === "RUNNING") return info.note || "Waiting for the first step…";
     return info.status === "CREATED" ? "This run has not started." : "This run ended before its first step.";
   }
@@ -147,34 +155,39 @@ class TrainingCurves {
   }
 
   private smooth(weight: number): void {
-    this.board.smoothing = Math.min(0.99, Math.max(0, Math.round(weight * 100) / 100));
-    this.showTools();
-    this.board.paintAll();
+    this.charts.smoothing = Math.min(0.99, Math.max(0, Math.round(weight * 100) / 100));
+    this.showToolbar();
+    this.charts.paintAll();
   }
 
   private toggleLog(): void {
-    this.board.log = !this.board.log;
-    this.showTools();
-    this.board.paintAll();
+    this.charts.log = !this.charts.log;
+    this.showToolbar();
+    this.charts.paintAll();
   }
 
-  private showTools(): void {
-    const { smoothing, log, zoomed } = this.board;
-    this.tools.show({ smoothing, log, zoomed });
+  private whole(): void {
+    this.charts.setZoom(null);
+    this.charts.cross(null);
+  }
+
+  private showToolbar(): void {
+    const { smoothing, log, zoomed } = this.charts;
+    this.toolbar.show({ smoothing, log, zoomed });
   }
 
   private keys(): Keys {
-    const { board } = this;
+    const { charts } = this;
     const keys: Keys = new Keys("training_curves", [
-      { id: "left", label: "earlier", keys: ["ArrowLeft"], run: () => board.walk(-1) },
-      { id: "right", label: "later", keys: ["ArrowRight"], run: () => board.walk(1) },
-      { id: "rows", label: "rows of the step", keys: ["Enter"], run: () => board.pickHere() },
-      { id: "in", label: "zoom", keys: ["+", "="], run: () => board.zoomBy(0.5) },
-      { id: "out", label: "zoom out", hint: false, keys: ["-"], run: () => board.zoomBy(2) },
-      { id: "whole", label: "whole run", keys: ["Escape", "0"], run: () => (board.setZoom(null), board.cross(null)) },
+      { id: "left", label: "earlier", keys: ["ArrowLeft"], run: () => charts.walk(-1) },
+      { id: "right", label: "later", keys: ["ArrowRight"], run: () => charts.walk(1) },
+      { id: "rows", label: "rows of the step", keys: ["Enter"], run: () => charts.pickHere() },
+      { id: "in", label: "zoom", keys: ["+", "="], run: () => charts.zoomBy(0.5) },
+      { id: "out", label: "zoom out", hint: false, keys: ["-"], run: () => charts.zoomBy(2) },
+      { id: "whole", label: "whole run", keys: ["Escape", "0"], run: () => this.whole() },
       { id: "log", label: "log", keys: ["l"], run: () => this.toggleLog() },
-      { id: "smoother", label: "smoother", keys: ["]"], run: () => this.smoothAs(board.smoothing + 0.05) },
-      { id: "rougher", label: "rougher", hint: false, keys: ["["], run: () => this.smoothAs(board.smoothing - 0.05) },
+      { id: "smoother", label: "smoother", keys: ["]"], run: () => this.smoothAs(charts.smoothing + 0.05) },
+      { id: "rougher", label: "rougher", hint: false, keys: ["["], run: () => this.smoothAs(charts.smoothing - 0.05) },
       { id: "pause", label: "pause, resume", keys: ["p"], run: () => this.header.act("pause", "resume") },
       keySheetCommand(this.stage.root, () => keys),
     ]);

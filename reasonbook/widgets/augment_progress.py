@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 from ..augment import Augmentation
 from ..errors import ReasonbookError
@@ -120,15 +120,14 @@ class AugmentProgress(View):
         known, when = self._counted
         if failed != known and (now - when > _PAUSE or not self.core.running):
             self._counted = (failed, now)
-            table = self.core.errors
-            counts = table["error"].value_counts().head(_CAUSES)
+            table = cast("Any", self.core.errors)  # pandas has no types
+            places: dict[str, list[int]] = {}
+            for cause, position in zip(table["error"], table["position"], strict=True):
+                places.setdefault(str(cause), []).append(int(position))
+            most = sorted(places.items(), key=lambda item: -len(item[1]))[:_CAUSES]
             self._causes = [
-                {
-                    "cause": cause,
-                    "count": int(count),
-                    "positions": table.loc[table["error"] == cause, "position"].head(_EXAMPLES).tolist(),
-                }
-                for cause, count in counts.items()
+                {"cause": cause, "count": len(positions), "positions": positions[:_EXAMPLES]}
+                for cause, positions in most
             ]
         return self._causes
 
@@ -141,7 +140,9 @@ def _sentence(error: BaseException | None) -> dict[str, str] | None:
     return {"problem": f"{type(error).__name__}: {error}", "fix": ""}
 
 
-def _clip(value: Any) -> str:
-    text = "; ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+def _clip(value: object) -> str:
+    if isinstance(value, list):
+        value = "; ".join(map(str, cast("list[Any]", value)))
+    text = "" if value is None else str(value)
     text = " ".join(text.split())
     return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"

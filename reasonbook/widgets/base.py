@@ -8,19 +8,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 import anywidget
 import traitlets
 
 from ..errors import ReasonbookError
 from ..events import Event, Stream
-from .serialize import Packed, encode, plain
-from .throttle import pacer
+from .serialize import Packed, encode, is_object, plain
+from .throttle import throttle
 
 STATIC = Path(__file__).parent / "static"
 _WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 _REMEMBERED = 512  # replies kept for a page that asks again because it did not hear the first
+
+
+@runtime_checkable
+class _Followed(Protocol):
+    """A core object that says when it changes."""
+
+    stream: Stream
+
+
+class _Channel(Protocol):
+    """What a view uses of ipywidgets, which brings no types."""
+
+    def on_msg(self, callback: Callable[[Any, Any, Any], None]) -> None: ...
+
+    def send(self, content: dict[str, Any], buffers: list[Any]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +89,7 @@ class View(anywidget.AnyWidget):
     subject = traitlets.Unicode("").tag(sync=True)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+        super().__init_subclass__(**kwargs)  # pyright: ignore[reportUnknownMemberType]
         found = (getattr(member, "_reasonbook_verb", None) for member in vars(cls).values())
         cls._verbs = {**cls._verbs, **{v.function: v for v in found if v is not None}}
 
@@ -87,8 +102,9 @@ class View(anywidget.AnyWidget):
         self._replies: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._under_way: set[str] = set()
         super().__init__(_esm=script, _css=style, subject=subject)
-        self.on_msg(self._received)
-        stream = stream if stream is not None else getattr(core, "stream", None)
+        cast(_Channel, self).on_msg(self._received)
+        if stream is None and isinstance(core, _Followed):
+            stream = core.stream
         if stream is not None:
             self._unsubscribe = stream.subscribe(self._heard, replay=False)
 
@@ -97,8 +113,9 @@ class View(anywidget.AnyWidget):
         # ipykernel 7.4 hands a page's message not to the subshell that it names but to the one under which the
         # view spoke last; for a push that is whichever the kernel heard last. A page that is reloaded ends some,
         # and the kernel drops what goes to them. A view answers wherever it is asked: let the page choose.
-        if hasattr(self.comm, "_reply_subshell_for"):
-            self.comm._reply_subshell_for = _as_addressed
+        comm = cast("Any", self.comm)
+        if hasattr(comm, "_reply_subshell_for"):
+            comm._reply_subshell_for = _as_addressed
 
     # -- what a subclass writes --------------------------------------------------------------------------
     def snapshot(self) -> Any:
@@ -114,23 +131,23 @@ class View(anywidget.AnyWidget):
         return {"topics": sorted(topics)}
 
     def touch(self, *topics: str) -> None:
-        """Notes that something changed; `collect` is called soon, from a thread of the pacer."""
+        """Notes that something changed; `collect` is called soon, from a thread of the throttle."""
         with self._books:
             fresh = not self._touched
             self._touched.update(topics)
         if fresh:
-            pacer().ask(self._flush)
+            throttle().ask(self._flush)
 
     # -- calls from the page -----------------------------------------------------------------------------
     def _received(self, _widget: Any, content: Any, buffers: Any) -> None:
-        if not isinstance(content, dict) or not isinstance(content.get("call"), str):
+        if not is_object(content) or not isinstance(call := content.get("call"), str):
             return
-        call, op, args = content["call"], content.get("op"), content.get("args") or {}
+        op, args = content.get("op"), content.get("args", {})
         if op == "snapshot":
             self._answer(call, _Verb("snapshot", False, False), {})
             return
         known = self._verbs.get(op) if isinstance(op, str) else None
-        if known is None or not isinstance(args, dict):
+        if known is None or not is_object(args):
             error = {"problem": f"There is no verb {op!r}.", "fix": ""}
             self._say({"call": call, "ok": False, "error": error})
             return
@@ -190,7 +207,7 @@ class View(anywidget.AnyWidget):
     def _say(self, content: dict[str, Any], buffers: list[Any] | None = None) -> None:
         content, buffers = encode(content, buffers or [])
         try:
-            self.send(content, buffers)
+            cast(_Channel, self).send(content, buffers)
         except Exception:
             if self.comm is None:  # taken off the page: a view opened later asks for a snapshot
                 self.close_stream()

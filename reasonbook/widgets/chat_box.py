@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ..events import Event
+from ..training.chat_session import Answer, ChatSession
 from .base import View, verb
 from .serialize import Packed
 
@@ -18,7 +20,7 @@ class ChatBox(View):
     whole talk.
 
     Args:
-        core: a `ChatSession`; ``run.chat()`` makes one.
+        session: a `ChatSession`; ``run.chat()`` makes one.
 
     Example:
         >>> view = rb.widgets.ChatBox(thinking.chat(beside=plain))
@@ -26,9 +28,11 @@ class ChatBox(View):
 
     _name = "chat_box"
 
-    def __init__(self, core: Any) -> None:
+    core: ChatSession
+
+    def __init__(self, session: ChatSession) -> None:
         self._told: dict[tuple[int, int], tuple[int, int]] = {}
-        super().__init__(core, subject="")
+        super().__init__(session)
 
     def fold(self, event: Event) -> None:
         if event.kind == "text":
@@ -56,7 +60,7 @@ class ChatBox(View):
         if topics & {"asked", "cleared"}:
             self._told = {}
             return {"renew": True}
-        news = []
+        news: list[dict[str, Any]] = []
         for topic in sorted(topics):
             *end, turn, student = topic.split(":") if ":" in topic else (topic, "", "")
             if not turn or int(turn) >= len(self.core.turns):
@@ -84,9 +88,8 @@ class ChatBox(View):
         return {"answering": self.core.answering and "ready" not in topics, "news": news}
 
     @staticmethod
-    def _whole(answer: Any) -> dict[str, Any]:
-        names = ("thinking", "answer", "state", "health", "tokens", "seconds")
-        return {**{name: getattr(answer, name) for name in names}, "error": list(answer.error)}
+    def _whole(answer: Answer) -> dict[str, Any]:
+        return asdict(answer)
 
     # -- what the page may call --------------------------------------------------------------------------
     @verb(once=True)

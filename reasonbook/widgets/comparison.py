@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
 from ..errors import ReasonbookError
+from ..training.answering.generate import Reply
+from ..training.evaluation.comparison import ComparedRow, Score
+from ..training.evaluation.comparison import Comparison as Compared
 from .base import View, verb
-from .serialize import plain
 
 MOST = 50  # rows in one page of the list
 
@@ -18,7 +21,7 @@ class Comparison(View):
     Rows come a page at a time; filters tell where the runs differ.
 
     Args:
-        core: what `rb.compare` returned.
+        comparison: what `rb.compare` returned.
 
     Example:
         >>> view = rb.widgets.Comparison(rb.compare([thinking, plain]))
@@ -26,14 +29,16 @@ class Comparison(View):
 
     _name = "comparison"
 
-    def __init__(self, core: Any) -> None:
-        super().__init__(core, subject="")
+    core: Compared
+
+    def __init__(self, comparison: Compared) -> None:
+        super().__init__(comparison)
 
     def snapshot(self) -> dict[str, Any]:
         core = self.core
         return {
-            "split": str(core.split),
-            "measure": str(core.measure),
+            "split": core.split,
+            "measure": core.measure,
             "rows": len(core.rows),
             "scores": [_score(score) for score in core.scores],
             "filters": [
@@ -60,7 +65,7 @@ class Comparison(View):
 
     @cached_property
     def _labels(self) -> dict[str, str]:
-        scores = list(self.core.scores)
+        scores = self.core.scores
         labels = {"all": "all"}
         if len(scores) > 1:
             labels["differ"] = "runs differ"
@@ -98,50 +103,40 @@ def _run(name: str) -> int | None:
     return int(name.removeprefix("only:")) if name.startswith("only:") else None
 
 
-def _right(reply: Any) -> bool:
+def _right(reply: Reply) -> bool:
     """Whether a reply counts as right; with a graded score, from one half on."""
     if reply.correct is not None:
-        return bool(reply.correct)
+        return reply.correct
     return reply.score is not None and reply.score >= 0.5
 
 
-def _score(score: Any) -> dict[str, Any]:
-    names = (
-        "label",
-        "rows",
-        "share",
-        "low",
-        "high",
-        "difference",
-        "difference_low",
-        "difference_high",
-        "tokens",
-    )
-    found = {name: plain(getattr(score, name)) for name in names}
-    found["differenceLow"], found["differenceHigh"] = (
-        found.pop("difference_low"),
-        found.pop("difference_high"),
-    )
-    return {**found, "health": {str(name): int(count) for name, count in dict(score.health).items()}}
-
-
-def _row(row: Any) -> dict[str, Any]:
+def _score(score: Score) -> dict[str, Any]:
     return {
-        "position": plain(row.position),
-        "prompt": str(row.prompt),
-        "expected": str(row.expected),
-        "replies": [None if reply is None else _reply(reply) for reply in row.replies],
+        "label": score.label,
+        "rows": score.rows,
+        "share": score.share,
+        "low": score.low,
+        "high": score.high,
+        "difference": score.difference,
+        "differenceLow": score.difference_low,
+        "differenceHigh": score.difference_high,
+        "tokens": score.tokens,
+        "health": score.health,
     }
 
 
-def _reply(reply: Any) -> dict[str, Any]:
-    texts = {name: str(getattr(reply, name) or "") for name in ("answer", "thinking", "text", "health")}
-    return {**texts, **{name: plain(getattr(reply, name)) for name in ("correct", "score", "tokens")}}
+def _row(row: ComparedRow) -> dict[str, Any]:
+    return {
+        "position": row.position,
+        "prompt": row.prompt,
+        "expected": row.expected,
+        "replies": [None if reply is None else asdict(reply) for reply in row.replies],
+    }
 
 
-def _holds(row: Any, query: str) -> bool:
+def _holds(row: ComparedRow, query: str) -> bool:
     texts = [row.prompt, row.expected]
     for reply in row.replies:
         if reply is not None:
             texts += [reply.answer, reply.thinking]
-    return any(query in str(text).lower() for text in texts)
+    return any(query in text.lower() for text in texts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from ..errors import FormatError
+from ..chat import ChatDataset, Preview
 from .base import View, verb
 
 
@@ -16,7 +16,7 @@ class MaskPreview(View):
     to those that stand out.
 
     Args:
-        core: a `Preview`, or the `ChatDataset` itself.
+        core: the preview of a row, or the dataset itself.
         index: which training row first, for a dataset.
 
     Example:
@@ -25,32 +25,29 @@ class MaskPreview(View):
 
     _name = "mask_preview"
 
-    def __init__(self, core: Any, *, index: int = 0) -> None:
-        preview = hasattr(core, "tokens")
-        self.preview = core if preview else None
-        self.dataset = getattr(core, "dataset", None) if preview else core
-        self.first = core.index if preview else index
-        fingerprint = core.fingerprint
-        super().__init__(core, subject=f"mask:{fingerprint}")
+    core: Preview | ChatDataset
+
+    def __init__(self, core: Preview | ChatDataset, *, index: int = 0) -> None:
+        self._dataset: ChatDataset = core.dataset if isinstance(core, Preview) else core
+        self._first = core.index if isinstance(core, Preview) else index
+        super().__init__(core, subject=f"mask:{core.fingerprint}")
 
     def snapshot(self) -> dict[str, Any]:
-        rows = 1 if self.dataset is None else len(self.dataset)
-        first = min(max(self.first, 0), max(rows - 1, 0)) if self.dataset is not None else 0
+        dataset, rows = self._dataset, len(self._dataset)
+        first = min(max(self._first, 0), max(rows - 1, 0))
         return {
             "rows": rows,
             "first": first,
-            "student": str(getattr(self.dataset, "student", "") or ""),
-            "strategy": str(getattr(self.dataset, "strategy", "") or ""),
-            "splits": dict(getattr(self.dataset, "splits", {}) or {}),
+            "student": dataset.student,
+            "strategy": dataset.strategy,
+            "splits": dataset.splits,
             "row": self.row(first) if rows else None,
         }
 
     @verb()
     def row(self, index: int) -> dict[str, Any]:
         """One row: texts and ids of its tokens, and runs of neighbouring tokens of one part."""
-        shown = self.preview if self.dataset is None else self.dataset.preview(index)
-        if shown is None:
-            raise FormatError("There is no training row here.", "chat.report   # why rows were left out")
+        shown = self._dataset.preview(index)
         runs: list[list[Any]] = []
         special: list[int] = []
         for at, token in enumerate(shown.tokens):
@@ -81,8 +78,6 @@ class MaskPreview(View):
 
     @cached_property
     def _odd(self) -> dict[int, tuple[str, ...]]:
-        if self.dataset is None:
-            return {}
         from ..chat.outliers import oddities
 
-        return oddities(self.dataset)
+        return oddities(self._dataset)

@@ -19,6 +19,7 @@ from ..review.repair import Repair
 from ..review.samples import SORTS, STATUSES, Query
 from .base import View, verb
 from .review_rows import full, pairs, summary, text_of
+from .teacher_name import teacher_name
 
 _WINDOW = 40  # rows of the list in the first answer
 _FIRST = 4  # rows in full in the first answer
@@ -41,6 +42,8 @@ class SampleReview(View):
     """
 
     _name = "sample_review"
+
+    core: Review
     keymap = traitlets.Dict().tag(sync=True)
 
     def __init__(self, review: Review, *, keys: Mapping[str, str | Sequence[str]] | None = None) -> None:
@@ -60,14 +63,14 @@ class SampleReview(View):
 
     # -- look --------------------------------------------------------------------------------------------
     def snapshot(self) -> dict[str, Any]:
-        review: Review = self.core
+        review = self.core
         at = self._place(review.cursor)
         start = max(0, (at or 0) - _WINDOW // 2)
         return {
             **self._state(),
             "query": asdict(self._query),
             "options": {"status": STATUSES, "flag": ("any", *WEIGHTS), "sort": SORTS},
-            "teacher": _name(review.teacher),
+            "teacher": teacher_name(review.teacher),
             "window": self.window(start, _WINDOW),
             "at": at or 0,
             "samples": self.samples(list(range(at or 0, (at or 0) + _FIRST))),
@@ -177,13 +180,16 @@ class SampleReview(View):
             if list != self._list:
                 raise ReviewError("The list has changed since you looked.", "look again, then repeat")
             rows = self._positions.tolist()
-        review: Review = self.core
-        if act == "rate":
-            review.rate(rows, rating)
-        elif act in ("accept", "reject", "clear"):
-            getattr(review, act)(rows)
-        else:
-            raise ReviewError(f"{act!r} cannot be done in bulk.", "valid: accept, reject, clear, rate")
+        review = self.core
+        acts: dict[str, Callable[[], Review]] = {
+            "accept": lambda: review.accept(rows),
+            "reject": lambda: review.reject(rows),
+            "clear": lambda: review.clear(rows),
+            "rate": lambda: review.rate(rows, rating),
+        }
+        if act not in acts:
+            raise ReviewError(f"{act!r} cannot be done in bulk.", f"valid: {', '.join(acts)}")
+        acts[act]()
         return {**self._state(), "done": len(rows)}
 
     @verb(once=True, background=True)
@@ -252,7 +258,7 @@ class SampleReview(View):
         return {**self._state(), "place": None if self._turned is None else self._place(self._turned)}
 
     def _state(self) -> dict[str, Any]:
-        review: Review = self.core
+        review = self.core
         return {
             "list": self._list,
             "count": len(self._positions),
@@ -275,10 +281,3 @@ class SampleReview(View):
 def _subject(review: Review) -> str:
     """The same for the same frame in another kernel, as far as can be told without reading it."""
     return "review:" + digest([repr(review.frame.layout), len(review)])[:16]
-
-
-def _name(teacher: Any) -> str:
-    """A teacher as a person knows it; empty when there is none."""
-    if teacher is None or isinstance(teacher, str):
-        return teacher or ""
-    return str(getattr(teacher, "name", None) or getattr(teacher, "__name__", type(teacher).__name__))

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from ..data.frame import COLUMNS
-from ..errors import ReasonbookError, SchemaError, TeacherError
+from ..errors import ReasonbookError, SchemaError
 from ..events import Event
 from ..schema import Schema, Trial
 from ..schema.field import TYPES, Field
 from ..schema.presets import PRESETS
 from .base import View, verb
+from .schema_trial import try_schema
+from .teacher_name import teacher_name
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
-_TRIED = 3  # rows of a trial
 _ATTRIBUTES = ("name", "instruction", "type", "options", "minimum", "maximum", "optional")
 
 
@@ -35,6 +35,8 @@ class SchemaEditor(View):
     """
 
     _name = "schema_editor"
+
+    core: Schema
 
     def __init__(self, schema: Schema, *, df: pd.DataFrame | None = None, teacher: Any = None) -> None:
         self._version = 0
@@ -107,39 +109,8 @@ class SchemaEditor(View):
         if not spec:
             raise ReasonbookError("No teacher is named.", 'type one, for example "openai:MODEL"')
         self.core.check()
-        first = max(0, min(int(start), len(trial.df) - _TRIED))
-        sample = trial.df.iloc[first : first + _TRIED].copy()
-        sample = sample.drop(columns=[c for c in COLUMNS if c in sample.columns])
-        named = trial.df.reason.layout().columns
-        sample.reason.layout(**{role: name for role, name in named.items() if name in sample.columns})
-        job = sample.reason.augment(self.core.snapshot(), teacher=spec)
-        try:
-            job.wait()
-        except TeacherError:
-            if job.progress.failed < len(sample):  # else each row says itself why it has no reasoning
-                raise
-        conversations = sample.reason.layout().read(sample)
-        return {
-            "start": first,
-            "rows": [
-                {
-                    "position": first + i,
-                    "request": _request(conversation),
-                    "status": status,
-                    "error": error if isinstance(error, str) else None,
-                    "reasoning": list(reasoning.items()) if isinstance(reasoning, Mapping) else [],
-                }
-                for i, (conversation, status, error, reasoning) in enumerate(
-                    zip(
-                        conversations,
-                        sample["reasoning_status"],
-                        sample["reasoning_error"],
-                        sample["reasoning"],
-                        strict=True,
-                    )
-                )
-            ],
-        }
+        rows = try_schema(self.core.snapshot(), trial, spec, start)
+        return {"start": rows[0].position if rows else 0, "rows": rows}
 
     # -- inside ------------------------------------------------------------------------------------------
     def _at(self, at: int, name: str) -> list[Field]:
@@ -154,7 +125,7 @@ class SchemaEditor(View):
         return self._state()
 
     def _state(self) -> dict[str, Any]:
-        schema: Schema = self.core
+        schema = self.core
         fields = schema.fields
         valid = not schema.problems
         return {
@@ -170,20 +141,13 @@ class SchemaEditor(View):
 
 def _trial(trial: Trial) -> dict[str, Any]:
     """What the page says of a trial: a teacher that can be typed stands in the box, another has a name."""
-    teacher = trial.teacher
-    typed = isinstance(teacher, str)
-    name = getattr(teacher, "__name__", None) or getattr(teacher, "name", None) or type(teacher).__name__
+    name, typed = teacher_name(trial.teacher), isinstance(trial.teacher, str)
     return {
         "rows": len(trial.df),
-        "teacher": teacher if typed else "",
-        "own_teacher": "" if typed or teacher is None else str(name),
+        "teacher": name if typed else "",
+        "own_teacher": "" if typed else name,
     }
 
 
 def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if name in _ATTRIBUTES}
-
-
-def _request(conversation: Any) -> str:
-    texts = [m.get("content") for m in conversation.prompt if m.get("role") != "system"]
-    return str(texts[-1])[:400] if texts else ""

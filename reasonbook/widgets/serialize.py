@@ -1,14 +1,14 @@
-"""Wire: values as the page can read them, with binary parts beside the JSON."""
+"""Serialize: values as the page can read them, with binary parts beside the JSON."""
 
 from __future__ import annotations
 
 import math
 import sys
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol, TypeGuard, cast, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,19 @@ class Packed:
     """JSON-ready content and the binary buffers that travel beside it."""
 
     content: Any
-    buffers: list[Any] = field(default_factory=list)
+    buffers: list[Any] = field(default_factory=list[Any])
+
+
+@runtime_checkable
+class _Listable(Protocol):
+    """A numpy scalar or array, a pandas series, a tensor."""
+
+    def tolist(self) -> Any: ...
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a value that came as JSON is an object."""
+    return isinstance(value, dict)
 
 
 def plain(value: Any) -> Any:
@@ -28,16 +40,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
+        return [plain(item) for item in cast("Iterable[Any]", value)]
     if isinstance(value, Enum):
         return plain(value.value)
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
-    as_list = getattr(value, "tolist", None)  # numpy scalars and arrays
-    if callable(as_list):
-        return plain(as_list())
+    if isinstance(value, _Listable):
+        return plain(value.tolist())
     if type(value).__name__ in ("NAType", "NaTType"):
         return None
     return str(value)

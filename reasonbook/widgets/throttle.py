@@ -1,4 +1,4 @@
-"""Pace: one clock for all views, so that none sends more than 20 messages a second."""
+"""Throttle: one clock for all views, so that none sends more than 20 messages a second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import lru_cache
 INTERVAL = 0.05  # seconds between two rounds; Jupyter's server drops messages far above 1000/s
 
 
-class Pacer:
+class Throttle:
     """Calls each function that was asked for once per round, on its own thread.
 
     The first round after a rest comes at once. Without threads (Pyodide) the kernel's loop keeps the time.
@@ -25,6 +25,7 @@ class Pacer:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def ask(self, function: Callable[[], None]) -> None:
+        """Has a function called in the next round, once however often it is asked for."""
         with self._condition:
             self._due[function] = None
             if self._thread is None and self._loop is None:
@@ -34,7 +35,7 @@ class Pacer:
                 self._loop.call_later(self._interval, self._round)
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="reasonbook-pace", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="reasonbook-throttle", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:
@@ -59,6 +60,6 @@ class Pacer:
 
 
 @lru_cache(maxsize=1)
-def pacer() -> Pacer:
-    """The process's one pacer."""
-    return Pacer()
+def throttle() -> Throttle:
+    """The process's one throttle."""
+    return Throttle()

@@ -10,7 +10,7 @@ REPO = Path(__file__).parents[2]
 SETUP = f"""
 import sys; sys.path.insert(0, {str(REPO)!r})
 from reasonbook.examples.tiny_student import tiny_student
-from reasonbook.training.chat import ChatSession
+from reasonbook.training.chat_session import ChatSession
 from reasonbook.widgets import ChatBox
 from tests.training.scripted_student import THOUGHT, Scripted
 student = tiny_student("student")

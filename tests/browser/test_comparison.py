@@ -9,13 +9,14 @@ from tests.browser.payloads import HOSTILE, nothing_ran
 REPO = Path(__file__).parents[2]
 SETUP = f"""
 import sys; sys.path.insert(0, {str(REPO)!r})
-from tests.widgets.compared import Compared, Reply, Row
+from tests.widgets.compared import compared, comparison, plain, task, thinking
+from reasonbook.training.answering.generate import Reply
 from reasonbook.widgets import Comparison
 """
 
 
 def test_rows_are_filtered_paged_and_unfolded_by_key(open_anywhere):
-    nb = open_anywhere([SETUP, "core = Compared(60); Comparison(core)"])
+    nb = open_anywhere([SETUP, "core = compared(60); Comparison(core)"])
     nb.run_all()
     view = nb.output(1).locator(".rb-comparison")
     view.locator(".rb-co-row").first.wait_for()
@@ -52,8 +53,9 @@ def test_rows_are_filtered_paged_and_unfolded_by_key(open_anywhere):
 def test_hostile_answers_stay_text(open_notebook):
     hostile = f"""
 bad = {HOSTILE!r}
-core = Compared(3)
-core.rows.append(Row(9, bad, bad, (Reply(bad, bad, bad, "unfinished", False), Reply(bad, bad, bad, bad, True))))
+tasks = [*(task(i, "asked", "$0") for i in range(3)), task(9, bad, bad)]
+replies = [Reply(bad, bad, bad, "unfinished", 1, False, 0.0), Reply(bad, bad, bad, bad, 1, True, 1.0)]
+core = comparison(tasks, [*map(plain, range(3)), replies[0]], [*map(thinking, range(3)), replies[1]])
 core.measure = bad
 object.__setattr__(core.scores[0], "label", bad)
 Comparison(core)

@@ -10,7 +10,7 @@ REPO = Path(__file__).parents[2]
 DATA = f"""
 import sys; sys.path.insert(0, {str(REPO)!r})
 from reasonbook.chat import ChatConfig, ChatRow, build
-from reasonbook.conversation import Conversation
+from reasonbook.data.conversation import Conversation
 from reasonbook.examples.tiny_student import tiny_student
 from reasonbook.widgets import MaskPreview
 def row(i, *, text="", thought=True):

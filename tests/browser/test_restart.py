@@ -142,8 +142,8 @@ run = rb.Run.load(kept.read_text())
     ),
     Case(
         "comparison",
-        f"{HERE}from tests.widgets.compared import Compared\nfrom reasonbook.widgets import Comparison",
-        "Comparison(Compared(60))",
+        f"{HERE}from tests.widgets.compared import compared\nfrom reasonbook.widgets import Comparison",
+        "Comparison(compared(60))",
         comparison_shows,
         press("Next"),
         comparison_shows,
@@ -152,7 +152,7 @@ run = rb.Run.load(kept.read_text())
         "chat-box",
         f"""{HERE}
 from reasonbook.examples.tiny_student import tiny_student
-from reasonbook.training.chat import ChatSession
+from reasonbook.training.chat_session import ChatSession
 from reasonbook.widgets import ChatBox
 from tests.training.scripted_student import THOUGHT, Scripted
 student = tiny_student("student")

@@ -11,7 +11,7 @@ from tests.browser.payloads import HOSTILE, PAYLOADS, nothing_ran
 SETUP = """
 %load_ext reasonbook
 import reasonbook as rb
-from reasonbook.frame import Frame
+from reasonbook.data.frame import Frame
 from reasonbook.review import Review
 from reasonbook.store import default_store
 

@@ -17,9 +17,9 @@ import sys; sys.path.insert(0, {str(REPO)!r})
 import reasonbook as rb
 from reasonbook import widgets
 from reasonbook.examples.tiny_student import tiny_student
-from reasonbook.training.chat import ChatSession
+from reasonbook.training.chat_session import ChatSession
 from tests.training.scripted_student import THOUGHT, Scripted
-from tests.widgets.compared import Compared
+from tests.widgets.compared import compared
 from tests.widgets.paced_run import PacedRun
 df = rb.examples.refunds({ROWS})
 df["prompt"] = [f"{{text}} Order row-canary-{{i}}." for i, text in enumerate(df["prompt"])]
@@ -31,7 +31,7 @@ SHOW = [
     "df.reason.review()",
     'df["split"] = "train"\nchat = df.reason.to_chat(tiny_student("student"))\nchat.preview(0)',
     "run = PacedRun(steps=40, rate=0)\nfor step in range(1, 41): run.one_step(step)\nwidgets.TrainingCurves(run)",
-    "widgets.Comparison(Compared(60))",
+    "widgets.Comparison(compared(60))",
     'widgets.ChatBox(ChatSession([Scripted("student", THOUGHT)]))',
 ]
 VIEWS = (

@@ -21,7 +21,9 @@ export interface Row {
 }
 
 const HEALTH: Record<string, string> = {
-  empty: "empty thinking", unfinished: "thinking not finished", missing: "no thinking",
+  empty: "empty thinking",
+  unfinished: "thinking not finished",
+  missing: "no thinking",
 };
 
 export function rowCard(row: Row, labels: string[], open: boolean): HTMLElement {
@@ -33,9 +35,18 @@ export function rowCard(row: Row, labels: string[], open: boolean): HTMLElement 
       { class: "rb-co-head" },
       h("span", { class: "rb-dim rb-co-number" }, row.position === null ? `#${row.index + 1}` : `row ${row.position}`),
       h("div", { class: "rb-co-prompt rb-text" }, row.prompt),
-      h("div", { class: "rb-co-expected" }, h("span", { class: "rb-dim" }, "expected"), h("span", { class: "rb-text" }, row.expected)),
+      h(
+        "div",
+        { class: "rb-co-expected" },
+        h("span", { class: "rb-dim" }, "expected"),
+        h("span", { class: "rb-text" }, row.expected),
+      ),
     ),
-    h("div", { class: "rb-co-replies" }, ...row.replies.map((reply, index) => replyCard(reply, labels[index] ?? "", index, open))),
+    h(
+      "div",
+      { class: "rb-co-replies" },
+      ...row.replies.map((reply, index) => replyCard(reply, labels[index] ?? "", index, open)),
+    ),
   );
 }
 
@@ -53,7 +64,11 @@ function replyCard(reply: Reply | null, label: string, index: number, open: bool
       "div",
       { class: "rb-co-answer" },
       mark ? h("span", { class: `rb-co-mark rb-co-${said}`, role: "img", "aria-label": said }, mark) : null,
-      h("span", { class: "rb-text" }, reply.answer || (reply.thinking ? "(no answer)" : reply.text) || "(nothing written)"),
+      h(
+        "span",
+        { class: "rb-text" },
+        reply.answer || (reply.thinking ? "(no answer)" : reply.text) || "(nothing written)",
+      ),
       h("span", { class: "rb-grow" }),
       reply.score !== null && reply.correct === null ? h("span", { class: "rb-dim" }, reply.score.toFixed(2)) : null,
       sick && reply.thinking + reply.answer !== reply.answer ? h("span", { class: "rb-co-sick" }, sick) : null,
@@ -62,7 +77,12 @@ function replyCard(reply: Reply | null, label: string, index: number, open: bool
   );
   if (reply.thinking) {
     root.append(
-      h("details", { class: "rb-co-thinking", open }, h("summary", {}, "Thinking"), h("div", { class: "rb-text" }, reply.thinking)),
+      h(
+        "details",
+        { class: "rb-co-thinking", open },
+        h("summary", {}, "Thinking"),
+        h("div", { class: "rb-text" }, reply.thinking),
+      ),
     );
   }
   return root;

@@ -18,7 +18,10 @@ export interface Score {
 }
 
 const HEALTH: [string, string][] = [
-  ["valid", "thought, then answered"], ["empty", "empty thinking"], ["unfinished", "not finished"], ["missing", "no thinking"],
+  ["valid", "thought, then answered"],
+  ["empty", "empty thinking"],
+  ["unfinished", "not finished"],
+  ["missing", "no thinking"],
 ];
 
 /** Differences in points, signed: 0.621 → "+62.1". */
@@ -54,7 +57,9 @@ function line(score: Score, index: number): HTMLElement {
     h(
       "td",
       { class: "rb-co-share" },
-      h("b", {}, percent(score.share)), whiskers(score, interval), h("span", { class: "rb-dim rb-co-range" }, `95 %: ${interval}`),
+      h("b", {}, percent(score.share)),
+      whiskers(score, interval),
+      h("span", { class: "rb-dim rb-co-range" }, `95 %: ${interval}`),
     ),
     h("td", {}, ...difference(score)),
     h("td", {}, health(score)),
@@ -78,7 +83,10 @@ function difference({ difference: by, differenceLow: low, differenceHigh: high }
   const word = verdict(low, high);
   const kind = word === "better" ? "rb-co-better" : word === "worse" ? "rb-co-worse" : "rb-dim";
   const range = low === null || high === null ? "" : `${points(low)} to ${points(high)}`;
-  return [h("b", { class: kind }, `${points(by)} points`), h("span", { class: "rb-dim rb-co-range" }, `${range}${word ? ` · ${word}` : ""}`)];
+  return [
+    h("b", { class: kind }, `${points(by)} points`),
+    h("span", { class: "rb-dim rb-co-range" }, `${range}${word ? ` · ${word}` : ""}`),
+  ];
 }
 
 function health(score: Score): HTMLElement {
@@ -88,7 +96,12 @@ function health(score: Score): HTMLElement {
   const text = said.map(([name, words]) => `${percent((score.health[name] as number) / total)} ${words}`).join(", ");
   const bar = h("span", { class: "rb-co-health", role: "img", "aria-label": text, title: text });
   fill(bar, ...said.map(([name]) => h("i", { class: `rb-co-${name}`, style: `flex-grow:${score.health[name]}` })));
-  return h("span", { class: "rb-co-healthcell" }, bar, h("span", { class: "rb-dim" }, `${percent((score.health.valid ?? 0) / total)} valid`));
+  return h(
+    "span",
+    { class: "rb-co-healthcell" },
+    bar,
+    h("span", { class: "rb-dim" }, `${percent((score.health.valid ?? 0) / total)} valid`),
+  );
 }
 
 const clamp = (share: number) => Math.min(1, Math.max(0, share));

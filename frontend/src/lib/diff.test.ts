@@ -2,8 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diff, tokens } from "./diff.ts";
 
-const old = (parts: ReturnType<typeof diff>) => parts.filter((p) => p.kind !== "new").map((p) => p.text).join("");
-const now = (parts: ReturnType<typeof diff>) => parts.filter((p) => p.kind !== "gone").map((p) => p.text).join("");
+const old = (parts: ReturnType<typeof diff>) =>
+  parts
+    .filter((p) => p.kind !== "new")
+    .map((p) => p.text)
+    .join("");
+const now = (parts: ReturnType<typeof diff>) =>
+  parts
+    .filter((p) => p.kind !== "gone")
+    .map((p) => p.text)
+    .join("");
 
 test("a changed word is gone and new, the rest is the same", () => {
   assert.deepEqual(diff("refund within 30 days", "refund within 14 days"), [
@@ -34,7 +42,10 @@ test("tokens keep every character, whatever the script", () => {
 
 test("both texts can be read back from any diff", () => {
   let seed = 7;
-  const random = (below: number) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % below;
+  const random = (below: number) => {
+    seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+    return seed % below;
+  };
   const words = ["a", "b", "c", " ", "\n", "é", "<b>", "."];
   const text = () => Array.from({ length: random(40) }, () => words[random(words.length)]).join("");
   for (let round = 0; round < 3000; round++) {

@@ -17,7 +17,11 @@ export function diff(before: string, after: string): Part[] {
   let head = 0;
   while (head < old.length && head < now.length && old[head] === now[head]) head++;
   let tail = 0;
-  while (tail < old.length - head && tail < now.length - head && old[old.length - 1 - tail] === now[now.length - 1 - tail])
+  while (
+    tail < old.length - head &&
+    tail < now.length - head &&
+    old[old.length - 1 - tail] === now[now.length - 1 - tail]
+  )
     tail++;
   const middle = walk(old.slice(head, old.length - tail), now.slice(head, now.length - tail));
   return joined([

@@ -1,4 +1,4 @@
-// Numbers as a person reads them; the Python cards use the same forms.
+// Numbers and words as a person reads them; the Python cards use the same forms.
 
 /** 950 → "950", 12 345 → "12.3k", 4 200 000 → "4.2M". */
 export function compact(value: number): string {
@@ -30,4 +30,9 @@ export function money(dollars: number): string {
   if (!Number.isFinite(dollars)) return "–";
   if (dollars === 0) return "$0";
   return `$${dollars.toFixed(Math.abs(dollars) < 0.1 ? 4 : 2)}`;
+}
+
+/** "undo" → "Undo". */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -8,7 +8,14 @@ const commands = [
 ];
 
 test("a changed key is taken from the command that had it", () => {
-  assert.deepEqual([...resolveKeys(commands, {})], [["a", "accept"], ["Enter", "accept"], ["r", "reject"]]);
+  assert.deepEqual(
+    [...resolveKeys(commands, {})],
+    [
+      ["a", "accept"],
+      ["Enter", "accept"],
+      ["r", "reject"],
+    ],
+  );
   const changed = resolveKeys(commands, { reject: ["a"] });
   assert.equal(changed.get("a"), "reject");
   assert.equal(changed.get("Enter"), "accept");

@@ -28,7 +28,12 @@ export function resolveKeys(commands: Pick<Command, "id" | "keys">[], overrides:
 }
 
 const SHOWN: Record<string, string> = {
-  ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space", Escape: "Esc",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  " ": "Space",
+  Escape: "Esc",
 };
 
 /** How a key is written for people. */
@@ -107,6 +112,10 @@ export class Keys {
   /** A sheet on which each command's key can be pressed anew. */
   sheet(close: () => void): HTMLElement {
     const list = h("div", { class: "rb-keys-list" });
+    const reset = () => {
+      this.reset();
+      paint();
+    };
     const paint = (focus = -1) => {
       fill(list, ...this.commands.map((command, at) => this.row(command, () => paint(at))));
       list.querySelectorAll<HTMLElement>(".rb-key")[focus]?.focus();
@@ -121,7 +130,7 @@ export class Keys {
         h("b", {}, "Keyboard"),
         h("span", { class: "rb-dim" }, "click a key, then press another"),
         h("span", { class: "rb-grow" }),
-        h("button", { class: "rb-button", onclick: () => (this.reset(), paint()) }, "Reset"),
+        h("button", { class: "rb-button", onclick: reset }, "Reset"),
         h("button", { class: "rb-button rb-close", onclick: close }, "Close"),
       ),
       list,
@@ -147,7 +156,12 @@ export class Keys {
         end();
       };
       button.addEventListener("keydown", heard, { signal });
-      button.addEventListener("blur", () => button.isConnected && ((button.textContent = shown), asked.abort()), { signal });
+      const leave = () => {
+        if (!button.isConnected) return;
+        button.textContent = shown;
+        asked.abort();
+      };
+      button.addEventListener("blur", leave, { signal });
     });
     return h("div", { class: "rb-keys-row" }, h("span", {}, command.label), button);
   }

@@ -19,9 +19,13 @@ export function menuButton(label: string, items: () => Item[], signal: AbortSign
     if (refocus) button.focus();
   };
   const open = () => {
-    const made = items().map(({ label, run }) =>
-      h("button", { class: "rb-menu-item", role: "menuitem", onclick: () => (close(true), run()) }, label),
-    );
+    const made = items().map(({ label, run }) => {
+      const choose = () => {
+        close(true);
+        run();
+      };
+      return h("button", { class: "rb-menu-item", role: "menuitem", onclick: choose }, label);
+    });
     menu = h("div", { class: "rb-menu", role: "menu", "aria-label": label }, ...made);
     menu.addEventListener("keydown", (event) => {
       const at = made.indexOf(document.activeElement as HTMLButtonElement);

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { CallError, KernelGone, Link, type LinkState, Superseded } from "./rpc.ts";
+import { CallError, KernelGone, Link, type LinkState, type Listener, Superseded } from "./rpc.ts";
 
 type Sent = { call: string; op: string; args: Record<string, unknown> };
+/** What the page gives along with a message, to hear what becomes of it. */
+type Callbacks = (() => void) & { iopub: { status(message: object): void } };
 
 /** A comm that records what is sent and answers when the test says so. */
 class Comm {
   sent: Sent[] = [];
-  private told: any[] = [];
-  private heard: Record<string, ((...args: any[]) => void)[]> = {};
+  private told: Callbacks[] = [];
+  private heard: Record<string, Listener[]> = {};
   constructor(private readonly subject = "review:1") {}
   get(name: string) {
     return name === "subject" ? this.subject : undefined;
@@ -17,27 +19,27 @@ class Comm {
   save_changes() {}
   send(content: unknown, callbacks?: unknown) {
     this.sent.push(content as Sent);
-    this.told.push(callbacks);
+    this.told.push(callbacks as Callbacks);
   }
   /** marimo calls what it is given as soon as the message is on its way. */
   called(index: number) {
-    this.told[index]();
+    this.told[index]?.();
   }
   /** The kernel's own word on a message, as Jupyter passes it on. */
   status(index: number, execution_state: "busy" | "idle") {
-    this.told[index].iopub.status({ header: { msg_type: "status" }, content: { execution_state } });
+    this.told[index]?.iopub.status({ header: { msg_type: "status" }, content: { execution_state } });
   }
-  on(name: string, callback: (...args: any[]) => void) {
-    (this.heard[name] ??= []).push(callback);
+  on(name: string, callback: Listener) {
+    this.heard[name] = [...(this.heard[name] ?? []), callback];
   }
-  off(name: string | null, callback?: ((...args: any[]) => void) | null) {
+  off(name: string | null, callback?: Listener | null) {
     if (name !== null) this.heard[name] = (this.heard[name] ?? []).filter((kept) => kept !== callback);
   }
   say(content: object, buffers: DataView[] = []) {
     for (const callback of this.heard["msg:custom"] ?? []) callback(content, buffers);
   }
   drop() {
-    for (const callback of this.heard["comm:close"] ?? []) callback();
+    for (const callback of this.heard["comm:close"] ?? []) callback(undefined);
   }
 }
 
@@ -66,7 +68,10 @@ test("an answer reaches its own call, whatever the order", async () => {
   const { comm, link, end } = open();
   const first = link.call("row", { at: 1 });
   const second = link.call("row", { at: 2 });
-  assert.deepEqual(comm.sent.map((call) => call.args), [{ at: 1 }, { at: 2 }]);
+  assert.deepEqual(
+    comm.sent.map((call) => call.args),
+    [{ at: 1 }, { at: 2 }],
+  );
   comm.say({ call: comm.sent[1]?.call, ok: true, result: "two" });
   comm.say({ call: comm.sent[0]?.call, ok: true, result: "one" });
   assert.equal(await first, "one");
@@ -127,7 +132,10 @@ test("what the kernel dropped is asked again, ever less often, until it is answe
   }
   assert.deepEqual(gaps, [0, 1, 1, 2, 4, 8, 16, 30, 30]);
   assert.deepEqual(new Set(comm.sent.map(({ call }) => call)).size, 1);
-  assert.deepEqual(states.map(({ phase }) => phase), ["ready", "unanswered"]);
+  assert.deepEqual(
+    states.map(({ phase }) => phase),
+    ["ready", "unanswered"],
+  );
   comm.say({ call: comm.sent[0]?.call, ok: true, result: "curves" });
   assert.equal(await first, "curves");
   assert.equal(link.state.phase, "ready");
@@ -222,7 +230,8 @@ test("when the kernel ends, what cannot be kept is refused, and so is what comes
   comm.say({ call: comm.sent[1]?.call, heard: true });
   const [read, waiting] = [link.call("rows", {}, { lane: "rows" }), link.call("rows", {}, { lane: "rows" })];
   comm.drop();
-  for (const call of [heard, read, waiting, link.call("undo", {}, { once: true })]) await assert.rejects(call, KernelGone);
+  for (const call of [heard, read, waiting, link.call("undo", {}, { once: true })])
+    await assert.rejects(call, KernelGone);
   assert.deepEqual(link.state, { phase: "lost", queued: 1 });
   assert.equal(comm.sent.length, 3, "nothing goes to a kernel that is not there");
   comm.say({ call: comm.sent[0]?.call, ok: true, result: 1 });
@@ -241,7 +250,10 @@ test("two views of one subject leave each other's unsent changes alone", () => {
   void right.call("accept", { key: "b" }, { once: true, durable: true });
   assert.equal(JSON.parse([...store.kept.values()][0] ?? "[]").length, 2);
   left.comm.say({ call: left.comm.sent[0]?.call, ok: true, result: 0 });
-  assert.deepEqual(JSON.parse([...store.kept.values()][0] ?? "[]").map((call: Sent) => call.args), [{ key: "b" }]);
+  assert.deepEqual(
+    JSON.parse([...store.kept.values()][0] ?? "[]").map((call: Sent) => call.args),
+    [{ key: "b" }],
+  );
   ending.abort();
   left.end();
 });
@@ -252,7 +264,10 @@ test("pushes reach listeners with their buffers, from base64 where a host drops 
   link.onPush((push, buffers) => seen.push([push, buffers[0]?.getUint8(0) ?? -1]));
   comm.say({ push: { a: 1 } }, [new DataView(Uint8Array.of(7).buffer)]);
   comm.say({ push: { a: 2 }, base64: [btoa("\u0009")] });
-  assert.deepEqual(seen, [[{ a: 1 }, 7], [{ a: 2 }, 9]]);
+  assert.deepEqual(seen, [
+    [{ a: 1 }, 7],
+    [{ a: 2 }, 9],
+  ]);
   end();
 });
 
@@ -266,7 +281,10 @@ test("what a view leaves behind when it closes is sent by the one that is still 
   left.end();
   mock.timers.enable({ apis: ["setInterval", "Date"], now: 1_000_000 });
   const third = new Link(comm, ending.signal, store);
-  assert.deepEqual(comm.sent.map((call) => call.args), [{ key: "a" }]);
+  assert.deepEqual(
+    comm.sent.map((call) => call.args),
+    [{ key: "a" }],
+  );
   assert.equal(right.state.queued + third.state.queued, 1);
   ending.abort();
   mock.timers.reset();

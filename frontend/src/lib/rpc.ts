@@ -3,13 +3,16 @@
 // where the kernel tells that it is done with the message, that no answer came. When the kernel ends, durable calls
 // are kept for the next one and all others are refused, so that nothing waits for ever.
 
+/** Hears a message of the widget, or that something happened, for which there is none. */
+export type Listener = (content: unknown, buffers?: DataView[]) => void;
+
 export interface Model {
   get(name: string): unknown;
   set(name: string, value: unknown): void;
   save_changes(): void;
   send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[] | ArrayBufferView[]): void;
-  on(name: string, callback: (...args: any[]) => void): void;
-  off(name: string | null, callback?: ((...args: any[]) => void) | null): void;
+  on(name: string, callback: Listener): void;
+  off(name: string | null, callback?: Listener | null): void;
 }
 
 export interface Failure {
@@ -66,8 +69,24 @@ interface Pending {
   heard: boolean;
   /** The kernel was done with the message, and no answer had come: it never reached the view. */
   missed: boolean;
-  resolve(answer: Answer<any>): void;
+  resolve(answer: Answer<unknown>): void;
   reject(error: Error): void;
+}
+
+/** What Python sends: a push, that a call was heard, or its answer. */
+interface Incoming {
+  push?: unknown;
+  call?: string;
+  heard?: boolean;
+  ok?: boolean;
+  result?: unknown;
+  error?: Failure;
+  base64?: string[];
+}
+
+/** What the kernel says of a message, as far as it is looked at. */
+interface KernelStatus {
+  content?: { execution_state?: string };
 }
 
 interface Kept {
@@ -83,7 +102,8 @@ const LONGEST = 30_000; // ms; each further time waits twice as long as the one 
 const TICK = 200;
 
 const shared = globalThis as { __reasonbookClients?: Set<string> };
-const liveClients = (shared.__reasonbookClients ??= new Set());
+const liveClients = shared.__reasonbookClients ?? new Set<string>();
+shared.__reasonbookClients = liveClients;
 
 function freshName(): string {
   return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -105,7 +125,7 @@ export class Link {
   private readonly pending = new Map<string, Pending>();
   private readonly waiting = new Map<string, Pending>(); // lane → the newest call that is not sent yet
   private readonly stateListeners = new Set<(state: LinkState) => void>();
-  private readonly pushListeners = new Set<(push: any, buffers: DataView[]) => void>();
+  private readonly pushListeners = new Set<(push: unknown, buffers: DataView[]) => void>();
   private readonly storageKey: string;
   private number = 0;
   private ticks = 0;
@@ -119,7 +139,7 @@ export class Link {
   ) {
     const subject = String(model.get("subject") ?? "");
     this.storageKey = subject ? `reasonbook:unsent:${subject}` : "";
-    const message = (content: any, buffers?: DataView[]) => this.receive(content, buffers);
+    const message: Listener = (content, buffers) => this.receive(content, buffers);
     const liveness = () => this.setLost(!this.lost);
     const closed = () => this.setLost(true);
     model.on("msg:custom", message);
@@ -159,8 +179,8 @@ export class Link {
   }
 
   /** Hears what Python sends by itself. */
-  onPush(listener: (push: any, buffers: DataView[]) => void): void {
-    this.pushListeners.add(listener);
+  onPush<T>(listener: (push: T, buffers: DataView[]) => void): void {
+    this.pushListeners.add(listener as (push: unknown, buffers: DataView[]) => void);
   }
 
   /** Hears when the kernel becomes busy, ready or lost, and how many changes wait; called at once too. */
@@ -175,7 +195,10 @@ export class Link {
   }
 
   private dispatch(call: Pending): void {
-    if (this.lost && !call.options.durable) return call.reject(new KernelGone());
+    if (this.lost && !call.options.durable) {
+      call.reject(new KernelGone());
+      return;
+    }
     this.pending.set(call.id, call);
     if (call.options.durable) this.keep();
     this.send(call);
@@ -195,7 +218,7 @@ export class Link {
 
   /** Hears from the kernel, in hosts that pass it on, when it is done with a message; an answer comes before that. */
   private listener(call: Pending) {
-    const status = (message: any) => {
+    const status = (message?: KernelStatus) => {
       if (message?.content?.execution_state !== "idle" || call.heard || !this.pending.has(call.id)) return;
       call.missed = true;
       this.report();
@@ -203,14 +226,15 @@ export class Link {
     return Object.assign(() => {}, { iopub: { status } }); // marimo calls what Jupyter looks into
   }
 
-  private receive(content: any, rawBuffers?: DataView[]): void {
-    if (content === null || typeof content !== "object") return;
+  private receive(received: unknown, rawBuffers?: DataView[]): void {
+    if (received === null || typeof received !== "object") return;
+    const content = received as Incoming;
     const buffers = messageBuffers(content, rawBuffers);
     if ("push" in content) {
       for (const listener of this.pushListeners) listener(content.push, buffers);
       return;
     }
-    const call = this.pending.get(content.call);
+    const call = this.pending.get(content.call ?? "");
     if (call === undefined) return;
     if (content.heard) {
       call.heard = true;
@@ -228,8 +252,7 @@ export class Link {
     if (content.ok) call.resolve({ result: content.result, buffers });
     else call.reject(new CallError(content.error ?? { problem: "Python gave no reason.", fix: "" }));
     // An answer shows that the kernel works again: whatever it has not seen is sent now.
-    for (const other of this.pending.values())
-      if (!other.heard && Date.now() - other.sent > AGAIN) this.send(other);
+    for (const other of this.pending.values()) if (!other.heard && Date.now() - other.sent > AGAIN) this.send(other);
   }
 
   private tick(): void {
@@ -303,7 +326,12 @@ export class Link {
   }
 }
 
-function pending({ id, op, args }: Kept, options: CallOptions, resolve: Pending["resolve"], reject: Pending["reject"]): Pending {
+function pending<T>(
+  { id, op, args }: Kept,
+  options: CallOptions,
+  resolve: (answer: Answer<T>) => void,
+  reject: Pending["reject"],
+): Pending {
   return { id, op, args, options, asked: Date.now(), sent: 0, times: 0, heard: false, missed: false, resolve, reject };
 }
 

@@ -22,10 +22,21 @@ export class Toast {
   /** Offers something; stays until it is taken, declined or hidden. */
   offer(text: string, label: string, act: () => void): void {
     clearTimeout(this.ends);
-    const button = (name: string, style: string, run: () => void) =>
-      h("button", { class: `rb-button ${style}`, onclick: () => (this.hide(), this.refocus(), run()) }, name);
+    const button = (name: string, style: string, run: () => void) => {
+      const choose = () => {
+        this.hide();
+        this.refocus();
+        run();
+      };
+      return h("button", { class: `rb-button ${style}`, onclick: choose }, name);
+    };
     const yes = button(label, "rb-primary", act);
-    fill(this.element, h("span", {}, text), yes, button("Cancel", "", () => {}));
+    fill(
+      this.element,
+      h("span", {}, text),
+      yes,
+      button("Cancel", "", () => {}),
+    );
     this.element.classList.add("rb-shown");
     yes.focus({ preventScroll: true });
   }

@@ -40,7 +40,9 @@ export function defineWidget(name: string, label: string, mount: (stage: Stage) 
         tabindex: 0,
       });
       const themed = new Set<(theme: Theme) => void>();
-      followTheme(root, signal, (theme) => themed.forEach((listener) => listener(theme)));
+      followTheme(root, signal, (theme) => {
+        for (const listener of themed) listener(theme);
+      });
       for (const kind of ["keydown", "keypress", "keyup"] as const)
         root.addEventListener(kind, (event) => event.stopPropagation(), { signal });
       const link = new Link(model, signal);
@@ -67,7 +69,8 @@ export function linkText({ phase, queued }: LinkState): string {
     return queued > 0
       ? `Kernel gone · ${edits} kept; run the cell again to send`
       : "Kernel gone · run the cell again to go on";
-  if (phase === "unanswered") return queued > 0 ? `No answer yet · sending ${edits} again` : "No answer yet · asking again";
+  if (phase === "unanswered")
+    return queued > 0 ? `No answer yet · sending ${edits} again` : "No answer yet · asking again";
   if (phase === "busy") return queued > 0 ? `Kernel busy · ${edits} queued` : "Kernel busy";
   return "";
 }

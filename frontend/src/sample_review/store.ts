@@ -1,0 +1,348 @@
+// The review as this page knows it: rows that were fetched, acts that Python has not confirmed yet, where one reads.
+// It decides nothing: every act is a call, shown at once and put right by Python's answer.
+
+import { type Link, Superseded } from "../lib/rpc.ts";
+import { RowCache, summaryOf } from "./row_cache.ts";
+import type { Full, Offer, Opened, Push, Query, State, Summary, Value, Verdict, Window } from "./types.ts";
+
+export type Change = "list" | "rows" | "row" | "state" | "query" | "busy";
+type Caller = Pick<Link, "call">;
+
+const BEHIND = 2;
+const AHEAD = 10; // rows fetched in full beyond the current one: the reader goes on while the kernel is busy
+const PAGE = 40; // rows of the list fetched at once
+const STAYS = 300; // ms on a row after which Python hears of it
+const CHECKED = 5000; // rows up to which the checks run by themselves
+
+export class ReviewStore {
+  state!: State;
+  query!: Query;
+  options!: Opened["options"];
+  teacher = ""; // who repairs; empty when the reviewer must say
+  at = 0; // place in the list
+  choosing = false;
+  autoAdvance = true;
+  private readonly answered = new Map<number, string>(); // what Python answered to this page's acts, by position
+  private view = { first: 0, count: PAGE }; // the rows of the list that stand in view
+  private told!: State; // what Python said last, without what this page has shown ahead of it
+  private readonly cache = new RowCache();
+  private readonly unconfirmed = new Map<number, number>(); // acts under way, by row position
+  private checking: ReturnType<typeof setTimeout> | undefined;
+  private looked = true; // whether Python knows where the reader is
+  private looking: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly link: Caller,
+    private readonly changed: (what: Change, place?: number) => void,
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
+  // -- look ------------------------------------------------------------------------------------------------
+  async open(): Promise<void> {
+    const opened = await this.link.call<Opened>("snapshot");
+    this.options = opened.options;
+    this.teacher = opened.teacher;
+    this.cache.forgetRows();
+    this.cache.setRows(opened.samples);
+    this.take(opened);
+  }
+
+  summary(place: number): Summary | undefined {
+    return this.cache.summary(place);
+  }
+
+  get current(): Full | undefined {
+    return this.cache.rowAt(this.at);
+  }
+
+  /** Fetches the rows of the list that stand in view and are not here yet. */
+  need(first: number, count: number): void {
+    this.view = { first, count };
+    let missing = -1;
+    for (let place = first; place < first + count && missing < 0; place++)
+      if (this.summary(place) === undefined) missing = place;
+    if (missing < 0) return;
+    const spare = Math.max(0, Math.floor((PAGE - count) / 2));
+    const start = Math.max(0, missing === first ? first - spare : missing);
+    const wanted = Math.min(200, Math.max(PAGE, count));
+    this.ask<Window>("window", { start, count: wanted }, "window", (window) => {
+      this.keepWindow(window);
+      this.changed("rows");
+    });
+  }
+
+  go(place: number): void {
+    const target = Math.max(0, Math.min(this.state.count - 1, place));
+    if (this.state.count === 0) return;
+    this.at = target;
+    this.changed("row");
+    this.fetch();
+    this.looked = false;
+    this.lookSoon();
+  }
+
+  step(by: number): boolean {
+    const target = this.at + by;
+    if (target < 0 || target >= this.state.count) return false;
+    this.go(target);
+    return true;
+  }
+
+  async choose(parts: Partial<Query>): Promise<void> {
+    const query = { ...this.query, ...parts };
+    const position = query.sort === this.query.sort ? (this.summary(this.at)?.position ?? null) : null;
+    await this.relist("choose", { query, position });
+  }
+
+  async refresh(): Promise<void> {
+    this.cache.forgetRows();
+    await this.relist("refresh", {});
+  }
+
+  private async relist(op: string, args: object): Promise<void> {
+    this.choosing = true;
+    this.changed("busy");
+    try {
+      this.take(await this.link.call<Opened>(op, args, { lane: "choose" }));
+    } catch (error) {
+      if (error instanceof Superseded) return;
+      this.failed(error);
+    }
+    this.choosing = false;
+    this.changed("busy");
+  }
+
+  // -- act -------------------------------------------------------------------------------------------------
+  decide(verdict: Verdict | null): void {
+    const patch = verdict === null ? { verdict, rating: null } : { verdict };
+    if (this.act("decide", { verdict }, patch) && verdict !== null) this.advance();
+  }
+
+  rate(rating: number | null): void {
+    this.act("rate", { rating }, { rating });
+  }
+
+  edit(reasoning: Record<string, Value> | null, response: string | null): void {
+    const patch: Partial<Full> = { edited: true };
+    const row = this.current;
+    if (row === undefined) return;
+    if (reasoning !== null)
+      patch.reasoning = row.reasoning.map(([name, value]) => [
+        name,
+        name in reasoning ? (reasoning[name] ?? null) : value,
+      ]);
+    if (response !== null) Object.assign(patch, { full_response: response, response: response.slice(0, 160) });
+    this.act("edit", { reasoning, response }, patch);
+  }
+
+  confirm(): void {
+    this.act("confirm", {}, { status: "ok" });
+  }
+
+  turn(op: "undo" | "redo"): void {
+    this.link
+      .call<State & { place: number | null }>(op, {}, { once: true })
+      .then((answer) => {
+        this.takeState(answer);
+        if (answer.place !== null && answer.place !== this.at) this.go(answer.place);
+      })
+      .catch(this.failed);
+  }
+
+  async bulk(act: string, rating?: number): Promise<number> {
+    const args = { act, list: this.state.list, rating: rating ?? null };
+    const answer = await this.link.call<State & { done: number }>("bulk", args, { once: true });
+    this.takeState(answer);
+    return answer.done;
+  }
+
+  /** Asks for a proposal; `again` when the feedback is about the one before. */
+  async repair(row: Full, feedback: string, again: boolean, teacher: string): Promise<Offer> {
+    const args = { position: row.position, key: row.key, feedback, again, teacher };
+    return this.link.call<Offer>("repair", args, { once: true });
+  }
+
+  takeRepair(offer: Offer): void {
+    const patch = { reasoning: offer.reasoning, full_response: offer.response, rating: null, edited: true };
+    this.act("take_repair", {}, patch, false);
+  }
+
+  /** What Python says by itself: acts from another view or from a cell too. */
+  news(push: Push): void {
+    if (push.list !== this.state.list) {
+      if (!this.choosing) void this.open().catch(this.failed);
+      return;
+    }
+    if (push.whole) {
+      this.takeState(push);
+      this.renew();
+      return;
+    }
+    for (const row of push.rows) this.takeRow(row, true);
+    this.takeState(push);
+  }
+
+  /** Many rows have changed: what is shown stays until its new form is here. */
+  private renew(): void {
+    this.cache.outdateAll();
+    const { first, count } = this.view;
+    this.ask<Window>("window", { start: first, count: Math.max(PAGE, count) }, "window", (window) => {
+      if (window.list !== this.state.list) return;
+      this.cache.forgetList(this.at);
+      this.keepWindow(window);
+      this.changed("rows");
+      this.fetch();
+    });
+  }
+
+  private act(op: string, args: object, patch: Partial<Full>, durable = true): boolean {
+    const row = this.current;
+    if (row === undefined) return false;
+    const { position, key } = row;
+    this.unconfirmed.set(position, (this.unconfirmed.get(position) ?? 0) + 1);
+    const before = row.verdict;
+    Object.assign(row, patch);
+    Object.assign(this.summary(this.at) ?? {}, summaryOf(patch));
+    if ("verdict" in patch && patch.verdict !== before) this.count(before, patch.verdict ?? null);
+    this.changed("rows", this.at);
+    this.changed("row");
+    this.link
+      .call<State & { row: Summary; sample?: Full }>(op, { position, key, ...args }, { once: true, durable })
+      .then((answer) => {
+        if (this.confirmed(position)) {
+          if (answer.sample !== undefined) this.cache.setRow(answer.sample);
+          this.cache.settle(position);
+          this.takeRow(answer.row, false);
+        }
+        this.takeState(answer);
+        if (op === "edit" || op === "take_repair") this.checkSoon();
+        if (this.current?.position === position) this.changed("row");
+      })
+      .catch((error: unknown) => {
+        this.confirmed(position);
+        this.cache.forget(position, this.cache.placeOf(position, this.at));
+        this.takeState(this.told);
+        this.failed(error);
+        this.changed("rows");
+        this.fetch();
+      });
+    return true;
+  }
+
+  /** Shows the new counts before Python confirms them. */
+  private count(before: Verdict | null, after: Verdict | null): void {
+    const counts = { ...this.state.counts };
+    counts[before ?? "undecided"] -= 1;
+    counts[after ?? "undecided"] += 1;
+    this.state = { ...this.state, counts, can_undo: true };
+    this.changed("state");
+  }
+
+  private confirmed(position: number): boolean {
+    const left = (this.unconfirmed.get(position) ?? 1) - 1;
+    if (left > 0) this.unconfirmed.set(position, left);
+    else this.unconfirmed.delete(position);
+    return left <= 0;
+  }
+
+  /** Small frames are checked without being asked, so that flags show; large ones when one filters or sorts by them. */
+  private checkSoon(): void {
+    clearTimeout(this.checking);
+    if (this.state.counts.rows > CHECKED) return;
+    this.checking = setTimeout(() => this.ask("check", {}, "check"), 800);
+  }
+
+  private advance(): void {
+    if (this.autoAdvance) this.step(1);
+  }
+
+  // -- take in ---------------------------------------------------------------------------------------------
+  private take(opened: Omit<Opened, "options" | "teacher" | "samples">): void {
+    this.cache.forgetList();
+    this.state = this.told = opened;
+    this.checkSoon();
+    this.query = opened.query;
+    this.at = opened.at;
+    this.keepWindow(opened.window);
+    this.changed("query");
+    this.changed("list");
+    this.changed("state");
+    this.changed("row");
+    this.fetch();
+  }
+
+  private takeState(state: State): void {
+    const { list, count, counts, can_undo, can_redo } = state;
+    this.told = { list, count, counts, can_undo, can_redo };
+    if (this.unconfirmed.size > 0) return; // what this page did since is not in it yet
+    this.state = this.told;
+    this.changed("state");
+  }
+
+  private takeRow(row: Summary, refetch: boolean): void {
+    if (this.unconfirmed.has(row.position)) return;
+    const place = this.cache.placeOf(row.position, this.at);
+    if (place !== undefined) {
+      this.cache.setSummary(place, row);
+      this.changed("rows", place);
+    }
+    const full = this.cache.row(row.position);
+    if (full === undefined) return;
+    Object.assign(full, row);
+    if (!refetch) {
+      this.answered.set(row.position, JSON.stringify(row));
+      return;
+    }
+    const own = this.answered.get(row.position) === JSON.stringify(row); // the echo of this page's own act
+    this.answered.delete(row.position);
+    if (own) return;
+    this.cache.outdate(row.position);
+    if (place === this.at) this.fetch();
+  }
+
+  private keepWindow(window: Window): void {
+    if (window.list !== this.state.list) return;
+    this.cache.setWindow(window);
+  }
+
+  /** Sees to it that the current row, then the ones after it, are here in full. */
+  private fetch(): void {
+    if (this.state.count === 0) return;
+    const lacks = (place: number) => place >= 0 && place < this.state.count && this.cache.lacks(place);
+    const near = Array.from({ length: AHEAD + BEHIND }, (_, i) => (i < AHEAD ? this.at + i : this.at + AHEAD - 1 - i));
+    const ahead = near.filter(lacks);
+    if (ahead.length === 0 || (ahead[0] !== this.at && ahead.length < AHEAD / 2)) return;
+    const list = this.state.list;
+    this.ask<(Full & { place: number })[]>("samples", { places: ahead }, "samples", (samples) => {
+      if (list !== this.state.list) return;
+      const fresh = samples.filter(({ position }) => !this.unconfirmed.has(position));
+      this.cache.setRows(fresh);
+      for (const { place } of fresh) {
+        this.changed("rows", place);
+        if (place !== this.at) continue;
+        this.changed("row");
+        if (!this.looked) this.lookSoon();
+      }
+    });
+  }
+
+  /** Tells Python where the reader is, once he stays and the row is here. */
+  private lookSoon(): void {
+    clearTimeout(this.looking);
+    this.looking = setTimeout(() => {
+      const row = this.summary(this.at);
+      if (row === undefined) return; // its coming asks again
+      this.looked = true;
+      this.ask("look", { position: row.position }, "look");
+    }, STAYS);
+  }
+
+  private ask<T>(op: string, args: object, lane: string, then?: (result: T) => void): void {
+    this.link
+      .call<T>(op, args, { lane })
+      .then((result) => then?.(result))
+      .catch((error: unknown) => {
+        if (!(error instanceof Superseded)) this.failed(error);
+      });
+  }
+}
