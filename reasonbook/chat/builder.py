@@ -12,7 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.training_rows import ChatRow
+from ..data.frame import Frame
+from ..data.origin import Origin, origin_of
+from ..data.splits import write_splits
+from ..data.training_rows import ChatRow, training_rows
+from ..store import Store, default_store
 from .config import ChatConfig
 from .dataset import ChatDataset, Columns
 from .format import ChatFormat
@@ -46,6 +50,7 @@ def build(
     strategy: str = "final_and_reasoning",
     config: ChatConfig | None = None,
     notes: Sequence[str] = (),
+    origin: Origin | None = None,
 ) -> ChatDataset:
     """Ids and labels for a student, checked row by row.
 
@@ -55,6 +60,7 @@ def build(
         strategy: ``final_and_reasoning``, ``final_only`` or ``two_message_cot``.
         config: what carries loss, lengths, styles; see `ChatConfig`.
         notes: what the report shall say besides.
+        origin: where the rows' reasoning comes from, for the run card.
 
     Raises:
         FormatError: the student cannot be found or shows no requests.
@@ -63,13 +69,43 @@ def build(
         >>> chat = build(rows, "Qwen/Qwen3-4B")       # doctest: +SKIP
         >>> chat.report.ok, chat.preview(0)           # doctest: +SKIP
     """
-    return _Builder(Rows(rows), ChatFormat(student, strategy=strategy, config=config), notes).run()
+    chat = ChatFormat(student, strategy=strategy, config=config)
+    return _Builder(Rows(rows), chat, notes, origin).run()
+
+
+def build_from_frame(
+    frame: Frame,
+    student: Any,
+    *,
+    strategy: str = "final_and_reasoning",
+    config: ChatConfig | None = None,
+    store: Store | None = None,
+) -> ChatDataset:
+    """Ids and labels of the rows of a frame that train; `build` with what the frame and the store know.
+
+    Where the frame has no splits yet they are made, and the report says so.
+
+    Args:
+        frame: the user's frame with its layout; its column ``split`` may be written.
+        student: as in `build`.
+        strategy: as in `build`.
+        config: as in `build`.
+        store: which knows where the reasoning comes from; the default store when None.
+    """
+    notes: list[str] = []
+    if any(name is None for name in frame.column("split")):
+        notes.append("Splits were made: 10 % test, 10 % validation, seed 0 (column `split`).")
+        write_splits(frame)
+    rows = training_rows(frame)
+    origin, said = origin_of(rows, store or default_store())
+    return build(rows, student, strategy=strategy, config=config, notes=[*notes, *said], origin=origin)
 
 
 class _Builder:
-    def __init__(self, rows: Rows, chat: ChatFormat, notes: Sequence[str]) -> None:
+    def __init__(self, rows: Rows, chat: ChatFormat, notes: Sequence[str], origin: Origin | None) -> None:
         self.rows = rows
         self.notes = tuple(notes)
+        self.origin = origin
         self.chat = chat
         self.tally = Tally()
         self.places = Places(chat.tokenizer)
@@ -261,6 +297,7 @@ class _Builder:
             self.rows,
             report,
             self.digest.hexdigest(),
+            origin=self.origin,
         )
 
     def _report(self, names: tuple[str, ...], split: np.ndarray) -> Preflight:

@@ -90,7 +90,15 @@ class ChatConfig:
             )
 
     def replace(self, **changes: Any) -> ChatConfig:
-        """The same choices but for these."""
+        """The same choices but for these.
+
+        Raises:
+            FormatError: there is no such choice.
+        """
+        known = [part.name for part in fields(self)]
+        for name in changes:
+            if name not in known:
+                raise FormatError(f"ChatConfig has no part {name!r}.", choices(name, known))
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:

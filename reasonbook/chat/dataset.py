@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from ..card import card, details
 from ..data.conversation import Conversation, Message
+from ..data.origin import Origin
+from ..data.training_rows import ChatRow
 from ..errors import FormatError
 from .format import ChatFormat
 from .preflight import Preflight
@@ -18,6 +20,7 @@ from .preview import Preview, PreviewToken
 from .rendering import segments
 from .rendering.arrays import Rows
 from .rendering.turns import turns_of
+from .task import Task
 from .thinking_parser import Parsed
 
 if TYPE_CHECKING:
@@ -57,27 +60,6 @@ class ChatExample:
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a training row asks and what it expects, as text.
-
-    Attributes:
-        prompt: the messages before the response, as `prompt_ids` takes them.
-        response: the expected answer.
-        reasoning: the expected reasoning text; "" where there is none.
-        position: row of the frame.
-        key: the row's identity in the journal.
-        split: where it belongs.
-    """
-
-    prompt: tuple[Message, ...]
-    response: str
-    reasoning: str
-    position: int
-    key: str
-    split: str
-
-
-@dataclass(frozen=True)
 class Columns:
     """The arrays of a dataset; flat ones have one value per token, the others one per training row."""
 
@@ -93,7 +75,14 @@ class Columns:
 
 
 class ChatDataset(Sequence[ChatExample]):
-    """Rows as tokens and labels; made by `build`, trained as they are."""
+    """Rows as tokens and labels; made by `build`, trained as they are.
+
+    Attributes:
+        format: how the student is written to and read.
+        report: what was kept, what was dropped, and whether training may start.
+        fingerprint: of all ids and labels.
+        origin: what a teacher was asked for the reasoning; None where nobody or several were.
+    """
 
     def __init__(
         self,
@@ -103,11 +92,13 @@ class ChatDataset(Sequence[ChatExample]):
         report: Preflight,
         fingerprint: str,
         *,
+        origin: Origin | None = None,
         chosen: np.ndarray | None = None,
     ) -> None:
         self.format = chat
         self.report = report
         self.fingerprint = fingerprint
+        self.origin = origin
         self._columns = columns
         self._rows = rows
         self._chosen = chosen if chosen is not None else np.arange(len(columns.row))
@@ -142,6 +133,11 @@ class ChatDataset(Sequence[ChatExample]):
     @property
     def stop_ids(self) -> tuple[int, ...]:
         return self.format.stop_ids
+
+    @property
+    def rows(self) -> Sequence[ChatRow]:
+        """The rows that came in, also those of which nothing is trained; `build` takes them again."""
+        return self._rows
 
     def check(self) -> None:
         """Raises `FormatError` when the preflight found something that must not be trained."""
@@ -189,9 +185,12 @@ class ChatDataset(Sequence[ChatExample]):
         return self._view(self._chosen[self._columns.split[self._chosen] == code])
 
     @property
-    def conversations(self) -> Sequence[Task]:
-        """What each training row asks and expects, as text; read when asked for."""
-        return _Tasks(self)
+    def tasks(self) -> Sequence[Task]:
+        """What each training row asks and expects, as text; read when asked for.
+
+        The two halves of a ``two_message_cot`` row have the same task.
+        """
+        return _Tasks(self, self._task)
 
     # -- what it shows -----------------------------------------------------------------------------------
     def preview(self, index: int = 0) -> Preview:
@@ -254,7 +253,13 @@ class ChatDataset(Sequence[ChatExample]):
     # -- inside ------------------------------------------------------------------------------------------
     def _view(self, chosen: np.ndarray) -> ChatDataset:
         return ChatDataset(
-            self.format, self._columns, self._rows, self.report, self.fingerprint, chosen=chosen
+            self.format,
+            self._columns,
+            self._rows,
+            self.report,
+            self.fingerprint,
+            origin=self.origin,
+            chosen=chosen,
         )
 
     def _at(self, index: int) -> int:
@@ -295,7 +300,8 @@ class ChatDataset(Sequence[ChatExample]):
             return [text[a:b] if b > a else "" for a, b in zip(starts, ends, strict=True)]
         return [decode([i], skip_special_tokens=False) for i in plain]
 
-    def _task(self, at: int) -> Task:
+    def _task(self, index: int) -> Task:
+        at = self._at(index)
         row = self._rows[int(self._columns.row[at])]
         half, turn = int(self._columns.half[at]), int(self._columns.turn[at])
         for found in turns_of(row, self.strategy, self.config, self.format.markers):
@@ -310,12 +316,13 @@ class ChatDataset(Sequence[ChatExample]):
             )
         upto = _nth_assistant(row.conversation.messages, turn)
         return Task(
-            prompt=tuple(row.conversation.messages[:upto]),
-            response=str(row.conversation.messages[upto].get("content") or ""),
-            reasoning=self._reasoning(row, turn, found.thought.text),
-            position=row.position,
             key=row.key,
+            position=row.position,
+            turn=turn,
             split=row.split,
+            prompt=tuple(dict(message) for message in row.conversation.messages[:upto]),
+            expected=str(row.conversation.messages[upto].get("content") or ""),
+            reasoning=self._reasoning(row, turn, found.thought.text),
         )
 
     def _reasoning(self, row: Any, turn: int, text: str) -> str:
@@ -326,16 +333,23 @@ class ChatDataset(Sequence[ChatExample]):
 
 
 class _Tasks(Sequence[Task]):
-    def __init__(self, dataset: ChatDataset) -> None:
+    """Tasks that are made when they are looked at."""
+
+    def __init__(self, dataset: ChatDataset, make: Callable[[int], Task]) -> None:
         self._dataset = dataset
+        self._make = make
 
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Task]: ...
+    def __getitem__(self, index: int | slice) -> Task | list[Task]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        return self._dataset._task(self._dataset._at(index))
+        return self._make(index)
 
 
 def _labels(ids: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..chat.config import STRATEGIES, check_strategy
-from ..data.training_rows import ChatRow
+from ..data.frame import Frame
+from ..data.layout import layout_of
+from ..data.training_rows import ChatRow, training_rows
 from ..errors import FormatError, choices
 from . import kiln
 from . import layouts as out
@@ -120,10 +122,7 @@ def _layout(name: str, strategy: str) -> ExportLayout:
 
 def _rows(source: Any) -> Iterable[ChatRow]:
     if hasattr(source, "iloc") and hasattr(source, "columns"):
-        from ..data.frame import Frame
-        from ..data.training_rows import training_rows
-
-        return training_rows(Frame(source, source.reason.layout()))
+        return training_rows(Frame(source, layout_of(source)))
     return source
 
 

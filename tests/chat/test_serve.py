@@ -48,7 +48,7 @@ def test_the_exported_tokenizer_gives_the_same_prompt(name, strategy, tmp_path):
         strftime_now=datetime(2026, 11, 1).strftime,
         **chat.format.template_kwargs,
     )
-    assert ids == chat.prompt_ids(REQUEST) == chat.prompt_ids(chat.conversations[0].prompt)
+    assert ids == chat.prompt_ids(REQUEST) == chat.prompt_ids(chat.tasks[0].prompt)
     assert chat[0].input_ids[: len(ids)].tolist() == ids, "and training saw just that"
 
 
@@ -93,8 +93,8 @@ def test_a_stream_of_rows_is_the_same_as_a_list():
 
     listed, streamed = build(list(rows()), student("qwen3")), build(rows(), student("qwen3"))
     assert listed.fingerprint == streamed.fingerprint
-    assert listed.conversations[5] == streamed.conversations[5]
-    assert streamed.conversations[7].reasoning == "A: so 7\nn: 7"
+    assert listed.tasks[5] == streamed.tasks[5]
+    assert streamed.tasks[7].reasoning == "A: so 7\nn: 7"
 
 
 def test_a_stream_keeps_no_more_in_memory_the_longer_it_is(monkeypatch):

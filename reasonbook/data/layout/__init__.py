@@ -2,5 +2,6 @@
 
 from .hub import HUB, INLINE, ROLES, HubLayout
 from .layout import Layout, detect
+from .named import layout_of, name_layout
 
-__all__ = ["HUB", "INLINE", "ROLES", "HubLayout", "Layout", "detect"]
+__all__ = ["HUB", "INLINE", "ROLES", "HubLayout", "Layout", "detect", "layout_of", "name_layout"]

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ...chat import Task
 from . import generate
 from .scoring import Score
-from .task import Task
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat
