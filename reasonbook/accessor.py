@@ -6,8 +6,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
+from .card import html_of
+from .data.dataframe import DataFrame, Series, column_cells, value_counts
 from .data.frame import Frame
 from .data.layout import Layout, layout_of, name_layout
 from .data.remembered import Remembered
@@ -40,7 +42,7 @@ class ReasonAccessor:
         ['ok']
     """
 
-    def __init__(self, df: pd.DataFrame) -> None:
+    def __init__(self, df: DataFrame) -> None:
         self._df = df
 
     def __dir__(self) -> list[str]:
@@ -126,7 +128,7 @@ class ReasonAccessor:
         seed: int = 0,
         stratify: Any = None,
         group: Any = None,
-    ) -> pd.Series:
+    ) -> Series:
         """Writes ``train``, ``validation`` or ``test`` into the column ``split``; returns how many of each.
 
         Rows that have a split keep it. Rows with the same request always share one.
@@ -146,7 +148,7 @@ class ReasonAccessor:
             strata=None if stratify is None else self._column(stratify),
             groups=None if group is None else self._column(group),
         )
-        return self._df["split"].value_counts()
+        return value_counts(self._df, "split")
 
     def to_chat(
         self,
@@ -227,13 +229,13 @@ class ReasonAccessor:
             raise LayoutError(
                 f"The frame has no column {name!r}.", f"columns: {', '.join(map(repr, self._df.columns))}"
             )
-        return self._df[name].tolist()
+        return column_cells(self._df, name)
 
     def __repr__(self) -> str:
         return f"df.reason on {len(self._df)} rows: {', '.join(_VERBS)}"
 
     def _repr_html_(self) -> str:
-        return self.layout()._repr_html_()
+        return html_of(layout_of(self._df))
 
 
 # What was last asked of a frame, and of whom: a review's repair asks the same again.

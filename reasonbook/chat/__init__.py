@@ -1,4 +1,4 @@
-"""Chat data: rows become ids and labels in the student's own thinking format, and answers are read back."""
+"""Chat: rows become ids and labels in the student's own thinking format, and answers are read back."""
 
 from ..data.origin import Origin
 from ..data.training_rows import ChatRow

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from json.encoder import encode_basestring as _quoted
-from typing import Any
+from typing import Any, TypeGuard
 
 Message = Mapping[str, Any]
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
@@ -68,7 +68,7 @@ class Conversation:
         return replace(self, messages=(*self.prompt, last))
 
 
-def missing(value: Any) -> bool:
+def missing(value: object) -> bool:
     """Whether a cell holds nothing: None, NaN, NA, or blank text."""
     if value is None:
         return True
@@ -79,7 +79,7 @@ def missing(value: Any) -> bool:
     return type(value).__name__ in ("NAType", "NaTType")
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """32 hex digits of a JSON-ready value."""
     return _hashed(_json(value))
 
@@ -89,7 +89,12 @@ def plain_key(prompt: str, response: str) -> str:
     return _hashed(f'[["user",{_quoted(prompt)}],["assistant",{_quoted(response)}]]')
 
 
-def is_sequence(value: Any) -> bool:
+def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """A dict or its like; keys of data are texts."""
+    return isinstance(value, Mapping)
+
+
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     """A list, tuple or array, but no text: pandas gives arrays for lists that came from Parquet."""
     if type(value) is str or value is None:
         return False
@@ -111,7 +116,7 @@ def _turn(message: Message) -> str:
     return _json([role, content, extra] if extra else [role, content])
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import reduce
-from operator import and_
 from typing import Any
 
 from ..events import Event
@@ -108,7 +106,9 @@ def origin_of(rows: Iterable[ChatRow], store: Store) -> tuple[Origin | None, tup
     if not any(fitting):
         return None, ()
     nobodys = fitting.count(0) - edited
-    common = reduce(and_, filter(None, fitting))
+    common = -1
+    for bits in filter(None, fitting):
+        common &= bits
     if common and not nobodys:
         note = f"{edited} rows hold other reasoning than their teacher wrote: they were edited."
         return known[_newest(common)][0], (note,) if edited else ()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    import pandas as pd
+from .dataframe import DataFrame
 
 T = TypeVar("T")
 
@@ -18,14 +17,14 @@ class Remembered(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._values: dict[int, tuple[weakref.ref[pd.DataFrame], T]] = {}
+        self._values: dict[int, tuple[weakref.ref[DataFrame], T]] = {}
 
-    def get(self, df: pd.DataFrame) -> T | None:
+    def get(self, df: DataFrame) -> T | None:
         """The frame's value, or None."""
         frame, value = self._values.get(id(df), (None, None))
         return value if frame is not None and frame() is df else None
 
-    def set(self, df: pd.DataFrame, value: T) -> None:
+    def set(self, df: DataFrame, value: T) -> None:
         """Keeps a value for the frame."""
         number = id(df)
         self._values[number] = (weakref.ref(df, lambda _: self._values.pop(number, None)), value)

@@ -83,6 +83,6 @@ class MaskPreview(View):
     def _odd(self) -> dict[int, tuple[str, ...]]:
         if self.dataset is None:
             return {}
-        from ..chat.outliers import oddities
+        from ..chat.outliers import find_outliers
 
-        return oddities(self.dataset)
+        return find_outliers(self.dataset)

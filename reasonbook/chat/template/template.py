@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ...errors import FormatError
+from .fast_tokenizer import Tokenizer
 
 # For base models that come without a template: plain words, no new tokens.
 PLAIN_TEMPLATE = """\
@@ -25,7 +26,7 @@ PLAIN_TEMPLATE = """\
 """
 
 
-class TemplateFault(Exception):
+class TemplateRenderError(Exception):
     """The template refused these messages; the text says what it said."""
 
 
@@ -38,7 +39,7 @@ class Template:
         date: ISO date shown to templates that ask for today's.
     """
 
-    def __init__(self, tokenizer: Any, *, source: str | None = None, date: str | None = None) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, source: str | None = None, date: str | None = None) -> None:
         from transformers.utils import chat_template_utils
 
         self.own = True
@@ -77,12 +78,12 @@ class Template:
         """The text of these messages; tools that stand with the first one are offered.
 
         Raises:
-            TemplateFault: the template refuses them, e.g. a role it does not know.
+            TemplateRenderError: the template refuses them, e.g. a role it does not know.
         """
         try:
             return self._write(messages, generation, kwargs)
         except Exception as error:
-            raise TemplateFault(str(error) or type(error).__name__) from error
+            raise TemplateRenderError(str(error) or type(error).__name__) from error
 
     def _write(
         self, messages: Sequence[Mapping[str, Any]], generation: bool, kwargs: Mapping[str, Any]
@@ -99,7 +100,7 @@ class Template:
         return "".join(self._compiled.root_render_func(self._compiled.new_context(given, shared=True)))
 
 
-def _own_source(tokenizer: Any) -> str | None:
+def _own_source(tokenizer: Tokenizer) -> str | None:
     own = tokenizer.chat_template
     if not own:
         return None

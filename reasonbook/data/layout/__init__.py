@@ -1,4 +1,4 @@
-"""Layouts: which columns, or which keys inside a column, hold requests, responses and reasoning."""
+"""Layout: which columns, or which keys inside a column, hold requests, responses and reasoning."""
 
 from .hub import HUB, INLINE, ROLES, HubLayout
 from .layout import Layout, detect

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..dataframe import DataFrame
 from ..remembered import Remembered
 from .layout import Layout, detect
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _named: Remembered[Layout] = Remembered()
 
 
-def layout_of(df: pd.DataFrame) -> Layout:
+def layout_of(df: DataFrame) -> Layout:
     """The layout that was named for this very frame, else the guess.
 
     Raises:
@@ -23,7 +19,7 @@ def layout_of(df: pd.DataFrame) -> Layout:
     return named.check(df) if named is not None else detect(df)
 
 
-def name_layout(df: pd.DataFrame, layout: Layout) -> Layout:
+def name_layout(df: DataFrame, layout: Layout) -> Layout:
     """Names the layout of a frame; a copy of the frame starts from the guess again.
 
     Raises:
