@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,8 +127,8 @@ class ReasonAccessor:
         test: float = 0.1,
         validation: float = 0.1,
         seed: int = 0,
-        stratify: Any = None,
-        group: Any = None,
+        stratify: Hashable = None,
+        group: Hashable = None,
     ) -> Series:
         """Writes ``train``, ``validation`` or ``test`` into the column ``split``; returns how many of each.
 
@@ -152,7 +153,7 @@ class ReasonAccessor:
 
     def to_chat(
         self,
-        student: Any,
+        student: object,
         *,
         strategy: Strategy = "final_and_reasoning",
         max_length: int | None = None,
@@ -183,7 +184,7 @@ class ReasonAccessor:
 
     def train(
         self,
-        student: Any,
+        student: object,
         *,
         strategy: Strategy = "final_and_reasoning",
         max_length: int | None = None,
@@ -224,7 +225,7 @@ class ReasonAccessor:
     def _frame(self) -> Frame:
         return Frame(self._df, layout_of(self._df))
 
-    def _column(self, name: Any) -> list[Any]:
+    def _column(self, name: Hashable) -> list[Any]:
         if name not in self._df.columns:
             raise LayoutError(
                 f"The frame has no column {name!r}.", f"columns: {', '.join(map(repr, self._df.columns))}"

@@ -232,6 +232,7 @@ class ChatDataset(Sequence[ChatExample]):
             {
                 "student": self.student,
                 "strategy": self.strategy,
+                **({"reasoning by": str(self.origin)} if self.origin is not None else {}),
                 **{f"{name} rows": count for name, count in self.splits.items()},
                 "tokens": int(lengths.sum()),
             },

@@ -26,6 +26,7 @@ class FieldCodes:
         self._codes = {name: FIELDS + i for i, name in enumerate(names[:MOST_FIELDS])}
 
     def code(self, name: str) -> int:
+        """The part code of a field, a new one for a name that was not met before."""
         known = self._codes.get(name)
         if known is None:
             known = FIELDS + len(self._codes) if len(self._codes) < MOST_FIELDS else REASONING
@@ -35,6 +36,7 @@ class FieldCodes:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Fields with a code of their own, in the order in which they were met."""
         return tuple(self._codes)
 
     def part(self, code: int) -> str:

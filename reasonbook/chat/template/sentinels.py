@@ -39,6 +39,11 @@ class TemplateProber:
 
     # -- how messages go in ------------------------------------------------------------------------------
     def form(self) -> MessageForm:
+        """How the template takes messages.
+
+        Raises:
+            FormatError: it shows no requests.
+        """
         why = ""
         for parts in (False, True):
             form = MessageForm(parts=parts)
@@ -76,6 +81,7 @@ class TemplateProber:
 
     # -- with thinking -----------------------------------------------------------------------------------
     def thinking(self, form: MessageForm) -> tuple[MessageForm, PromptMode, str, dict[str, str]]:
+        """The form with its carrier of reasoning, the mode with thinking, its source, and what failed and why."""
         tried: dict[str, str] = {}
         tail = self.tail(form, self.on_kwargs)
         family = None
@@ -153,6 +159,7 @@ class TemplateProber:
         return opening, middle, tail
 
     def keeps_history(self, form: MessageForm, on: PromptMode) -> bool:
+        """Whether earlier turns show their reasoning."""
         if form.carrier not in (*KEYS, PARTS):
             return False
         earlier = form.answer(_ANSWER, _THOUGHT, tags=TAGS)
@@ -168,6 +175,7 @@ class TemplateProber:
 
     # -- without -----------------------------------------------------------------------------------------
     def plain(self, form: MessageForm, on: PromptMode) -> PromptMode:
+        """The mode without thinking, given the one with it."""
         kwargs = self.off_kwargs
         head = [_user(_USER)]
         try:
@@ -195,6 +203,7 @@ class TemplateProber:
 
     # -- ends --------------------------------------------------------------------------------------------
     def prompt(self, form: MessageForm, head: list[dict[str, Any]], kwargs: Mapping[str, Any]) -> str:
+        """The generation prompt after these messages."""
         return self.template.render(form.messages(head), generation=True, kwargs=kwargs)
 
     def tail(self, form: MessageForm, kwargs: Mapping[str, Any]) -> str:
@@ -245,6 +254,7 @@ class TemplateProber:
         return tail.rstrip() + str(self.tokenizer.eos_token)
 
     def stop_ids(self, *modes: PromptMode) -> tuple[int, ...]:
+        """Ids that end an answer in these modes, and the tokenizer's own."""
         ids: set[int] = set()
         if self.tokenizer.eos_token_id is not None:
             ids.add(self.tokenizer.eos_token_id)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date as Date
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import FormatError
 from .fast_tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 # For base models that come without a template: plain words, no new tokens.
 PLAIN_TEMPLATE = """\
@@ -112,7 +115,7 @@ def _own_source(tokenizer: Tokenizer) -> str | None:
         return next(iter(own.values()))
 
 
-def _variables(environment: Any, source: str) -> frozenset[str]:
+def _variables(environment: Environment, source: str) -> frozenset[str]:
     from jinja2 import meta
 
     return frozenset(meta.find_undeclared_variables(environment.parse(source)))
