@@ -9,8 +9,9 @@ not take over the wrong one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from ..events import Event
@@ -19,6 +20,7 @@ from .conversation import missing
 from .training_rows import ChatRow
 
 SUBJECT = "origin"
+_ABSENT = object()
 _NAMED = 3  # origins that a note names one by one
 
 
@@ -74,7 +76,7 @@ class AnswerKeys:
         """What `to_dict` gave."""
         return cls(tuple(plain["request"]), tuple(plain["whole"]), plain["text"])
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The fields, in their order."""
         return tuple(self.whole[0])
@@ -139,46 +141,39 @@ def _fits(rows: Sequence[ChatRow], keys: AnswerKeys, names: Sequence[str], store
     """Per row whether these fields of its reasoning are what the answers say; None where there are no answers."""
     found: list[bool | None] = [None if names else True] * len(rows)
     for digest, samples in (("prompt_key", keys.request), ("key", keys.whole)):
-        named = {
-            i: [
-                [getattr(rows[i].conversation, digest) + endings[name] for name in names]
-                for endings in samples
-            ]
-            for i, fits in enumerate(found)
-            if not fits and samples
-        }
-        answers = store.answers(key for each in named.values() for sample in each for key in sample)
-        for i, each in named.items():
-            whole = [sample for sample in each if all(key in answers for key in sample)]
-            if whole:
-                found[i] = any(
-                    _says(
-                        rows[i].reasoning,
-                        dict(zip(names, (answers[key] for key in sample), strict=True)),
-                        keys,
-                    )
-                    for sample in whole
-                )
+        endings = [[sample[name] for name in names] for sample in samples]
+        places = [i for i, fits in enumerate(found) if not fits] if endings else []
+        contents: list[str] = [getattr(rows[i].conversation, digest) for i in places]
+        wanted = sorted(content + end for content in contents for sample in endings for end in sample)
+        answers = store.answers(wanted)  # in their own order they are read twice as fast
+        for i, content in zip(places, contents, strict=True):
+            for sample in endings:
+                values = [answers.get(content + end, _ABSENT) for end in sample]
+                if _ABSENT not in values:
+                    found[i] = bool(found[i]) or _says(rows[i].reasoning, names, values, keys)
     return found
 
 
-def _says(reasoning: Mapping[str, Any] | str | None, answers: Mapping[str, Any], keys: AnswerKeys) -> bool:
-    values = {name: value[keys.text] if keys.text else value for name, value in answers.items()}
+def _says(
+    reasoning: Mapping[str, Any] | str | None, names: Sequence[str], values: Sequence[Any], keys: AnswerKeys
+) -> bool:
+    """Whether reasoning has these values, and no field that the schema does not have."""
+    if keys.text:
+        values = [value[keys.text] for value in values]
     if isinstance(reasoning, str):  # a file of text keeps a dict as it is printed
-        return all(
-            f"{name!r}: {v!r}" in reasoning or f"{name}: {v}" in reasoning for name, v in values.items()
-        )
-    given = dict(_filled(reasoning or {}))
-    return given.keys() <= set(keys.names) and all(
-        given.get(name) == value for name, value in _filled(values)
+        told = zip(names, values, strict=True)
+        return all(f"{name!r}: {v!r}" in reasoning or f"{name}: {v}" in reasoning for name, v in told)
+    given = reasoning or {}
+    return all(_same(given.get(name), v) for name, v in zip(names, values, strict=True)) and all(
+        name in keys.names or missing(value) for name, value in given.items()
     )
 
 
-def _filled(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The fields that have a value; Arrow puts None where a row has no such field, and arrays for lists."""
-    for name, value in values.items():
-        if not missing(value):
-            yield name, value.tolist() if hasattr(value, "tolist") else value
+def _same(given: Any, value: Any) -> bool:
+    """Whether a cell holds a value; Arrow gives arrays for lists, and None where a row has no such field."""
+    if hasattr(given, "tolist"):
+        given = given.tolist()
+    return given == value or (missing(given) and missing(value))
 
 
 def _newest(bits: int) -> int:
