@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import weakref
+from collections.abc import Hashable
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
+from .card import html_of
+from .data.dataframe import DataFrame, Series, column_cells, value_counts
 from .data.frame import Frame
-from .data.layout import Layout, detect
-from .data.splits import assign
-from .data.training_rows import training_rows
-from .errors import LayoutError, choices
+from .data.layout import Layout, layout_of, name_layout
+from .data.remembered import Remembered
+from .data.splits import write_splits
+from .errors import LayoutError, TrainingError, choices
 from .schema import Schema
 from .store import default_store
 
 if TYPE_CHECKING:
     from .augment import Augmentation, CostEstimate
     from .augment.config import MethodName
-    from .chat import ChatDataset, Strategy
+    from .chat import ChatConfig, ChatDataset, Strategy
     from .review import Review
-    from .training import Run
+    from .training import Run, TrainConfig
 
 _PARTS = tuple(part.name for part in fields(Layout) if part.name != "guessed")
+_TRAIN_OPTIONS = ("name", "score", "store")  # what `train` takes beside its config
 _VERBS = ("layout", "estimate", "augment", "review", "split", "to_chat", "train")
 
 
@@ -40,9 +43,8 @@ class ReasonAccessor:
         ['ok']
     """
 
-    def __init__(self, df: pd.DataFrame) -> None:
+    def __init__(self, df: DataFrame) -> None:
         self._df = df
-        self._kept = _kept_for(df)
 
     def __dir__(self) -> list[str]:
         return list(_VERBS)
@@ -64,9 +66,8 @@ class ReasonAccessor:
         if columns:
             for unknown in set(columns) - set(_PARTS):
                 raise LayoutError(f"A layout has no part {unknown!r}.", choices(unknown, _PARTS))
-            self._kept["layout"] = Layout(**columns).check(self._df)
-        named = self._kept.get("layout")
-        return named.check(self._df) if named is not None else detect(self._df)
+            return name_layout(self._df, Layout(**columns))
+        return layout_of(self._df)
 
     def estimate(
         self, schema: Any, *, teacher: Any, method: MethodName = "extract", pilot: int = 0, **config: Any
@@ -121,7 +122,7 @@ class ReasonAccessor:
         options = AugmentConfig(method=method, budget=budget, limit=limit, **config)
         schema = _schema(schema)
         job = Augmentation(self._frame(), schema, teacher, options, store=default_store())
-        self._kept |= {"schema": schema, "teacher": teacher, "origin": job.origin}
+        _last.set(self._df, (schema, teacher))
         return job.start()
 
     def review(self) -> Review:
@@ -135,8 +136,8 @@ class ReasonAccessor:
         from .training.runs.row_losses import row_losses
 
         frame, store = self._frame(), default_store()
-        last = {name: self._kept.get(name) for name in ("schema", "teacher")}
-        return Review(frame, store, losses=row_losses(store, frame.keys), **last)
+        schema, teacher = _last.get(self._df) or (None, None)
+        return Review(frame, store, losses=row_losses(store, frame.keys), schema=schema, teacher=teacher)
 
     def split(
         self,
@@ -144,9 +145,9 @@ class ReasonAccessor:
         test: float = 0.1,
         validation: float = 0.1,
         seed: int = 0,
-        stratify: Any = None,
-        group: Any = None,
-    ) -> pd.Series:
+        stratify: Hashable = None,
+        group: Hashable = None,
+    ) -> Series:
         """Writes ``train``, ``validation`` or ``test`` into the column ``split``; returns how many of each.
 
         Rows that have a split keep it. Rows with the same request always share one.
@@ -162,29 +163,24 @@ class ReasonAccessor:
             >>> df.reason.split(test=0.2, validation=0.1).to_dict()
             {'train': 28, 'test': 8, 'validation': 4}
         """
-        frame = self._frame()
-        groups = (
-            [str(value) for value in self._column(group)]
-            if group is not None
-            else [conversation.prompt_key for conversation in frame.layout.read(self._df)]
-        )
-        names = assign(
-            groups,
-            fractions={"test": test, "validation": validation},
+        write_splits(
+            self._frame(),
+            test=test,
+            validation=validation,
             seed=seed,
             strata=None if stratify is None else self._column(stratify),
-            given=frame.column("split"),
+            groups=None if group is None else self._column(group),
         )
-        frame.write("split", dict(enumerate(names)))
-        return self._df["split"].value_counts()
+        return value_counts(self._df, "split")
 
     def to_chat(
         self,
-        student: Any,
+        student: object,
         *,
         strategy: Strategy = "final_and_reasoning",
         max_length: int | None = None,
-        **config: Any,
+        config: ChatConfig | None = None,
+        **options: Any,
     ) -> ChatDataset:
         """The token ids and labels that a student would train on, checked.
 
@@ -195,29 +191,32 @@ class ReasonAccessor:
             student: a model's name or folder, or its tokenizer.
             strategy: ``final_and_reasoning``, ``final_only`` or ``two_message_cot``.
             max_length: most tokens of a row; longer ones are left out and counted, never cut.
-            **config: any other part of `reasonbook.chat.ChatConfig`.
+            config: how rows are rendered and what carries loss; see `reasonbook.chat.ChatConfig`.
+            **options: single parts of `ChatConfig`, such as ``system`` or ``mask_reasoning``; they win over ``config``.
 
         Example:
             >>> df.reason.to_chat(rb.examples.tiny_student()).report
             Preflight(ok, rows=40, kept=40, examples=40)
-        """
-        from .chat import ChatConfig, build
 
-        frame = self._frame()
-        notes = []
-        if any(name is None for name in frame.column("split")):
-            notes.append("Splits were made: 10 % test, 10 % validation, seed 0 (column `split`).")
-            self.split()
-        options = ChatConfig(**config) if max_length is None else ChatConfig(max_length=max_length, **config)
-        return build(training_rows(frame), student, strategy=strategy, config=options, notes=notes)
+        Raises:
+            FormatError: the student cannot be found, or there is no such option.
+        """
+        from .chat import ChatConfig, build_from_frame
+
+        if max_length is not None:
+            options["max_length"] = max_length
+        config = (config or ChatConfig()).replace(**options)
+        return build_from_frame(self._frame(), student, strategy=strategy, config=config)
 
     def train(
         self,
-        student: Any,
+        student: object,
         *,
         strategy: Strategy = "final_and_reasoning",
         max_length: int | None = None,
-        **config: Any,
+        chat: ChatConfig | None = None,
+        config: TrainConfig | None = None,
+        **options: Any,
     ) -> Run:
         """Fine-tunes a student on this frame in the background; returns the live run at once.
 
@@ -225,45 +224,54 @@ class ReasonAccessor:
             student: a model's name or folder.
             strategy: as in `to_chat`.
             max_length: as in `to_chat`.
-            **config: epochs, learning_rate and any other part of `reasonbook.train.TrainConfig`.
+            chat: how rows are rendered and what carries loss; see `reasonbook.chat.ChatConfig`.
+            config: how it is trained; see `reasonbook.training.TrainConfig`.
+            **options: single parts of either, such as ``mask_reasoning``, ``epochs`` or ``learning_rate``,
+                which win over the two; and ``name`` and ``score``, as in `reasonbook.train`.
 
         Example:
             >>> run = df.reason.train(rb.examples.tiny_student(), max_steps=2).wait()
             >>> print(run.status)
             COMPLETED
-        """
-        from .training import train
 
-        chat = self.to_chat(student, strategy=strategy, max_length=max_length)
-        return train(chat, origin=self._kept.get("origin"), **config)
+        Raises:
+            TrainingError: there is no such option, nothing to learn from, or another run is training.
+            FormatError: the student cannot be found, or its rows must not be trained.
+        """
+        from .chat import ChatConfig
+        from .training import TrainConfig, train
+
+        of_chat = {part.name for part in fields(ChatConfig)}
+        of_training = {*(part.name for part in fields(TrainConfig)), *_TRAIN_OPTIONS}
+        for name in options:
+            if name not in of_chat | of_training:
+                raise TrainingError(
+                    f"df.reason.train() has no option {name!r}.", choices(name, sorted(of_chat | of_training))
+                )
+        rendering = {name: value for name, value in options.items() if name in of_chat}
+        training = {name: value for name, value in options.items() if name in of_training}
+        data = self.to_chat(student, strategy=strategy, max_length=max_length, config=chat, **rendering)
+        return train(data, config=config, **training)
 
     def _frame(self) -> Frame:
-        return Frame(self._df, self.layout())
+        return Frame(self._df, layout_of(self._df))
 
-    def _column(self, name: Any) -> list[Any]:
+    def _column(self, name: Hashable) -> list[Any]:
         if name not in self._df.columns:
             raise LayoutError(
                 f"The frame has no column {name!r}.", f"columns: {', '.join(map(repr, self._df.columns))}"
             )
-        return self._df[name].tolist()
+        return column_cells(self._df, name)
 
     def __repr__(self) -> str:
         return f"df.reason on {len(self._df)} rows: {', '.join(_VERBS)}"
 
     def _repr_html_(self) -> str:
-        return self.layout()._repr_html_()
+        return html_of(layout_of(self._df))
 
 
-_kept: dict[int, tuple[weakref.ref[pd.DataFrame], dict[str, Any]]] = {}
-
-
-def _kept_for(df: pd.DataFrame) -> dict[str, Any]:
-    """What was said about this very frame, as long as it lives: pandas makes a new accessor at each use."""
-    number = id(df)
-    found = _kept.get(number)
-    if found is None or found[0]() is not df:
-        found = _kept[number] = (weakref.ref(df, lambda _: _kept.pop(number, None)), {})
-    return found[1]
+# What was last asked of a frame, and of whom: a review's repair asks the same again.
+_last: Remembered[tuple[Schema, Any]] = Remembered()
 
 
 def _schema(source: Any) -> Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from operator import methodcaller
 from typing import Any
 
 _BOX = (
@@ -51,6 +52,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     )
     opening = '<table style="border-collapse:collapse"><thead><tr>'
     return f"{opening}{head}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def html_of(shown: object) -> str:
+    """The HTML by which a notebook shows an object of ours."""
+    return str(methodcaller("_repr_html_")(shown))
 
 
 def details(summary: str, body: str) -> str:

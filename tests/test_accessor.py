@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import reasonbook as rb
-from reasonbook.errors import FormatError, LayoutError, ReasonbookError, SchemaError
+from reasonbook.errors import FormatError, LayoutError, ReasonbookError, SchemaError, TrainingError
 
 
 def rules(prompt):
@@ -123,6 +123,58 @@ def test_too_long_rows_are_left_out_and_counted_never_cut(tiny_student):
     assert 3 not in {example.position for example in chat} and len(chat) == 19
     assert sum(chat.report.dropped.values()) == 1
     assert max(len(example.input_ids) for example in chat) <= 256
+
+
+def test_to_chat_takes_a_config_and_single_parts_which_win(tiny_student):
+    from reasonbook.chat import ChatConfig
+
+    df = augmented(12)
+    config = ChatConfig(system="Be brief.", style="json", max_length=900)
+    chat = df.reason.to_chat(tiny_student, config=config, style="lines", max_length=800)
+    assert (chat.config.system, chat.config.style, chat.max_length) == ("Be brief.", "lines", 800)
+    with pytest.raises(FormatError, match='"system"') as caught:
+        df.reason.to_chat(tiny_student, sytem="Be brief.")
+    assert "no part 'sytem'" in caught.value.problem
+
+
+@pytest.mark.train
+def test_train_reaches_both_configs(tiny_student):
+    from reasonbook.chat import ChatConfig
+    from reasonbook.training import TrainConfig
+
+    df = augmented(16)
+    run = df.reason.train(
+        tiny_student,
+        chat=ChatConfig(system="Be brief.", mask_answer=True),
+        config=TrainConfig(max_steps=9, samples=0, seed=4),
+        mask_answer=False,
+        mask_reasoning=True,
+        tags=("<why>", "</why>"),
+        max_steps=1,
+        name="masked",
+    ).wait()
+    assert (run.name, run.plan.steps, run.plan.seed) == ("masked", 1, 4)
+    config = run.format.config
+    assert (config.system, config.mask_reasoning, config.mask_answer) == ("Be brief.", True, False)
+    assert config.tags == ("<why>", "</why>")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"), [("mask_resoning", "mask_reasoning"), ("learning_rat", "learning_rate")]
+)
+def test_train_refuses_an_unknown_option_with_the_nearest_of_both_configs(wrong, near):
+    with pytest.raises(TrainingError, match=f"no option {wrong!r}") as caught:
+        augmented(4).reason.train("student", **{wrong: 1})
+    assert f'Did you mean "{near}"?' in caught.value.fix
+
+
+def test_no_option_belongs_to_both_configs():
+    from dataclasses import fields
+
+    from reasonbook.chat import ChatConfig
+    from reasonbook.training import TrainConfig
+
+    assert not {f.name for f in fields(ChatConfig)} & {f.name for f in fields(TrainConfig)}
 
 
 def test_rows_without_ok_reasoning_do_not_train(tiny_student):

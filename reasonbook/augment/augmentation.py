@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..card import card, clip, details, table
 from ..data.frame import Frame
+from ..data.origin import Origin, OriginKeys, record
 from ..errors import ReasonbookError, TeacherError
 from ..events import Stream
 from ..job import Job, Status
@@ -140,15 +141,10 @@ class Augmentation(Job):
         return pd.DataFrame(rows, columns=["position", "error", "text", "input_tokens", "output_tokens"])
 
     @property
-    def origin(self) -> dict[str, Any]:
-        """Where its reasoning comes from, for a run card: schema, teacher, method and the fixed prompt."""
+    def origin(self) -> Origin:
+        """Where its reasoning comes from: schema, teacher, method and the fixed prompt."""
         prompt, _, _ = Prompts(self.schema, self.config).fixed(tuple(self.schema.names), False)
-        return {
-            "schema": self.schema.to_dict(),
-            "teacher": self.teacher.name,
-            "method": self.config.method,
-            "prompt": prompt,
-        }
+        return Origin(self.schema.to_dict(), self.teacher.name, self.config.method, prompt)
 
     def outcome(self, position: int) -> Outcome | None:
         """What came for a row, if it is among the newest; also before it is in the frame."""
@@ -217,6 +213,7 @@ class Augmentation(Job):
         for position, why in plan.unusable.items():
             writer.add(position, None, "invalid", why)
             self._note(position, RowError(why))
+        record(self.store, self.origin, self._answer_keys())
         works = self._from_store(plan)
         for work in works:
             for position in work.positions:
@@ -246,6 +243,18 @@ class Augmentation(Job):
         self._tick(now=True)
         running.result()
         return self._end(engine)
+
+    def _answer_keys(self) -> OriginKeys:
+        """How the store names its answers, so that rows lead back to it."""
+        method = METHODS[self.config.method]
+        request, whole = (
+            tuple(
+                {name: self._keys.key(Work("", shown, 0), name, sample) for name in self._keys.names}
+                for sample in range(self.config.samples)
+            )
+            for shown in (False, True)
+        )
+        return OriginKeys(() if method.sees_response else request, whole, "" if method.fields else "text")
 
     def _from_store(self, plan: WorkPlan) -> list[Work]:
         """Settles what the store can answer; the rest, and what still has to be chosen from, is to be asked."""

@@ -1,13 +1,15 @@
-"""Chat data: rows become ids and labels in the student's own thinking format, and answers are read back."""
+"""Chat: rows become ids and labels in the student's own thinking format, and answers are read back."""
 
+from ..data.origin import Origin
 from ..data.training_rows import ChatRow
-from .builder import build
+from .builder import build, build_from_frame
 from .config import ChatConfig, Strategy
-from .dataset import ChatDataset, ChatExample, Span, Task
+from .dataset import ChatDataset, ChatExample, Span
 from .format import ChatFormat
 from .preflight import Preflight
 from .preview import Preview, PreviewToken
 from .reasoning_text import Thought, thought
+from .task import Task
 from .template.probe import Probe
 from .thinking_parser import Parsed, ThinkingParser
 
@@ -17,6 +19,7 @@ __all__ = [
     "ChatExample",
     "ChatFormat",
     "ChatRow",
+    "Origin",
     "Parsed",
     "Preflight",
     "Preview",
@@ -28,5 +31,6 @@ __all__ = [
     "ThinkingParser",
     "Thought",
     "build",
+    "build_from_frame",
     "thought",
 ]

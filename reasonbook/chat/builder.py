@@ -1,51 +1,69 @@
-"""build: rows of a frame become ids and labels; rendering and encoding run side by side."""
+"""Builder: rows of a frame become ids and labels; rendering and encoding run side by side."""
 
 from __future__ import annotations
 
 import gc
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from ..data.training_rows import ChatRow
+from ..data.conversation import Message
+from ..data.frame import Frame
+from ..data.origin import Origin, origin_of
+from ..data.splits import write_splits
+from ..data.training_rows import ChatRow, training_rows
+from ..store import Store, default_store
 from .config import ChatConfig
-from .dataset import ChatDataset, Columns
+from .dataset import ChatDataset
 from .format import ChatFormat
-from .preflight import LOST, NO_STOP, TOO_LONG, UNTRAINED, Preflight, Tally, findings, histogram
+from .preflight import LOST, NO_STOP, TOO_LONG, UNTRAINED, DropCounts, Preflight, findings, histogram
 from .rendering import segments
-from .rendering.alignment import Placed, Places
-from .rendering.arrays import Growing, Rows
-from .rendering.segments import Rendered
-from .rendering.turns import Turn, Unusable, turns_of
+from .rendering.alignment import Encodings, TokenAligner, part_runs
+from .rendering.arrays import ArraysWriter, GrowableArray, RowBuffer, RowNumbers
+from .rendering.segments import RenderedRow
+from .rendering.turns import TrainingTurn, UnusableRowError, turns_of
 
 CHUNK = 512  # rows that are encoded in one call
 VERIFY_FIRST, VERIFY_EVERY = 32, 256  # rows held against the template's own rendering of the whole
 
 
-class Item(NamedTuple):
+@dataclass
+class _Counts:
+    """What the report counts on the way."""
+
+    rows: int = 0
+    kept: int = 0
+    reasoning: int = 0
+    learnt: int = 0
+    stops: int = 0
+    verified: int = 0
+    cut: int = 0
+    straddled: int = 0
+    rebuilt: int = 0
+    tools_unseen: int = 0
+
+
+class _Pending(NamedTuple):
     """A rendered training row on its way to the arrays."""
 
-    rendered: Rendered
-    row: int
-    position: int
-    turn: int
-    half: int
-    split: int
+    rendered: RenderedRow
+    numbers: RowNumbers
     has_thought: bool
 
 
 def build(
     rows: Iterable[ChatRow],
-    student: Any,
+    student: object,
     *,
     strategy: str = "final_and_reasoning",
     config: ChatConfig | None = None,
     notes: Sequence[str] = (),
+    origin: Origin | None = None,
 ) -> ChatDataset:
     """Ids and labels for a student, checked row by row.
 
@@ -55,6 +73,7 @@ def build(
         strategy: ``final_and_reasoning``, ``final_only`` or ``two_message_cot``.
         config: what carries loss, lengths, styles; see `ChatConfig`.
         notes: what the report shall say besides.
+        origin: where the rows' reasoning comes from, for the run card.
 
     Raises:
         FormatError: the student cannot be found or shows no requests.
@@ -67,36 +86,54 @@ def build(
         >>> build([row], rb.examples.tiny_student()).report.ok
         True
     """
-    return _Builder(Rows(rows), ChatFormat(student, strategy=strategy, config=config), notes).run()
+    chat = ChatFormat(student, strategy=strategy, config=config)
+    return _Builder(RowBuffer(rows), chat, notes, origin).run()
+
+
+def build_from_frame(
+    frame: Frame,
+    student: object,
+    *,
+    strategy: str = "final_and_reasoning",
+    config: ChatConfig | None = None,
+    store: Store | None = None,
+) -> ChatDataset:
+    """Ids and labels of the rows of a frame that train; `build` with what the frame and the store know.
+
+    Where the frame has no splits yet they are made, and the report says so.
+
+    Args:
+        frame: the user's frame with its layout; its column ``split`` may be written.
+        student: as in `build`.
+        strategy: as in `build`.
+        config: as in `build`.
+        store: which knows where the reasoning comes from; the default store when None.
+    """
+    notes: list[str] = []
+    if any(name is None for name in frame.column("split")):
+        notes.append("Splits were made: 10 % test, 10 % validation, seed 0 (column `split`).")
+        write_splits(frame)
+    rows = training_rows(frame)
+    origin, said = origin_of(rows, store or default_store())
+    return build(rows, student, strategy=strategy, config=config, notes=[*notes, *said], origin=origin)
 
 
 class _Builder:
-    def __init__(self, rows: Rows, chat: ChatFormat, notes: Sequence[str]) -> None:
+    def __init__(
+        self, rows: RowBuffer, chat: ChatFormat, notes: Sequence[str], origin: Origin | None
+    ) -> None:
         self.rows = rows
         self.notes = tuple(notes)
+        self.origin = origin
         self.chat = chat
-        self.tally = Tally()
-        self.places = Places(chat.tokenizer)
+        self.dropped = DropCounts()
+        self.aligner = TokenAligner(chat.tokenizer)
         self.splits: dict[str, int] = {}
-        growing = partial(Growing, spill=rows.spill)
-        self.ids, self.codes = growing(np.int32), growing(np.uint8)
-        self.sizes = growing(np.int64)
-        self.columns = {name: growing(np.int64) for name in ("row", "position", "turn", "half", "split")}
+        growing = partial(GrowableArray, spill=rows.spill)
+        self.arrays = ArraysWriter(spill=rows.spill)
         self.lengths = growing(np.int32)
         self.requests = {"hash": growing(np.int64), "split": growing(np.int16)}
-        self.digest = hashlib.blake2b(digest_size=16)
-        self.count = {
-            "rows": 0,
-            "kept": 0,
-            "reasoning": 0,
-            "learnt": 0,
-            "stops": 0,
-            "verified": 0,
-            "cut": 0,
-            "straddled": 0,
-            "rebuilt": 0,
-            "tools_unseen": 0,
-        }
+        self.count = _Counts()
         self.longest = 0
         special = (i for i, token in chat.tokenizer.added_tokens_decoder.items() if token.special)
         self.ends = {*chat.stop_ids, *special}
@@ -117,29 +154,29 @@ class _Builder:
 
     def _fill(self) -> None:
         """Renders on this thread while another one encodes: the encoder leaves the interpreter free."""
-        waiting: list[tuple[list[Item], Future[Any]]] = []
+        waiting: list[tuple[list[_Pending], Future[Encodings]]] = []
         with ThreadPoolExecutor(1, thread_name_prefix="reasonbook-encode") as worker:
             for items in self._chunks():
                 texts = [item.rendered.text for item in items]
-                waiting.append((items, worker.submit(self.places.encode, texts)))
+                waiting.append((items, worker.submit(self.aligner.encode, texts)))
                 if len(waiting) > 2:
                     self._take(*waiting.pop(0))
             for items, encodings in waiting:
                 self._take(items, encodings)
 
     # -- rendering ---------------------------------------------------------------------------------------
-    def _chunks(self) -> Iterator[list[Item]]:
-        items: list[Item] = []
+    def _chunks(self) -> Iterator[list[_Pending]]:
+        items: list[_Pending] = []
         hashes: list[int] = []
         hash_splits: list[int] = []
         for ordinal, row in enumerate(self.rows.stream()):
-            self.count["rows"] += 1
+            self.count.rows += 1
             split = self.splits.setdefault(row.split, len(self.splits))
             before = len(items)
             self._row(ordinal, row, split, items)
             if len(items) > before:
                 if "tools" in row.conversation.messages[0] and not self.chat.template.shows_tools:
-                    self.count["tools_unseen"] += 1
+                    self.count.tools_unseen += 1
                 hashes.append(hash(tuple([m.get("content") for m in row.conversation.prompt if _plain(m)])))
                 hash_splits.append(split)
             if len(items) >= CHUNK:
@@ -153,59 +190,57 @@ class _Builder:
         if items:
             yield items
 
-    def _row(self, ordinal: int, row: ChatRow, split: int, items: list[Item]) -> None:
+    def _row(self, ordinal: int, row: ChatRow, split: int, items: list[_Pending]) -> None:
         chat = self.chat
         verify = ordinal < VERIFY_FIRST or ordinal % VERIFY_EVERY == 0
         try:
             for turn in turns_of(row, chat.strategy, chat.config, chat.markers):
                 try:
                     rendered = self._render(turn, row, verify)
-                except Unusable as why:
-                    self.tally.add(str(why), row.position)
+                except UnusableRowError as why:
+                    self.dropped.add(str(why), row.position)
                     continue
-                half = 1 if turn.is_thought else 0
-                items.append(
-                    Item(rendered, ordinal, row.position, turn.index, half, split, bool(turn.thought))
-                )
-        except Unusable as why:
-            self.tally.add(str(why), row.position)
+                numbers = RowNumbers(ordinal, row.position, turn.number, int(turn.is_thought), split)
+                items.append(_Pending(rendered, numbers, bool(turn.thought)))
+        except UnusableRowError as why:
+            self.dropped.add(str(why), row.position)
 
-    def _render(self, turn: Turn, row: ChatRow, verify: bool) -> Rendered:
+    def _render(self, turn: TrainingTurn, row: ChatRow, verify: bool) -> RenderedRow:
         verify = verify or self.careful
-        self.count["verified"] += verify
+        self.count.verified += verify
         rendered = self.chat.renderer.render(
             turn, verify=verify, roles="all_but_system" if row.unmask else None
         )
         if not rendered.text.isascii():
             _check_text(rendered.text)
         if rendered.rebuilt:
-            self.count["rebuilt"] += 1
+            self.count.rebuilt += 1
             self.careful = True  # the template has surprises: each row is held against it from here on
         return rendered
 
     # -- arrays ------------------------------------------------------------------------------------------
-    def _take(self, items: list[Item], future: Future[Any]) -> None:
+    def _take(self, items: list[_Pending], future: Future[Encodings]) -> None:
         ids: list[int] = []
         runs: list[int] = []
         run_codes: list[int] = []
-        kept: list[Item] = []
+        kept: list[_Pending] = []
         sizes: list[int] = []
         lengths: list[int] = []
-        found = self.places.find([item.rendered for item in items], future.result())
+        found = self.aligner.find([item.rendered for item in items], future.result())
         for item, placed in zip(items, found, strict=True):
             mine = placed.ids
             size = len(mine)
             lengths.append(size)
             self.longest = max(self.longest, size)
             if size > self.chat.config.max_length:
-                self.tally.add(TOO_LONG, item.position)
-                self.count["cut"] += placed.answer >= self.chat.config.max_length
+                self.dropped.add(TOO_LONG, item.numbers.position)
+                self.count.cut += placed.answer >= self.chat.config.max_length
                 continue
-            row_runs = _runs(item.rendered, placed, size)
-            self.count["straddled"] += placed.straddles
+            row_runs = part_runs(item.rendered, placed, size)
+            self.count.straddled += placed.straddles
             problem = self._problem(item, row_runs, mine)
             if problem:
-                self.tally.add(problem, item.position)
+                self.dropped.add(problem, item.numbers.position)
                 continue
             ids += mine
             sizes.append(size)
@@ -216,23 +251,14 @@ class _Builder:
         self.lengths.extend(lengths)
         if not kept:
             return
-        flat = np.array(ids, dtype=np.int32)
         codes = np.repeat(np.array(run_codes, dtype=np.uint8), np.array(runs, dtype=np.int64))
-        if len(flat) != len(codes):
-            raise AssertionError("parts do not cover the tokens")
-        self.ids.extend(flat)
-        self.codes.extend(codes)
-        self.sizes.extend(sizes)
-        self.digest.update(flat.data)
-        self.digest.update(np.where(codes & segments.TRAINED, flat, np.int32(-100)).astype(np.int32).data)
-        for name in self.columns:
-            self.columns[name].extend([getattr(item, name) for item in kept])
+        self.arrays.extend(ids, codes, sizes, [item.numbers for item in kept])
         for item in kept:
-            if item.row != self.last_kept:
-                self.last_kept = item.row
-                self.count["kept"] += 1
+            if item.numbers.row != self.last_kept:
+                self.last_kept = item.numbers.row
+                self.count.kept += 1
 
-    def _problem(self, item: Item, runs: list[tuple[int, int, int]], ids: list[int]) -> str:
+    def _problem(self, item: _Pending, runs: list[tuple[int, int, int]], ids: list[int]) -> str:
         """Why a tokenised row must not be trained; "" when all is well. Counts what is learnt."""
         learnt = reasoning = stop = False
         for start, end, code in runs:
@@ -248,62 +274,50 @@ class _Builder:
             return LOST
         if not stop and not self.masks_stops:
             return NO_STOP
-        self.count["reasoning"] += item.has_thought
-        self.count["learnt"] += item.has_thought and reasoning
-        self.count["stops"] += stop
+        self.count.reasoning += item.has_thought
+        self.count.learnt += item.has_thought and reasoning
+        self.count.stops += stop
         return ""
 
     # -- the end -----------------------------------------------------------------------------------------
     def _finish(self) -> ChatDataset:
         names = tuple(self.splits)
-        columns = {name: growing.finish() for name, growing in self.columns.items()}
-        starts = np.concatenate([[0], np.cumsum(self.sizes.finish())]).astype(np.int64)
-        report = self._report(names, columns["split"])
-        return ChatDataset(
-            self.chat,
-            Columns(ids=self.ids.finish(), codes=self.codes.finish(), starts=starts, splits=names, **columns),
-            self.rows,
-            report,
-            self.digest.hexdigest(),
-        )
+        arrays = self.arrays.finish(names)
+        report = self._report(names, arrays.split)
+        return ChatDataset(self.chat, arrays, self.rows, report, self.arrays.fingerprint, origin=self.origin)
 
     def _report(self, names: tuple[str, ...], split: np.ndarray) -> Preflight:
         config, count = self.chat.config, self.count
         lengths = self.lengths.finish()
-        kept = len(split)
-        facts: dict[str, Any] = {
-            "rows": count["rows"],
-            "rows_kept": count["kept"],
-            "examples": {name: int((split == i).sum()) for i, name in enumerate(names)},
-            "dropped": dict(self.tally.counts),
-            "places": dict(self.tally.places),
-            "reasoning": count["reasoning"],
-            "reasoning_learnt": count["learnt"],
-            "plain": kept - count["reasoning"],
-            "stops_learnt": count["stops"],
-            "max_length": config.max_length,
-            "longest": self.longest,
-            "cut_before_answer": count["cut"] / len(lengths) if len(lengths) else 0.0,
-            "duplicates": self._duplicates(names),
-            "verified": count["verified"],
-            "straddled": count["straddled"],
-            "rebuilt": count["rebuilt"],
-            "tools_unseen": count["tools_unseen"],
-            "histogram": histogram(lengths),
-        }
+        report = Preflight(
+            rows=count.rows,
+            rows_kept=count.kept,
+            examples={name: int((split == i).sum()) for i, name in enumerate(names)},
+            dropped=dict(self.dropped.counts),
+            places=dict(self.dropped.places),
+            reasoning=count.reasoning,
+            reasoning_learnt=count.learnt,
+            plain=len(split) - count.reasoning,
+            stops_learnt=count.stops,
+            max_length=config.max_length,
+            longest=self.longest,
+            cut_before_answer=count.cut / len(lengths) if len(lengths) else 0.0,
+            histogram=histogram(lengths),
+            duplicates=self._duplicates(names),
+            verified=count.verified,
+            straddled=count.straddled,
+            rebuilt=count.rebuilt,
+            tools_unseen=count.tools_unseen,
+            notes=self.notes + self.chat.probe.notes,
+        )
         problems, warnings = findings(
-            facts,
+            report,
             masked=self.masks_reasoning,
             wants_reasoning=self.chat.strategy != "final_only",
             stops_masked=self.masks_stops,
             own_template=self.chat.template.own,
         )
-        return Preflight(
-            **facts,
-            problems=tuple(problems),
-            warnings=tuple(warnings),
-            notes=self.notes + self.chat.probe.notes,
-        )
+        return replace(report, problems=tuple(problems), warnings=tuple(warnings))
 
     def _duplicates(self, names: tuple[str, ...]) -> dict[str, int]:
         if "train" not in names:
@@ -317,24 +331,8 @@ class _Builder:
         }
 
 
-def _runs(rendered: Rendered, placed: Placed, size: int) -> list[tuple[int, int, int]]:
-    """``(first token, end, part code)`` of each part; a token on a boundary belongs to the later part."""
-    runs: list[tuple[int, int, int]] = []
-    start, code = 0, rendered.segments[0][1]
-    for at, shared, (_, following) in zip(placed.starts, placed.shared, rendered.segments[1:], strict=True):
-        at = max(at, start)
-        if at == start and shared and segments.is_reasoning(code) and at < size:
-            at += (
-                1  # one token holds all of this reasoning and some of what follows: it is learnt as reasoning
-            )
-        runs.append((start, at, code))
-        start, code = at, following
-    runs.append((start, size, code))
-    return runs
-
-
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _uncollected() -> Generator[None, None, None]:
     """No garbage collection meanwhile: encodings are many, short-lived and without circles."""
     was = gc.isenabled()
     gc.disable()
@@ -349,8 +347,10 @@ def _check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Unusable("it holds half a character (a lone surrogate), which no tokenizer takes") from error
+        raise UnusableRowError(
+            "it holds half a character (a lone surrogate), which no tokenizer takes"
+        ) from error
 
 
-def _plain(message: Any) -> bool:
+def _plain(message: Message) -> bool:
     return isinstance(message.get("content"), str)

@@ -1,10 +1,10 @@
-"""What a person can choose about the way rows become tokens."""
+"""ChatConfig: what a person can choose about the way rows become tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from ..errors import FormatError, choices
 
@@ -14,6 +14,7 @@ Style = Literal["lines", "json", "prose"]
 Missing = Literal["keep", "drop", "error"]
 Markers = Literal["refuse", "escape"]
 Turns = Literal["all", "last"]
+Roles = tuple[str, ...] | str
 
 THINKING_INSTRUCTIONS = "Think step by step, explaining your reasoning."
 
@@ -54,7 +55,7 @@ class ChatConfig:
     mask_answer: bool = False
     train_empty_thinking: bool | None = None
     turns: Turns = "all"
-    roles: tuple[str, ...] | str = ("assistant",)
+    roles: Roles = ("assistant",)
     missing: Missing = "keep"
     markers: Markers = "refuse"
     system: str = ""
@@ -72,7 +73,7 @@ class ChatConfig:
         elif not isinstance(self.roles, str):
             object.__setattr__(self, "roles", tuple(self.roles))
         if self.tags is not None:
-            tags = tuple(self.tags)
+            tags = tuple(cast("Iterable[object]", self.tags))  # what a person gave
             if len(tags) != 2 or not all(isinstance(tag, str) and tag.strip() for tag in tags):
                 raise FormatError(
                     f"tags={self.tags!r} are not an opening and a closing tag.",
@@ -95,22 +96,29 @@ class ChatConfig:
             )
 
     def replace(self, **changes: Any) -> ChatConfig:
-        """The same choices but for these."""
+        """The same choices but for these.
+
+        Raises:
+            FormatError: there is no such choice.
+        """
+        known = [part.name for part in fields(self)]
+        for name in changes:
+            if name not in known:
+                raise FormatError(f"ChatConfig has no part {name!r}.", choices(name, known))
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, for the run card."""
-        plain = asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+        return asdict(self) | {
+            "tags": None if self.tags is None else list(self.tags),
+            "roles": self.roles if isinstance(self.roles, str) else list(self.roles),
+        }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> ChatConfig:
         """What `to_dict` gave; unknown names of a newer version are left out."""
         known = {f.name for f in fields(cls)}
-        values: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in plain.items() if k in known
-        }
-        return cls(**values)
+        return cls(**{name: value for name, value in plain.items() if name in known})
 
 
 def check_strategy(strategy: str) -> str:

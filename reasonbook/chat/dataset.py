@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import overload
 
 import numpy as np
 
-from ..card import card, details
+from ..card import card, details, html_of
 from ..data.conversation import Conversation, Message
+from ..data.origin import Origin
+from ..data.training_rows import ChatRow
 from ..errors import FormatError
+from .config import ChatConfig
 from .format import ChatFormat
 from .preflight import Preflight
 from .preview import Preview, PreviewToken
 from .rendering import segments
-from .rendering.arrays import Rows
+from .rendering.arrays import DatasetArrays, labels_of
 from .rendering.turns import turns_of
+from .task import Task
+from .template.fast_tokenizer import Tokenizer
+from .template.probe import Probe
 from .thinking_parser import Parsed
-
-if TYPE_CHECKING:
-    from .config import ChatConfig
-    from .template.probe import Probe
 
 
 @dataclass(frozen=True)
@@ -66,48 +68,17 @@ class ChatExample:
     split: str
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a training row asks and what it expects, as text.
-
-    Attributes:
-        prompt: the messages before the response, as `prompt_ids` takes them.
-        response: the expected answer.
-        reasoning: the expected reasoning text; "" where there is none.
-        position: row of the frame.
-        key: the row's identity in the journal.
-        split: where it belongs.
-
-    Example:
-        >>> chat.conversations[0].response
-        '$104'
-    """
-
-    prompt: tuple[Message, ...]
-    response: str
-    reasoning: str
-    position: int
-    key: str
-    split: str
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The arrays of a dataset; flat ones have one value per token, the others one per training row."""
-
-    ids: np.ndarray
-    codes: np.ndarray
-    starts: np.ndarray
-    row: np.ndarray
-    position: np.ndarray
-    turn: np.ndarray
-    half: np.ndarray
-    split: np.ndarray
-    splits: tuple[str, ...]
-
-
 class ChatDataset(Sequence[ChatExample]):
     """Rows as tokens and labels; made by `build`, trained as they are.
+
+    Attributes:
+        format: how the student is written to and read.
+        report: what was kept, what was dropped, and whether training may start.
+        fingerprint: of all ids and labels.
+        origin: what a teacher was asked for the reasoning; None where nobody or several were.
+        rows: the rows that came in, also those of which nothing is trained; `build` takes them again.
+        arrays: ids and parts of every training row; a split has those of the whole.
+        chosen: which of these training rows belong here, as int64 numbers.
 
     Example:
         >>> chat = df.reason.to_chat(rb.examples.tiny_student())
@@ -118,23 +89,26 @@ class ChatDataset(Sequence[ChatExample]):
     def __init__(
         self,
         chat: ChatFormat,
-        columns: Columns,
-        rows: Rows,
+        arrays: DatasetArrays,
+        rows: Sequence[ChatRow],
         report: Preflight,
         fingerprint: str,
         *,
+        origin: Origin | None = None,
         chosen: np.ndarray | None = None,
     ) -> None:
         self.format = chat
         self.report = report
         self.fingerprint = fingerprint
-        self._columns = columns
-        self._rows = rows
-        self._chosen = chosen if chosen is not None else np.arange(len(columns.row))
+        self.origin = origin
+        self.arrays = arrays
+        self.rows = rows
+        self.chosen = chosen if chosen is not None else np.arange(len(arrays.row))
 
     # -- what it stands on -------------------------------------------------------------------------------
     @property
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> Tokenizer:
+        """The student's."""
         return self.format.tokenizer
 
     @property
@@ -144,10 +118,12 @@ class ChatDataset(Sequence[ChatExample]):
 
     @property
     def strategy(self) -> str:
+        """What the student learns to write."""
         return self.format.strategy
 
     @property
     def config(self) -> ChatConfig:
+        """How the rows were rendered and what carries loss."""
         return self.format.config
 
     @property
@@ -157,10 +133,12 @@ class ChatDataset(Sequence[ChatExample]):
 
     @property
     def max_length(self) -> int:
+        """Most tokens of a row."""
         return self.format.max_length
 
     @property
     def stop_ids(self) -> tuple[int, ...]:
+        """Ids that end generation."""
         return self.format.stop_ids
 
     def check(self) -> None:
@@ -169,20 +147,24 @@ class ChatDataset(Sequence[ChatExample]):
 
     # -- rows --------------------------------------------------------------------------------------------
     def __len__(self) -> int:
-        return len(self._chosen)
+        return len(self.chosen)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> ChatExample: ...
+    @overload
+    def __getitem__(self, index: slice) -> ChatDataset: ...
+    def __getitem__(self, index: int | slice) -> ChatExample | ChatDataset:
         if isinstance(index, slice):
-            return self._view(self._chosen[index])
+            return self._view(self.chosen[index])
         at = self._at(index)
         ids, codes = self._arrays(at)
         return ChatExample(
             input_ids=np.array(ids),
-            labels=_labels(ids, codes),
+            labels=labels_of(ids, codes),
             spans=tuple(self._spans(codes)),
-            position=int(self._columns.position[at]),
-            turn=int(self._columns.turn[at]),
-            split=self._columns.splits[self._columns.split[at]],
+            position=int(self.arrays.position[at]),
+            turn=int(self.arrays.turn[at]),
+            split=self.arrays.splits[int(self.arrays.split[at])],
         )
 
     def __iter__(self) -> Iterator[ChatExample]:
@@ -192,33 +174,36 @@ class ChatDataset(Sequence[ChatExample]):
     @property
     def lengths(self) -> np.ndarray:
         """Tokens per training row."""
-        starts = self._columns.starts
-        return np.asarray(starts[self._chosen + 1] - starts[self._chosen])
+        starts = self.arrays.starts
+        return np.asarray(starts[self.chosen + 1] - starts[self.chosen])
 
     @property
     def splits(self) -> dict[str, int]:
         """Split → training rows."""
-        codes = self._columns.split[self._chosen]
-        return {name: int((codes == i).sum()) for i, name in enumerate(self._columns.splits)}
+        codes = self.arrays.split[self.chosen]
+        return {name: int((codes == i).sum()) for i, name in enumerate(self.arrays.splits)}
 
     def split(self, name: str) -> ChatDataset:
         """The rows of one split; the same arrays, not a copy."""
-        if name not in self._columns.splits:
-            return self._view(self._chosen[:0])
-        code = self._columns.splits.index(name)
-        return self._view(self._chosen[self._columns.split[self._chosen] == code])
+        if name not in self.arrays.splits:
+            return self._view(self.chosen[:0])
+        code = self.arrays.splits.index(name)
+        return self._view(self.chosen[self.arrays.split[self.chosen] == code])
 
     @property
-    def conversations(self) -> Sequence[Task]:
-        """What each training row asks and expects, as text; read when asked for."""
-        return _Tasks(self)
+    def tasks(self) -> Sequence[Task]:
+        """What each training row asks and expects, as text; read when asked for.
+
+        The two halves of a ``two_message_cot`` row have the same task.
+        """
+        return _Tasks(self, self._task)
 
     # -- what it shows -----------------------------------------------------------------------------------
     def preview(self, index: int = 0) -> Preview:
         """The tokens of a training row, tinted by what they teach; read from the arrays that are trained."""
         at = self._at(index)
         ids, codes = self._arrays(at)
-        labels = _labels(ids, codes)
+        labels = labels_of(ids, codes)
         texts = self._token_texts(ids)
         special = {i for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
         special |= {i for text in self.format.markers.texts if (i := self._id_of(text)) is not None}
@@ -231,9 +216,9 @@ class ChatDataset(Sequence[ChatExample]):
         return Preview(
             tokens=tokens,
             index=int(index),
-            position=int(self._columns.position[at]),
-            turn=int(self._columns.turn[at]),
-            split=self._columns.splits[self._columns.split[at]],
+            position=int(self.arrays.position[at]),
+            turn=int(self.arrays.turn[at]),
+            split=self.arrays.splits[int(self.arrays.split[at])],
             hash=digest,
             fingerprint=self.fingerprint,
             dataset=self,
@@ -262,10 +247,11 @@ class ChatDataset(Sequence[ChatExample]):
             {
                 "student": self.student,
                 "strategy": self.strategy,
+                **({"reasoning by": str(self.origin)} if self.origin is not None else {}),
                 **{f"{name} rows": count for name, count in self.splits.items()},
                 "tokens": int(lengths.sum()),
             },
-            body=self.report._repr_html_() + details("thinking format", self.probe._repr_html_()),
+            body=html_of(self.report) + details("thinking format", html_of(self.probe)),
             next_verb="chat.preview(0)   or   run = rb.train(chat)"
             if self.report.ok
             else self.report.problems[0][1],
@@ -274,12 +260,18 @@ class ChatDataset(Sequence[ChatExample]):
     # -- inside ------------------------------------------------------------------------------------------
     def _view(self, chosen: np.ndarray) -> ChatDataset:
         return ChatDataset(
-            self.format, self._columns, self._rows, self.report, self.fingerprint, chosen=chosen
+            self.format,
+            self.arrays,
+            self.rows,
+            self.report,
+            self.fingerprint,
+            origin=self.origin,
+            chosen=chosen,
         )
 
     def _at(self, index: int) -> int:
         try:
-            return int(self._chosen[index])
+            return int(self.chosen[index])
         except IndexError:
             if not len(self):
                 raise FormatError(
@@ -288,8 +280,8 @@ class ChatDataset(Sequence[ChatExample]):
             raise IndexError(f"{index} of {len(self)} training rows") from None
 
     def _arrays(self, at: int) -> tuple[np.ndarray, np.ndarray]:
-        start, end = int(self._columns.starts[at]), int(self._columns.starts[at + 1])
-        return self._columns.ids[start:end], self._columns.codes[start:end]
+        start, end = int(self.arrays.starts[at]), int(self.arrays.starts[at + 1])
+        return self.arrays.ids[start:end], self.arrays.codes[start:end]
 
     def _spans(self, codes: np.ndarray) -> Iterator[Span]:
         if not len(codes):
@@ -315,11 +307,12 @@ class ChatDataset(Sequence[ChatExample]):
             return [text[a:b] if b > a else "" for a, b in zip(starts, ends, strict=True)]
         return [decode([i], skip_special_tokens=False) for i in plain]
 
-    def _task(self, at: int) -> Task:
-        row = self._rows[int(self._columns.row[at])]
-        half, turn = int(self._columns.half[at]), int(self._columns.turn[at])
+    def _task(self, index: int) -> Task:
+        at = self._at(index)
+        row = self.rows[int(self.arrays.row[at])]
+        half, turn = int(self.arrays.half[at]), int(self.arrays.turn[at])
         for found in turns_of(row, self.strategy, self.config, self.format.markers):
-            if found.index != turn or (
+            if found.number != turn or (
                 self.strategy == "two_message_cot" and found.is_thought != (half == 1)
             ):
                 continue
@@ -330,36 +323,40 @@ class ChatDataset(Sequence[ChatExample]):
             )
         upto = _nth_assistant(row.conversation.messages, turn)
         return Task(
-            prompt=tuple(row.conversation.messages[:upto]),
-            response=str(row.conversation.messages[upto].get("content") or ""),
-            reasoning=self._reasoning(row, turn, found.thought.text),
-            position=row.position,
             key=row.key,
+            position=row.position,
+            turn=turn,
             split=row.split,
+            prompt=tuple(dict(message) for message in row.conversation.messages[:upto]),
+            expected=str(row.conversation.messages[upto].get("content") or ""),
+            reasoning=self._reasoning(row, turn, found.thought.text),
         )
 
-    def _reasoning(self, row: Any, turn: int, text: str) -> str:
+    def _reasoning(self, row: ChatRow, turn: int, text: str) -> str:
         if text or self.strategy != "two_message_cot":
             return text
         turns = turns_of(row, self.strategy, self.config, self.format.markers)
-        return next((found.thought.text for found in turns if found.index == turn), "")
+        return next((found.thought.text for found in turns if found.number == turn), "")
 
 
 class _Tasks(Sequence[Task]):
-    def __init__(self, dataset: ChatDataset) -> None:
+    """Tasks that are made when they are looked at."""
+
+    def __init__(self, dataset: ChatDataset, make: Callable[[int], Task]) -> None:
         self._dataset = dataset
+        self._make = make
 
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Task]: ...
+    def __getitem__(self, index: int | slice) -> Task | list[Task]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        return self._dataset._task(self._dataset._at(index))
-
-
-def _labels(ids: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    return np.where(codes & segments.TRAINED, ids, np.int32(-100)).astype(np.int32)
+        return self._make(index)
 
 
 def _nth_assistant(messages: Sequence[Message], turn: int) -> int:

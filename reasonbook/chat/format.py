@@ -1,4 +1,4 @@
-"""Format: one student and one strategy; renders rows and prompts, and reads answers."""
+"""ChatFormat: one student and one strategy; renders rows and prompts, and reads answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ..errors import FormatError
 from .config import ChatConfig, check_strategy
 from .rendering.render import Renderer
 from .rendering.turns import first_request, second_request
-from .template.mode import Mode
+from .template.fast_tokenizer import Encoding, Tokenizer
+from .template.mode import PromptMode
 from .template.probe import Probe, probe
-from .template.reserved_text import Markers
-from .template.template import Template, TemplateFault
+from .template.reserved_text import ReservedMarkers
+from .template.template import Template, TemplateRenderError
 from .template.tokenizer import load_tokenizer
 from .thinking_parser import Parsed, ThinkingParser
 
@@ -39,11 +40,10 @@ class ChatFormat:
     """
 
     def __init__(
-        self, student: Any, *, strategy: str = "final_and_reasoning", config: ChatConfig | None = None
+        self, student: object, *, strategy: str = "final_and_reasoning", config: ChatConfig | None = None
     ) -> None:
         self.strategy = check_strategy(strategy)
         config = config or ChatConfig()
-        self.tokenizer: Any
         self.tokenizer, self.student = load_tokenizer(student)
         template = Template(self.tokenizer, source=config.chat_template, date=config.date)
         if template.dated and config.date is None:
@@ -55,7 +55,7 @@ class ChatFormat:
         )
         self.template = template
         self.probe: Probe = probe(self.tokenizer, template, tags=config.tags)
-        self.markers = Markers(self.tokenizer, template, self.probe)
+        self.markers = ReservedMarkers(self.tokenizer, template, self.probe)
         self.renderer = Renderer(
             self.tokenizer, template, self.probe, self.config, plain_only=strategy == "final_only"
         )
@@ -67,7 +67,7 @@ class ChatFormat:
         return self.strategy == "final_and_reasoning"
 
     @property
-    def mode(self) -> Mode:
+    def mode(self) -> PromptMode:
         """How the student is asked at inference."""
         return self.probe.on if self.thinking else self.probe.off
 
@@ -88,6 +88,7 @@ class ChatFormat:
 
     @property
     def max_length(self) -> int:
+        """Most tokens of a row."""
         return self.config.max_length
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,14 +103,14 @@ class ChatFormat:
         }
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any], student: Any = None) -> ChatFormat:
+    def from_dict(cls, plain: Mapping[str, Any], student: object = None) -> ChatFormat:
         """The format of a run card, with its own template whatever the student's says by now."""
         config = ChatConfig.from_dict(plain["config"]).replace(chat_template=plain["chat_template"])
         return cls(
             student if student is not None else plain["student"], strategy=plain["strategy"], config=config
         )
 
-    def export_tokenizer(self) -> Any:
+    def export_tokenizer(self) -> Tokenizer:
         """A copy of the tokenizer that carries the template in use; save it beside the adapter."""
         from copy import deepcopy
 
@@ -136,7 +137,7 @@ class ChatFormat:
                 messages = second_request(messages, instructions, thought)
         try:
             return self._prompt(messages, self.mode)
-        except TemplateFault as fault:
+        except TemplateRenderError as fault:
             raise FormatError(
                 f"The student's chat template refuses this request: {fault}.",
                 'run.chat("one request as text")',
@@ -166,11 +167,11 @@ class ChatFormat:
         return replace(parsed, thinking=said, health="valid" if said else "empty")
 
     # -- training ----------------------------------------------------------------------------------------
-    def encode(self, texts: Sequence[str]) -> list[Any]:
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Encodings with offsets, in one call that leaves the interpreter free."""
         return self.tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
 
-    def _prompt(self, messages: Sequence[Message], mode: Mode) -> str:
+    def _prompt(self, messages: Sequence[Message], mode: PromptMode) -> str:
         return self.renderer.prompt(self.probe.form.messages(messages, self.config.system), mode)
 
     def __repr__(self) -> str:

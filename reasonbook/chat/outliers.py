@@ -1,15 +1,13 @@
-"""Oddities: training rows that are worth a look before anything is trained."""
+"""Outliers: training rows that are worth a look before anything is trained."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
+from .dataset import ChatDataset
 from .rendering import segments
-
-if TYPE_CHECKING:
-    from .dataset import ChatDataset
 
 NO_STOP = "does not learn to stop"
 NO_ANSWER = "no token of its answer carries loss"
@@ -24,7 +22,7 @@ FULL = 0.95  # of max_length
 FEW = 0.01  # of the row's tokens
 
 
-def oddities(dataset: ChatDataset) -> dict[int, tuple[str, ...]]:
+def find_outliers(dataset: ChatDataset) -> dict[int, tuple[str, ...]]:
     """Index in the dataset → why the row stands out; read from the arrays that are trained.
 
     Reasoning counts as far more or less than most when it lies beyond three times the distance between
@@ -32,8 +30,8 @@ def oddities(dataset: ChatDataset) -> dict[int, tuple[str, ...]]:
     """
     if not len(dataset):
         return {}
-    chosen, columns = dataset._chosen, dataset._columns
-    count = _Counter(columns.codes, columns.starts, chosen)
+    chosen, arrays = dataset.chosen, dataset.arrays
+    count = _Counter(arrays.codes, arrays.starts, chosen)
     lengths = np.asarray(dataset.lengths)
     learnt = count(lambda part, trained: trained)
     answer = count(lambda part, trained: trained & (part == segments.ANSWER))
@@ -41,14 +39,14 @@ def oddities(dataset: ChatDataset) -> dict[int, tuple[str, ...]]:
     stops = count(lambda part, trained: trained & (part == segments.STOP))
     thinks = reasoning > 0
     first_half = (
-        columns.half[chosen] == 1 if dataset.strategy == "two_message_cot" else np.zeros(len(chosen), bool)
+        arrays.half[chosen] == 1 if dataset.strategy == "two_message_cot" else np.zeros(len(chosen), bool)
     )
     found: dict[str, np.ndarray] = {
         NO_STOP: (stops == 0) & (stops > 0).any(),
         NO_ANSWER: (answer == 0) & ~first_half,
         NEARLY_FULL: lengths > FULL * dataset.max_length,
         FEW_LEARNT: learnt < FEW * lengths,
-        TWIN: _twins(columns.ids, columns.starts, chosen),
+        TWIN: _twins(arrays.ids, arrays.starts, chosen),
     }
     if thinks.mean() > 0.5 and dataset.strategy == "final_and_reasoning":
         low, middle, high = np.quantile(reasoning[thinks], (0.25, 0.5, 0.75))
@@ -70,7 +68,8 @@ class _Counter:
     def __init__(self, codes: np.ndarray, starts: np.ndarray, chosen: np.ndarray) -> None:
         self.codes, self.starts, self.chosen = codes, starts, chosen
 
-    def __call__(self, wanted) -> np.ndarray:
+    def __call__(self, wanted: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+        """Tokens per chosen row for which ``wanted(part, trained)`` is true."""
         rows = len(self.starts) - 1
         counts = np.zeros(rows, np.int64)
         for first in range(0, rows, self.BLOCK):

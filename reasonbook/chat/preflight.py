@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,22 +18,22 @@ LOST = "its reasoning carries no loss"
 NO_STOP = "its stop token carries no loss"
 
 
+Remark = tuple[str, str]  # what was found, and the line to type
+
+
 @dataclass
-class Tally:
+class DropCounts:
     """Counts reasons and remembers the first places of each."""
 
-    counts: dict[str, int] = field(default_factory=dict)
-    places: dict[str, list[int]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    places: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
 
     def add(self, reason: str, position: int) -> None:
+        """One more row, by its position in the frame."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
         places = self.places.setdefault(reason, [])
         if len(places) < _PLACES and position not in places:
             places.append(position)
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class Preflight:
     straddled: int = 0
     rebuilt: int = 0
     tools_unseen: int = 0
-    warnings: tuple[tuple[str, str], ...] = ()
-    problems: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[Remark, ...] = ()
+    problems: tuple[Remark, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -106,13 +106,13 @@ class Preflight:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, for the run card."""
-        plain = {
-            k: v for k, v in self.__dict__.items() if k not in ("warnings", "problems", "notes", "histogram")
+        plain = asdict(self)
+        del plain["notes"]
+        return plain | {
+            "warnings": [list(pair) for pair in self.warnings],
+            "problems": [list(pair) for pair in self.problems],
+            "histogram": [list(part) for part in self.histogram],
         }
-        plain["warnings"] = [list(pair) for pair in self.warnings]
-        plain["problems"] = [list(pair) for pair in self.problems]
-        plain["histogram"] = [list(part) for part in self.histogram]
-        return {k: dict(v) if isinstance(v, Mapping) else v for k, v in plain.items()}
 
     def __repr__(self) -> str:
         state = "ok" if self.ok else f"{len(self.problems)} problem(s)"
@@ -163,21 +163,29 @@ def histogram(lengths: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def findings(
-    report: Mapping[str, Any], *, masked: bool, wants_reasoning: bool, stops_masked: bool, own_template: bool
-) -> tuple[list, list]:
-    """Problems and warnings with the line to type for each."""
-    problems: list[tuple[str, str]] = []
-    warnings: list[tuple[str, str]] = []
-    dropped: Mapping[str, int] = report["dropped"]
-    kept = sum(report["examples"].values())
-    lost = dropped.get(LOST, 0) + report["reasoning"] - report["reasoning_learnt"]
+    report: Preflight, *, masked: bool, wants_reasoning: bool, stops_masked: bool, own_template: bool
+) -> tuple[list[Remark], list[Remark]]:
+    """Problems and warnings of a build, each with the line to type.
+
+    Args:
+        report: what was counted.
+        masked: reasoning is meant to carry no loss.
+        wants_reasoning: the strategy teaches reasoning.
+        stops_masked: stop tokens are meant to carry no loss.
+        own_template: the student has a chat template.
+    """
+    problems: list[Remark] = []
+    warnings: list[Remark] = []
+    dropped = report.dropped
+    kept = sum(report.examples.values())
+    lost = dropped.get(LOST, 0) + report.reasoning - report.reasoning_learnt
     if lost and not masked:
         problems.append((
-            f"{lost} of {report['reasoning'] + dropped.get(LOST, 0)} rows with reasoning would lose it: "
+            f"{lost} of {report.reasoning + dropped.get(LOST, 0)} rows with reasoning would lose it: "
             f"no token of it carries loss{_at(report, LOST)}.",
             "chat.preview(0)   or   ChatConfig(mask_reasoning=True) if that is meant",
         ))  # fmt: skip
-    missed = kept - report["stops_learnt"]
+    missed = kept - report.stops_learnt
     if (missed or dropped.get(NO_STOP)) and not stops_masked:
         problems.append((
             f"{missed + dropped.get(NO_STOP, 0)} rows do not learn to stop: no stop token carries loss"
@@ -190,18 +198,18 @@ def findings(
             "(### Request: … ### Response: …), which is saved with it.",
             'df.reason.to_chat(student, chat_template="…")   # for another form: a Jinja template',
         ))  # fmt: skip
-    if not report["examples"].get("train"):
+    if not report.examples.get("train"):
         most = max(dropped, key=lambda reason: dropped[reason], default="")
         why = f" Most were left out because: {most}." if most else ""
         problems.append((
-            f"No row is left to train on ({report['rows']} came in).{why}",
-            _remedy(most, report["longest"]),
+            f"No row is left to train on ({report.rows} came in).{why}",
+            _remedy(most, report.longest),
         ))  # fmt: skip
     if dropped.get(TOO_LONG):
         warnings.append((
-            f"{dropped[TOO_LONG]} rows are longer than {report['max_length']} tokens and were dropped; "
-            f"a cut would have ended {report['cut_before_answer']:.0%} of all rows before the answer.",
-            f"ChatConfig(max_length={_rounded(report['longest'])})",
+            f"{dropped[TOO_LONG]} rows are longer than {report.max_length} tokens and were dropped; "
+            f"a cut would have ended {report.cut_before_answer:.0%} of all rows before the answer.",
+            f"ChatConfig(max_length={_rounded(report.longest)})",
         ))  # fmt: skip
     reserved = sum(count for reason, count in dropped.items() if "reserved marker" in reason)
     if reserved:
@@ -210,39 +218,39 @@ def findings(
             f"{_at(report, *(reason for reason in dropped if 'reserved marker' in reason))}.",
             'ChatConfig(markers="escape")',
         ))  # fmt: skip
-    for split, count in report["duplicates"].items():
+    for split, count in report.duplicates.items():
         if count:
             warnings.append((
                 f"{count} {split} rows have the same request as a training row.",
                 "df.drop_duplicates(…)   # or split again by group",
             ))  # fmt: skip
-    if report["straddled"]:
+    if report.straddled:
         warnings.append((
-            f"In {report['straddled']} rows the tokenizer joins the end of the prompt with the first "
+            f"In {report.straddled} rows the tokenizer joins the end of the prompt with the first "
             "learnt text; at inference these tokens fall apart.",
             "chat.preview(0)   # look at the first tinted token",
         ))  # fmt: skip
-    if report["rebuilt"]:
+    if report.rebuilt:
         warnings.append((
-            f"{report['rebuilt']} rows are rendered by the template in another way than its own prompt "
+            f"{report.rebuilt} rows are rendered by the template in another way than its own prompt "
             "begins; they were put together behind the prompt that inference sees.",
             "chat.preview(0)   # or ChatConfig(chat_template=…)",
         ))  # fmt: skip
-    if report["tools_unseen"]:
+    if report.tools_unseen:
         warnings.append((
-            f"{report['tools_unseen']} rows offer tools, and the student's chat template does not show them.",
+            f"{report.tools_unseen} rows offer tools, and the student's chat template does not show them.",
             'df.reason.to_chat(student, chat_template="…")   # one that uses `tools`',
         ))  # fmt: skip
-    if wants_reasoning and not report["reasoning"]:
+    if wants_reasoning and not report.reasoning:
         warnings.append(
             ("No row has reasoning; all are trained as plain rows.", "df.reason.augment(schema, teacher=…)")
         )
     return problems, warnings
 
 
-def _at(report: Mapping[str, Any], *reasons: str) -> str:
+def _at(report: Preflight, *reasons: str) -> str:
     """Where rows were first left out for these reasons."""
-    places = sorted({place for reason in reasons for place in report["places"].get(reason, ())})
+    places = sorted({place for reason in reasons for place in report.places.get(reason, ())})
     return f" (first at row {', '.join(map(str, places[:_PLACES]))})" if places else ""
 
 

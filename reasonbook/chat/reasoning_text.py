@@ -1,4 +1,4 @@
-"""Field values as reasoning text; the same renderer for training, preview and exports."""
+"""Reasoning text: field values in words, the same for training, preview and exports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..data.conversation import is_sequence, missing
+from ..data.conversation import is_mapping, is_sequence, missing
 from ..errors import FormatError
 
 # Methods that keep one text under one of these names: the text stands for itself, without its label.
@@ -76,13 +76,13 @@ def thought(reasoning: Mapping[str, Any] | str | None, style: str = "lines", pro
     return _lines(values)
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """One field's value in words."""
     if isinstance(value, bool) or type(value).__name__ == "bool_":
         return "yes" if value else "no"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else format(value, ".15g")
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return json.dumps(value, ensure_ascii=False, default=str)
     if is_sequence(value):
         return "; ".join(as_text(item) for item in value if not _blank(item))
@@ -90,7 +90,9 @@ def as_text(value: Any) -> str:
 
 
 def _lines(values: Mapping[str, Any]) -> Thought:
-    spans, parts, at = [], [], 0
+    spans: list[tuple[str, int, int]] = []
+    parts: list[str] = []
+    at = 0
     for name, value in values.items():
         line = f"{name}: {as_text(value)}"
         spans.append((name, at, at + len(line)))
@@ -100,11 +102,12 @@ def _lines(values: Mapping[str, Any]) -> Thought:
 
 
 def _json(values: Mapping[str, Any]) -> Thought:
-    spans, text = [], "{"
+    spans: list[tuple[str, int, int]] = []
+    text = "{"
     for i, (name, value) in enumerate(values.items()):
         text += ", " if i else ""
         start = len(text)
-        plain = value.tolist() if hasattr(value, "tolist") else value
+        plain: object = value.tolist() if hasattr(value, "tolist") else value
         label = json.dumps(str(name), ensure_ascii=False)
         text += f"{label}: {json.dumps(plain, ensure_ascii=False, default=str)}"
         spans.append((name, start, len(text)))
@@ -112,7 +115,8 @@ def _json(values: Mapping[str, Any]) -> Thought:
 
 
 def _prose(values: Mapping[str, Any], prose: str) -> Thought:
-    spans, text, at = [], "", 0
+    spans: list[tuple[str, int, int]] = []
+    text, at = "", 0
     prose = prose.strip()
     for match in re.finditer(r"\{([^{}]*)\}", prose):
         name = match[1].strip()
@@ -129,8 +133,8 @@ def _prose(values: Mapping[str, Any], prose: str) -> Thought:
     return Thought(text + prose[at:], tuple(spans))
 
 
-def _blank(value: Any) -> bool:
-    if isinstance(value, Mapping):
+def _blank(value: object) -> bool:
+    if is_mapping(value):
         return not value
     if is_sequence(value):
         return all(_blank(item) for item in value)

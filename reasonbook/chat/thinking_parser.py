@@ -1,4 +1,4 @@
-"""Reading what a student or a teacher wrote: thinking, answer, and whether the thinking is healthy."""
+"""Thinking parser: thinking and answer of what a student wrote, and whether the thinking is healthy."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ThinkingParser:
         Args:
             reasoning: what the provider returned beside the text; then the text is the answer as it is.
         """
-        raw, text = text, self._without_stops(text)
+        raw, text = text, self.without_stops(text)
         if reasoning is not None:
             thinking = reasoning.strip()
             return Parsed(thinking, text.strip(), "valid" if thinking else "empty", (), raw)
@@ -75,7 +75,7 @@ class ThinkingParser:
         begin = start + len(self.opening) if 0 <= start < end else 0
         thinking = text[begin:end].strip()
         answer = text[end + len(self.closing) :].strip()
-        flags = []
+        flags: list[str] = []
         if start > 0 and start < end and text[:start].strip():
             flags.append("text stands before the thinking")
         if self.opening in answer or self.closing in answer:
@@ -88,7 +88,8 @@ class ThinkingParser:
         """A reader for text that arrives in pieces."""
         return ThinkingStream(self)
 
-    def _without_stops(self, text: str) -> str:
+    def without_stops(self, text: str) -> str:
+        """The text without stop tokens and white space at its end."""
         again = True
         while again:
             again = False
@@ -126,7 +127,7 @@ class ThinkingStream:
 
     def close(self) -> list[tuple[str, str]]:
         """What was still held back at the end."""
-        self._rest = self._parser._without_stops(self._rest)
+        self._rest = self._parser.without_stops(self._rest)
         return list(self._advance(last=True))
 
     def _advance(self, last: bool) -> Iterator[tuple[str, str]]:

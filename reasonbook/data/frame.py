@@ -1,10 +1,14 @@
 """Frame: the product's columns in the user's own DataFrame, written in place and by position."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# pandas brings no types; what is known of a cell is that it is anything.
+
 from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import LayoutError
-from .conversation import REASONING_KEYS, Conversation, missing
+from .conversation import REASONING_KEYS, Conversation, is_mapping, missing
 from .layout import Layout
 
 COLUMNS = ("reasoning", "reasoning_status", "reasoning_error", "verdict", "rating", "split")
@@ -87,7 +91,7 @@ class Frame:
 
     def _read_contents(self) -> list[str]:
         seen: Counter[str] = Counter()
-        contents = []
+        contents: list[str] = []
         for key in self.layout.keys(self.df):
             contents.append(f"{key}.{seen[key]}")
             seen[key] += 1
@@ -204,7 +208,7 @@ class Frame:
 
 def _with_response(cell: Any, text: str) -> Any:
     """The cell with its last assistant turn replaced; reasoning that belonged to the old text goes."""
-    if isinstance(cell, Mapping):
+    if is_mapping(cell):
         return {**cell, "output": text}
     if isinstance(cell, str) or missing(cell) or all(isinstance(item, str) for item in cell):
         return text
@@ -223,7 +227,7 @@ def _series(cells: np.ndarray, column: pd.Series) -> pd.Series:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None, None, None]:
     """Silences the warning that a frame cut from another one gives on pandas 2: writing here is the point."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import ReasonbookError
+from .frame import Frame
 
 NAMES = ("train", "validation", "test")
 _FIX = "df.reason.split(test=0.1, validation=0.1)"
@@ -60,6 +61,37 @@ def assign(
             start = end
         fixed.update(dict.fromkeys(drawn[start:], "train"))
     return [fixed[group] for group in groups]
+
+
+def write_splits(
+    frame: Frame,
+    *,
+    test: float = 0.1,
+    validation: float = 0.1,
+    seed: int = 0,
+    strata: Sequence[Any] | None = None,
+    groups: Sequence[Any] | None = None,
+) -> None:
+    """Fills the column ``split`` of a frame; rows that have a split keep it.
+
+    Args:
+        frame: what is split.
+        test: the part that tests, from 0 to 1.
+        validation: the part that validates.
+        seed: another seed gives another draw.
+        strata: a class per row; each is split by itself.
+        groups: a group per row; rows with the same request are one without it.
+    """
+    names = assign(
+        [str(group) for group in groups]
+        if groups is not None
+        else [conversation.prompt_key for conversation in frame.layout.read(frame.df)],
+        fractions={"test": test, "validation": validation},
+        seed=seed,
+        strata=strata,
+        given=frame.column("split"),
+    )
+    frame.write("split", dict(enumerate(names)))
 
 
 def _draw(seed: int, stratum: object, group: str) -> bytes:

@@ -10,13 +10,13 @@ from .conversation import Conversation
 from .frame import Frame
 
 
-def training_rows(frame: Frame) -> list[Any]:
+def training_rows(frame: Frame) -> list[ChatRow]:
     """The rows that may take part: reasoning ok where there is a status, and not rejected."""
     statuses, verdicts = frame.column("reasoning_status"), frame.column("verdict")
     reasonings, splits = frame.column("reasoning"), frame.column("split")
     augmented = "reasoning_status" in frame.df.columns
     unmask = frame.column(frame.layout.unmask) if frame.layout.unmask is not None else None
-    rows = []
+    rows: list[ChatRow] = []
     for i, conversation in enumerate(frame.layout.read(frame.df)):
         if verdicts[i] == "rejected" or (augmented and statuses[i] != "ok"):
             continue

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..chat.config import STRATEGIES, check_strategy
-from ..data.training_rows import ChatRow
+from ..data.dataframe import DataFrame, new_frame
+from ..data.frame import Frame
+from ..data.layout import layout_of
+from ..data.training_rows import ChatRow, training_rows
 from ..errors import FormatError, choices
 from . import kiln
 from . import layouts as out
 from .files import save
-from .rows import Refused, Row, row_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .rows import ExportRow, UnsupportedRowError, row_of
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,20 @@ class ExportLayout:
     """
 
     name: str
-    write: Callable[[Row], dict[str, Any]]
+    write: Callable[[ExportRow], dict[str, Any]]
     source: str
     strategies: tuple[str, ...] = STRATEGIES
     openai: bool = False
 
 
 def export(
-    source: pd.DataFrame | Iterable[ChatRow],
+    source: DataFrame | Iterable[ChatRow],
     path: str | Path | None = None,
     *,
     layout: str = "messages",
     strategy: str = "final_and_reasoning",
     split: str | None = None,
-) -> Any:
+) -> Path | DataFrame:
     """Writes the rows that train, with their reasoning, in a layout that others read.
 
     Args:
@@ -80,9 +80,7 @@ def export(
         )
     if path is not None:
         return save(made, Path(path))
-    import pandas as pd
-
-    return pd.DataFrame(made)
+    return new_frame(made)
 
 
 def records(
@@ -93,19 +91,19 @@ def records(
     for row in rows:
         try:
             yield _record(chosen, row_of(row, strategy))
-        except Refused as why:
+        except UnsupportedRowError as why:
             raise FormatError(
                 f"Row {row.position} does not fit the layout {chosen.name!r}: {why}.",
                 'rb.export(df[df["reasoning_status"] == "ok"], …)   or   rb.export(df, …, layout="messages")',
             ) from None
 
 
-def _record(layout: ExportLayout, row: Row) -> dict[str, Any]:
+def _record(layout: ExportLayout, row: ExportRow) -> dict[str, Any]:
     if not row.tools and not row.weighted:
         return layout.write(row)
     if not layout.openai:
         what = "it offers tools" if row.tools else "some of its assistant turns have weight 0"
-        raise Refused(f"{what}, which this form has no place for")
+        raise UnsupportedRowError(f"{what}, which this form has no place for")
     made = layout.write(row)
     return {**made, "tools": list(row.tools)} if row.tools else made
 
@@ -121,12 +119,9 @@ def _layout(name: str, strategy: str) -> ExportLayout:
     return chosen
 
 
-def _rows(source: Any) -> Iterable[ChatRow]:
-    if hasattr(source, "iloc") and hasattr(source, "columns"):
-        from ..data.frame import Frame
-        from ..data.training_rows import training_rows
-
-        return training_rows(Frame(source, source.reason.layout()))
+def _rows(source: DataFrame | Iterable[ChatRow]) -> Iterable[ChatRow]:
+    if isinstance(source, DataFrame):
+        return training_rows(Frame(source, layout_of(source)))
     return source
 
 

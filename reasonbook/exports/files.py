@@ -1,5 +1,8 @@
 """Files: records as JSON Lines, JSON, CSV or Parquet, whole or not at all."""
 
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pandas and pyarrow bring no types.
+
 from __future__ import annotations
 
 import json
@@ -7,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..data.conversation import is_mapping, is_sequence
+from ..data.dataframe import new_frame
 from ..errors import FormatError, MissingPackage
 from .rows import with_text_calls
 
@@ -48,9 +53,7 @@ def _json(made: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def _csv(made: Sequence[dict[str, Any]], path: Path) -> None:
-    import pandas as pd
-
-    frame = pd.DataFrame([{k: _cell(v) for k, v in record.items()} for record in made])
+    frame = new_frame([{k: _cell(v) for k, v in record.items()} for record in made])
     frame.to_csv(path, index=False)
 
 
@@ -89,12 +92,12 @@ def _uniform(made: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: _settled(name, record.get(name)) for name in names} for record in made]
 
 
-def _settled(name: str, value: object) -> Any:
-    if not isinstance(value, list):
+def _settled(name: str, value: object) -> object:
+    if not is_sequence(value):
         return value
     if name == "tools":
         return json.dumps(value, ensure_ascii=False)
-    return [with_text_calls(dict(m)) if isinstance(m, dict) else m for m in value]
+    return [with_text_calls(dict(m)) if is_mapping(m) else m for m in value]
 
 
 _WRITERS: dict[str, Callable[[Sequence[dict[str, Any]], Path], None]] = {

@@ -1,4 +1,4 @@
-"""A row on its way out: as it is learnt under a strategy."""
+"""Export rows: a row on its way out, as it is learnt under a strategy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TAGS = tuple(tag for tags in LAYOUT_TAGS for tag in tags)
 
 
 @dataclass(frozen=True)
-class Row:
+class ExportRow:
     """One row on its way out.
 
     Attributes:
@@ -43,35 +43,35 @@ class Row:
         return any(message.get("weight") == 0 for message in self.messages)
 
 
-class Refused(Exception):
+class UnsupportedRowError(Exception):
     """A row does not fit the layout; the text says why."""
 
 
-def row_of(row: ChatRow, strategy: str) -> Row:
+def row_of(row: ChatRow, strategy: str) -> ExportRow:
     """The row under a strategy.
 
     Raises:
-        Refused: it has no response, or no reasoning where the strategy needs it.
+        UnsupportedRowError: it has no response, or no reasoning where the strategy needs it.
     """
     if row.conversation.problem:
-        raise Refused(row.conversation.problem)
+        raise UnsupportedRowError(row.conversation.problem)
     if not row.conversation.has_response:
-        raise Refused("there is no response")
+        raise UnsupportedRowError("there is no response")
     messages = [_clean(message) for message in row.conversation.messages]
     tools = tuple(messages[0].pop("tools", ()))
     own = thought(row.reasoning).text or (row.conversation.reasoning or "").strip()
     fields = row.reasoning if isinstance(row.reasoning, Mapping) and own else None
     if strategy == "final_only":
         messages = [without_reasoning(message) for message in messages]
-        return Row(messages, None, row, strategy, tools)
+        return ExportRow(messages, None, row, strategy, tools)
     messages[-1] = _with_reasoning(messages[-1], own)
     if strategy == "two_message_cot":
         if not own:
-            raise Refused("there is no reasoning, which the two-message form needs")
+            raise UnsupportedRowError("there is no reasoning, which the two-message form needs")
         instructions = ChatConfig().thinking_instructions
         asked = second_request([without_reasoning(m) for m in messages[:-1]], instructions, own)
         messages = [*[dict(m) for m in asked], without_reasoning(messages[-1])]
-    return Row(messages, fields, row, strategy, tools)
+    return ExportRow(messages, fields, row, strategy, tools)
 
 
 def _clean(message: Message) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def inlined(message: Mapping[str, Any]) -> dict[str, Any]:
     """The message with its thinking in the text.
 
     Raises:
-        Refused: its texts hold tags that a reader would take for the thinking's own.
+        UnsupportedRowError: its texts hold tags that a reader would take for the thinking's own.
     """
     made = without_reasoning(message)
     if message["role"] != "assistant":
@@ -104,22 +104,22 @@ def inlined(message: Mapping[str, Any]) -> dict[str, Any]:
     text = message.get("reasoning_content") or ""
     for tag in _TAGS:
         if tag in text or tag in made["content"]:
-            raise Refused(f"its reasoning or answer holds {tag!r}")
+            raise UnsupportedRowError(f"its reasoning or answer holds {tag!r}")
     if not text:
         return made
     return {**made, "content": INLINE.format(thinking=text.strip(), answer=made["content"])}
 
 
-def pair(row: Row) -> tuple[str, str, str, str]:
+def pair(row: ExportRow) -> tuple[str, str, str, str]:
     """System prompt, request, answer and reasoning of a conversation with one request.
 
     Raises:
-        Refused: there is more in it.
+        UnsupportedRowError: there is more in it.
     """
     *before, last = row.messages
     system = before.pop(0)["content"] if before and before[0]["role"] == "system" else ""
     if len(before) != 1 or before[0]["role"] != "user" or last.get("tool_calls"):
-        raise Refused("it has more than one request and one answer")
+        raise UnsupportedRowError("it has more than one request and one answer")
     return system, before[0]["content"], last["content"], last.get("reasoning_content", "")
 
 
@@ -127,7 +127,7 @@ def with_text_calls(message: dict[str, Any]) -> dict[str, Any]:
     """Arguments of tool calls as JSON text, as OpenAI's API has them."""
     if not message.get("tool_calls"):
         return message
-    calls = []
+    calls: list[dict[str, Any]] = []
     for call in message["tool_calls"]:
         given = dict(call.get("function") or {})
         if not isinstance(given.get("arguments"), str):

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..card import card, table
+from ..chat import ChatDataset, ChatRow, build, build_from_frame
+from ..data.frame import Frame
+from ..data.layout import layout_of
 from ..errors import TrainingError
 from ..job import Job, Status
 from .evaluation.comparison import Comparison
 from .evaluation.evaluation import Evaluation
 from .evaluation.statistics import Difference, paired
+from .planner import make_plan
+from .run import Run
+from .start import train
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ..chat import ChatDataset
-    from .run import Run
 
 ALL, NONE = "all fields", "answers only"
 LEVEL = 0.05
@@ -93,8 +96,6 @@ class Ablation(Job):
         return effects(self.comparison.evaluations)
 
     def _work(self) -> Status:
-        from .start import train
-
         graded: dict[str, list[Evaluation]] = {name: [] for name in self.variants}
         for seed in range(self.seeds):
             for name, chat in self.variants.items():
@@ -177,16 +178,14 @@ def ablate(
         >>> [finding.field for finding in ablation.wait().findings]
         ['Amount', ...]
     """
-    from .planner import make_plan
-
-    chat = df.reason.to_chat(student)
+    chat = build_from_frame(Frame(df, layout_of(df)), student)
     if not len(chat.split(split)):
         raise TrainingError(f"The {split} split is empty.", "df.reason.split(test=0.1)")
     names = _fields(chat, schema)
     variants = {ALL: chat}
     for name in names:
-        variants[f"without {name}"] = _without(chat, name, student)
-    variants[NONE] = df.reason.to_chat(student, strategy="final_only")
+        variants[f"without {name}"] = _rebuilt(chat, student, [_without(row, name) for row in chat.rows])
+    variants[NONE] = _rebuilt(chat, student, chat.rows, strategy="final_only")
     if steps is None:
         steps = make_plan(chat).steps
     settings = {**options, "max_steps": steps}
@@ -236,7 +235,7 @@ def _finding(field: str, gap: Difference, p: float) -> FieldEffect:
 
 def _fields(chat: ChatDataset, schema: Any) -> list[str]:
     present: dict[str, None] = {}
-    for row in chat._rows:
+    for row in chat.rows:
         if isinstance(row.reasoning, Mapping):
             present.update(dict.fromkeys(map(str, row.reasoning)))
     wanted = [str(getattr(f, "name", f)) for f in getattr(schema, "fields", schema) or present]
@@ -253,16 +252,17 @@ def _fields(chat: ChatDataset, schema: Any) -> list[str]:
     return wanted
 
 
-def _without(chat: ChatDataset, field: str, student: Any) -> ChatDataset:
-    from ..chat import build
+def _without(row: ChatRow, field: str) -> ChatRow:
+    if not isinstance(row.reasoning, Mapping):
+        return row
+    return replace(row, reasoning={k: v for k, v in row.reasoning.items() if k != field})
 
-    rows = [
-        replace(row, reasoning={k: v for k, v in row.reasoning.items() if k != field})
-        if isinstance(row.reasoning, Mapping)
-        else row
-        for row in chat._rows
-    ]
-    return build(rows, student, strategy=chat.strategy, config=chat.config)
+
+def _rebuilt(
+    chat: ChatDataset, student: Any, rows: Sequence[ChatRow], *, strategy: str | None = None
+) -> ChatDataset:
+    """The same choices over other rows, or for another strategy."""
+    return build(rows, student, strategy=strategy or chat.strategy, config=chat.config, origin=chat.origin)
 
 
 def _mean(name: str, evaluations: Sequence[Evaluation]) -> Evaluation:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..data.origin import Origin
 from ..errors import TrainingError
 from ..events import Event
 from ..job import Status
@@ -119,7 +120,7 @@ def _student(folder: Path, record: dict[str, Any], id: str, store: Store) -> Tra
         form=format_of(record, folder),
         data=data,
         score=score_of(record),
-        origin=record,
+        origin=Origin.from_dict(record),
         from_card=record["run"],
     )
 

@@ -29,6 +29,9 @@ def train(
     max_steps: int | None = None,
     learning_rate: float | None = None,
     config: TrainConfig | None = None,
+    name: str | None = None,
+    score: Any = None,
+    store: Store | None = None,
     **options: Any,
 ) -> Run:
     """Fine-tunes the student of a chat dataset in the background; returns the live run at once.
@@ -39,8 +42,10 @@ def train(
         max_steps: optimizer steps; wins over ``epochs``.
         learning_rate: the schedule's peak.
         config: everything else.
-        **options: single parts of `TrainConfig`, and ``name`` (label of the run), ``score`` (how samples are
-            graded, as in `compare`), ``store``.
+        name: label of the run; the student and what it learns without it.
+        score: how samples are graded, as in `compare`.
+        store: where the run is kept; the default store without it.
+        **options: single parts of `TrainConfig`; they win over ``config``.
 
     Raises:
         FormatError: the chat dataset must not be trained; its report says why.
@@ -51,9 +56,7 @@ def train(
         >>> print(run.wait().status)
         COMPLETED
     """
-    name, score = options.pop("name", None), options.pop("score", None)
-    store: Store = options.pop("store", None) or default_store()
-    origin = options.pop("origin", None)
+    store = store or default_store()
     given = {"epochs": epochs, "max_steps": max_steps, "learning_rate": learning_rate, **options}
     settings = _settings(config, {k: v for k, v in given.items() if v is not None})
     run_id = new_id()
@@ -67,7 +70,7 @@ def train(
         form=chat.format,
         data=RunData.from_chat(chat),
         score=score,
-        origin=origin,
+        origin=chat.origin,
     )
     run = Run(student, store=store)
     for text in student.plan.notes:

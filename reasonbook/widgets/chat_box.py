@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..events import Event
-from ..training.chat_session import Answer, ChatSession
+from ..training.chat_session import ChatAnswer, ChatSession
 from .base import View, verb
 from .serialize import Packed
 
@@ -88,7 +88,7 @@ class ChatBox(View):
         return {"answering": self.core.answering and "ready" not in topics, "news": news}
 
     @staticmethod
-    def _whole(answer: Answer) -> dict[str, Any]:
+    def _whole(answer: ChatAnswer) -> dict[str, Any]:
         return asdict(answer)
 
     # -- what the page may call --------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ReasonbookError
 from ..training.answering.generate import Reply
-from ..training.evaluation.comparison import ComparedRow, Score
+from ..training.evaluation.comparison import ComparedRow, RunScore
 from ..training.evaluation.comparison import Comparison as Compared
 from .base import View, verb
 
@@ -110,7 +110,7 @@ def _right(reply: Reply) -> bool:
     return reply.score is not None and reply.score >= 0.5
 
 
-def _score(score: Score) -> dict[str, Any]:
+def _score(score: RunScore) -> dict[str, Any]:
     return {
         "label": score.label,
         "rows": score.rows,

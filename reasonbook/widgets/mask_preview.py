@@ -78,6 +78,6 @@ class MaskPreview(View):
 
     @cached_property
     def _odd(self) -> dict[int, tuple[str, ...]]:
-        from ..chat.outliers import oddities
+        from ..chat.outliers import find_outliers
 
-        return oddities(self._dataset)
+        return find_outliers(self._dataset)

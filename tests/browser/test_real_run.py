@@ -66,9 +66,7 @@ def test_from_tokens_to_a_chat_with_the_student(open_notebook):
 
     nb.run_cell(3)
     chat = nb.output(3).locator(".rb-chat-box")
-    chat.get_by_role("textbox", name="Question").fill(
-        nb.kernel_value("chat.conversations[0].prompt[-1]['content']")
-    )
+    chat.get_by_role("textbox", name="Question").fill(nb.kernel_value("chat.tasks[0].prompt[-1]['content']"))
     chat.get_by_role("button", name="Ask").click()
     chat.locator(".rb-cb-answer[data-state=done]").wait_for(timeout=60_000)
     assert nb.kernel_value("session.turns[0].answers[0].tokens") > 0

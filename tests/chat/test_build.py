@@ -188,7 +188,7 @@ def test_the_task_of_each_turn_knows_its_own_reasoning_under_two_messages():
         {"role": "assistant", "content": "2."},
     ]
     chat = build([row(messages=talk, reasoning="So two.")], student("qwen3"), strategy="two_message_cot")
-    assert [(task.response, task.reasoning) for task in chat.conversations] == [
+    assert [(task.expected, task.reasoning) for task in chat.tasks] == [
         ("1.", "So one."),
         ("1.", "So one."),
         ("2.", "So two."),

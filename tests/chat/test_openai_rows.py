@@ -32,7 +32,7 @@ def test_a_turn_of_weight_0_is_read_and_not_learnt(roles):
     assert len(chat) == 1 and "Wrong." in decoded(chat)
     learnt = learnt_text(chat[0], chat.tokenizer)
     assert "Wrong" not in learnt and learnt.endswith("<think>\nSo two.\n</think>\n\n2.<|im_end|>")
-    assert [task.response for task in chat.conversations] == ["2."]
+    assert [task.expected for task in chat.tasks] == ["2."]
 
 
 def test_a_row_that_teaches_nothing_is_left_out_with_its_reason():
@@ -51,7 +51,7 @@ def test_tools_stand_in_the_prompt_of_training_and_of_inference(name):
     made = student(name)
     chat = build([row(messages=given, reasoning="So one.")], made, config=ChatConfig(date="2026-11-01"))
     assert chat.report.ok and len(chat) == 1 and not chat.report.warnings
-    task = chat.conversations[0]
+    task = chat.tasks[0]
     prompt = chat.format.prompt_text(list(task.prompt))
     assert "look_up" in prompt and decoded(chat).startswith(prompt)
     theirs = made.apply_chat_template(

@@ -48,7 +48,7 @@ def test_the_exported_tokenizer_gives_the_same_prompt(name, strategy, tmp_path):
         strftime_now=datetime(2026, 11, 1).strftime,
         **chat.format.template_kwargs,
     )
-    assert ids == chat.prompt_ids(REQUEST) == chat.prompt_ids(chat.conversations[0].prompt)
+    assert ids == chat.prompt_ids(REQUEST) == chat.prompt_ids(chat.tasks[0].prompt)
     assert chat[0].input_ids[: len(ids)].tolist() == ids, "and training saw just that"
 
 
@@ -93,8 +93,8 @@ def test_a_stream_of_rows_is_the_same_as_a_list():
 
     listed, streamed = build(list(rows()), student("qwen3")), build(rows(), student("qwen3"))
     assert listed.fingerprint == streamed.fingerprint
-    assert listed.conversations[5] == streamed.conversations[5]
-    assert streamed.conversations[7].reasoning == "A: so 7\nn: 7"
+    assert listed.tasks[5] == streamed.tasks[5]
+    assert streamed.tasks[7].reasoning == "A: so 7\nn: 7"
 
 
 def test_a_stream_keeps_no_more_in_memory_the_longer_it_is(monkeypatch):
@@ -115,7 +115,7 @@ def test_a_stream_keeps_no_more_in_memory_the_longer_it_is(monkeypatch):
         made = build(rows(), student("qwen3", "bpe"))
     finally:
         tracemalloc.stop()
-    assert len(made) == 6_001 and made._columns.ids.nbytes > 600_000
+    assert len(made) == 6_001 and made.arrays.ids.nbytes > 600_000
     assert held[6_000] - held[2_000] < 150_000
 
 
@@ -124,7 +124,7 @@ def test_large_arrays_go_to_disk_and_read_the_same(monkeypatch):
     small = build(rows, student("qwen3"))
     monkeypatch.setattr(arrays_module, "SPILL", 100)
     large = build(rows, student("qwen3"))
-    assert isinstance(large._columns.ids, np.memmap) and not isinstance(small._columns.ids, np.memmap)
+    assert isinstance(large.arrays.ids, np.memmap) and not isinstance(small.arrays.ids, np.memmap)
     assert large.fingerprint == small.fingerprint
     for a, b in zip(large, small, strict=True):
         assert (a.input_ids == b.input_ids).all() and (a.labels == b.labels).all() and a.spans == b.spans

@@ -106,7 +106,7 @@ def decoded(chat, example) -> str:
 def generation_prompt(chat, index: int, thinks: bool) -> str:
     """The prompt by transformers' own call, as a server makes it."""
     mode = chat.probe.on if thinks else chat.probe.off
-    messages = chat.probe.form.messages(chat.conversations[index].prompt)
+    messages = chat.probe.form.messages(chat.tasks[index].prompt)
     return chat.tokenizer.apply_chat_template(
         messages, tokenize=False, add_generation_prompt=True, strftime_now=CLOCK, **mode.kwargs
     )

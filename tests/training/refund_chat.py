@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reasonbook.chat import ChatDataset, ChatRow, build
+from reasonbook.chat import ChatConfig, ChatDataset, ChatRow, Origin, build
 from reasonbook.data.conversation import Conversation
 from reasonbook.examples import refund_rules, refunds
 
@@ -15,6 +15,7 @@ def refund_chat(
     held_out: int = 12,
     seed: int = 0,
     repeat: bool = False,
+    origin: Origin | None = None,
     **config,
 ) -> ChatDataset:
     """``n`` rows; the last ``held_out`` of them are half validation, half test.
@@ -31,8 +32,5 @@ def refund_chat(
     if repeat:
         talk = rows[0].conversation.with_response("$1")
         rows.append(ChatRow(n, talk.key, "test", talk, rows[0].reasoning))
-    if config:
-        from reasonbook.chat import ChatConfig
-
-        return build(rows, student, strategy=strategy, config=ChatConfig(**config))
-    return build(rows, student, strategy=strategy)
+    choices = ChatConfig(**config) if config else None
+    return build(rows, student, strategy=strategy, config=choices, origin=origin)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from reasonbook.chat import Task
 from reasonbook.errors import TrainingError
 from reasonbook.training.ablation import NONE, Ablation, ablate, effects, holm, sentence
 from reasonbook.training.answering.generate import Reply
-from reasonbook.training.answering.task import Task
 from reasonbook.training.evaluation.evaluation import Evaluation
 
 pytest.importorskip("torch")

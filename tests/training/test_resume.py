@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reasonbook.chat import Origin
 from reasonbook.job import Status
 from reasonbook.training import Run, train
 from tests.training.refund_chat import refund_chat
@@ -216,8 +217,9 @@ def test_the_card_keeps_where_the_reasoning_is_from(tiny_student):
     """Schema, teacher and method have names of their own on the card, and a resume in another kernel keeps them."""
     from reasonbook.training.runs import registry
 
-    origin = {"schema": {"fields": []}, "teacher": "rules", "method": "extract"}
-    run = train(refund_chat(tiny_student, 40), max_steps=400, batch_size=8, samples=0, origin=origin)
+    origin = {"schema": {"fields": []}, "teacher": "rules", "method": "extract", "prompt": None}
+    chat = refund_chat(tiny_student, 40, origin=Origin.from_dict(origin))
+    run = train(chat, max_steps=400, batch_size=8, samples=0)
     while run.step < 2:
         time.sleep(0.005)
     run.stop().wait()

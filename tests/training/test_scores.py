@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from reasonbook.chat import Task
 from reasonbook.errors import TrainingError
 from reasonbook.teachers.openai import OpenAI
 from reasonbook.training.answering.scoring import judge, resolve
-from reasonbook.training.answering.task import Task
 from tests.servers.provider import Provider
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reasonbook.chat import Task
 from reasonbook.training.answering.generate import Reply
-from reasonbook.training.answering.task import Task
 from reasonbook.training.evaluation.comparison import Comparison
 from reasonbook.training.evaluation.evaluation import Evaluation
 

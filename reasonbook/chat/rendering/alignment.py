@@ -1,4 +1,4 @@
-"""Places: which token holds which character, without offsets where the tokenizer allows it.
+"""Alignment: which token holds which character, without offsets where the tokenizer allows it.
 
 A byte-level tokenizer's tokens tile the text: the length of each in bytes is known beforehand, and their running
 sum says where each stands. That spares a quarter of the encoding. The sum is held against the text of every
@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from .segments import Rendered
+from ..template.fast_tokenizer import Backend, Encoding, Tokenizer
+from .segments import RenderedRow, is_reasoning
 
+Encodings = Sequence[Encoding]
 _SAMPLE = "Aé 日本\n\n  🙂 x1.50</a>\t"
 
 
-class Placed(NamedTuple):
+class Alignment(NamedTuple):
     """The tokens of one row.
 
     Attributes:
@@ -36,19 +38,19 @@ class Placed(NamedTuple):
     straddles: bool
 
 
-class Places:
+class TokenAligner:
     """Encodes texts and finds the tokens of their segments, for one tokenizer."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         self._backend = tokenizer.backend_tokenizer
         self._sizes = _byte_sizes(self._backend)
 
-    def encode(self, texts: Sequence[str]) -> list[Any]:
+    def encode(self, texts: Sequence[str]) -> Encodings:
         """Encodings; runs off the interpreter's lock."""
         encode = self._backend.encode_batch if self._sizes is None else self._backend.encode_batch_fast
         return encode(list(texts), add_special_tokens=False)
 
-    def find(self, rows: Sequence[Rendered], encodings: Sequence[Any]) -> list[Placed]:
+    def find(self, rows: Sequence[RenderedRow], encodings: Encodings) -> list[Alignment]:
         """The places of every row's segments."""
         ids = [encoding.ids for encoding in encodings]
         if self._sizes is None:
@@ -65,18 +67,35 @@ class Places:
         tokens = np.searchsorted(ends, wanted, side="right")
         begins = np.where(tokens > 0, ends[np.maximum(tokens - 1, 0)], 0)
         found, begin = tokens.tolist(), (begins < wanted).tolist()
-        placed, at = [], 0
+        placed: list[Alignment] = []
+        at = 0
         for i, row in enumerate(rows):
             count = len(marks[i]) - 1
             mine = [token - edges[i] for token in found[at : at + count]]
             if bases[i + 1] - bases[i] == marks[i][-1]:
                 before = begin[at : at + count]
-                placed.append(Placed(ids[i], mine[:-2], before[:-2], mine[-2], before[-1]))
+                placed.append(Alignment(ids[i], mine[:-2], before[:-2], mine[-2], before[-1]))
             else:
                 encoding = self._backend.encode(row.text, add_special_tokens=False)
                 placed.append(_by_offsets(row, encoding, encoding.ids))
             at += count
         return placed
+
+
+def part_runs(rendered: RenderedRow, placed: Alignment, size: int) -> list[tuple[int, int, int]]:
+    """``(first token, end, part code)`` of each part; a token on a boundary belongs to the later part."""
+    runs: list[tuple[int, int, int]] = []
+    start, code = 0, rendered.segments[0][1]
+    for at, shared, (_, following) in zip(placed.starts, placed.shared, rendered.segments[1:], strict=True):
+        at = max(at, start)
+        if at == start and shared and is_reasoning(code) and at < size:
+            at += (
+                1  # one token holds all of this reasoning and some of what follows: it is learnt as reasoning
+            )
+        runs.append((start, at, code))
+        start, code = at, following
+    runs.append((start, size, code))
+    return runs
 
 
 def _bytes_at(text: str, chars: list[int]) -> list[int]:
@@ -86,7 +105,7 @@ def _bytes_at(text: str, chars: list[int]) -> list[int]:
     return [len(text[:char].encode("utf-8", "surrogatepass")) for char in (*chars, len(text))]
 
 
-def _by_offsets(row: Rendered, encoding: Any, ids: list[int]) -> Placed:
+def _by_offsets(row: RenderedRow, encoding: Encoding, ids: list[int]) -> Alignment:
     def token_of(char: int) -> int:
         # Some tokenizers leave white space out of their offsets: then it is the next one's.
         places = (encoding.char_to_token(place) for place in range(char, len(row.text)))
@@ -100,10 +119,10 @@ def _by_offsets(row: Rendered, encoding: Any, ids: list[int]) -> Placed:
     starts = [token_of(char) for char in chars]
     shared = [begins_before(token, char) for token, char in zip(starts, chars, strict=True)]
     straddles = begins_before(token_of(row.boundary), row.boundary)
-    return Placed(ids, starts, shared, token_of(row.answer_at), straddles)
+    return Alignment(ids, starts, shared, token_of(row.answer_at), straddles)
 
 
-def _byte_sizes(backend: Any) -> np.ndarray | None:
+def _byte_sizes(backend: Backend) -> np.ndarray | None:
     """Bytes of text per token id; None when tokens do not tile the text."""
     if type(backend.decoder).__name__ != "ByteLevel":
         return None

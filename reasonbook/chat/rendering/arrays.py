@@ -1,21 +1,44 @@
-"""Flat arrays that grow row by row and move to disk before they fill the memory."""
+"""Arrays that grow row by row, and rows behind them, on disk before they fill the memory."""
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, NamedTuple, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from ...data.conversation import Conversation
 from ...data.training_rows import ChatRow
+from .segments import TRAINED
 
 SPILL = 8 << 20  # bytes of one array that are kept in memory
 STREAM_SPILL = 1 << 18  # the same where the rows are a stream: its length is not known, so memory stays flat
 
 
-class Growing:
+class RowNumbers(NamedTuple):
+    """Where a training row is from.
+
+    Attributes:
+        row: which of the rows that came in.
+        position: row of the frame.
+        turn: assistant turn of that row, from 0.
+        half: 1 for the thinking half of a ``two_message_cot`` row.
+        split: which of the splits.
+    """
+
+    row: int
+    position: int
+    turn: int
+    half: int
+    split: int
+
+
+class GrowableArray:
     """One flat array under construction.
 
     Args:
@@ -23,15 +46,16 @@ class Growing:
         spill: bytes that are kept in memory; `SPILL` without it.
     """
 
-    def __init__(self, dtype: Any, *, spill: int | None = None) -> None:
+    def __init__(self, dtype: npt.DTypeLike, *, spill: int | None = None) -> None:
         self.dtype = np.dtype(dtype)
         self._spill = SPILL if spill is None else spill
         self._chunks: list[np.ndarray] = []
         self._held = 0
         self._size = 0
-        self._file: Any = None
+        self._file: IO[bytes] | None = None
 
-    def extend(self, values: Any) -> None:
+    def extend(self, values: npt.ArrayLike) -> None:
+        """Appends numbers."""
         chunk = np.asarray(values, dtype=self.dtype)
         self._chunks.append(chunk)
         self._held += chunk.nbytes
@@ -42,29 +66,112 @@ class Growing:
     def finish(self) -> np.ndarray:
         """The whole array, read-only; a map of a temporary file when it is large."""
         if self._file is None:
-            whole = np.concatenate(self._chunks) if self._chunks else np.empty(0, self.dtype)
+            whole: np.ndarray = np.concatenate(self._chunks) if self._chunks else np.empty(0, self.dtype)
             whole.setflags(write=False)
             return whole
-        self._flush()
-        self._file.flush()
-        return np.memmap(self._file, dtype=self.dtype, mode="r", shape=(self._size,))
+        file = self._flush()
+        file.flush()
+        return np.memmap(file, dtype=self.dtype, mode="r", shape=(self._size,))
 
-    def _flush(self) -> None:
+    def _flush(self) -> IO[bytes]:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="reasonbook-")
         for chunk in self._chunks:
             self._file.write(np.ascontiguousarray(chunk).data)
         self._chunks, self._held = [], 0
+        return self._file
 
 
-class Rows(Sequence[ChatRow]):
+@dataclass(frozen=True)
+class DatasetArrays:
+    """The arrays of a dataset.
+
+    Attributes:
+        ids: int32, one per token.
+        codes: uint8, one per token: its part, and whether it carries loss; see `segments`.
+        starts: int64, where each training row's tokens begin, and where the last ones end.
+        row: int64, one per training row, as the four that follow; see `RowNumbers`.
+        position: row of the frame.
+        turn: assistant turn of that row.
+        half: which half of a ``two_message_cot`` row.
+        split: which of ``splits``.
+        splits: names of the splits.
+    """
+
+    ids: np.ndarray
+    codes: np.ndarray
+    starts: np.ndarray
+    row: np.ndarray
+    position: np.ndarray
+    turn: np.ndarray
+    half: np.ndarray
+    split: np.ndarray
+    splits: tuple[str, ...]
+
+
+class ArraysWriter:
+    """`DatasetArrays` under construction, with the fingerprint of what they teach.
+
+    Args:
+        spill: bytes of one array that are kept in memory.
+    """
+
+    def __init__(self, *, spill: int) -> None:
+        growing = partial(GrowableArray, spill=spill)
+        self._ids, self._codes = growing(np.int32), growing(np.uint8)
+        self._sizes = growing(np.int64)
+        self._columns = {name: growing(np.int64) for name in RowNumbers._fields}
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def extend(
+        self, ids: Sequence[int], codes: np.ndarray, sizes: Sequence[int], rows: Sequence[RowNumbers]
+    ) -> None:
+        """Appends training rows.
+
+        Args:
+            ids: of all their tokens.
+            codes: uint8, as many.
+            sizes: tokens per row.
+            rows: where each is from.
+        """
+        flat = np.array(ids, dtype=np.int32)
+        if len(flat) != len(codes):
+            raise AssertionError("parts do not cover the tokens")
+        self._ids.extend(flat)
+        self._codes.extend(codes)
+        self._sizes.extend(sizes)
+        self._digest.update(flat.data)
+        self._digest.update(labels_of(flat, codes).data)
+        for name, column in self._columns.items():
+            column.extend([getattr(row, name) for row in rows])
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hex digits of all ids and labels so far."""
+        return self._digest.hexdigest()
+
+    def finish(self, splits: tuple[str, ...]) -> DatasetArrays:
+        """The whole arrays."""
+        starts = np.concatenate([[0], np.cumsum(self._sizes.finish())]).astype(np.int64)
+        columns = {name: column.finish() for name, column in self._columns.items()}
+        return DatasetArrays(
+            ids=self._ids.finish(), codes=self._codes.finish(), starts=starts, splits=splits, **columns
+        )
+
+
+def labels_of(ids: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """int32 labels: the id where a token carries loss, else -100."""
+    return np.where(codes & TRAINED, ids, np.int32(-100)).astype(np.int32)
+
+
+class RowBuffer(Sequence[ChatRow]):
     """The rows behind a dataset: a sequence is kept as it is, a stream goes to disk as it passes."""
 
     def __init__(self, rows: Iterable[ChatRow]) -> None:
         self._kept: Sequence[ChatRow] | None = rows if isinstance(rows, Sequence) else None
         self._source = rows
-        self._file: Any = None
-        self._starts: list[int] = []
+        self._file: IO[bytes] | None = None
+        self._starts: np.ndarray = np.zeros(1, np.int64)
 
     def stream(self) -> Iterable[ChatRow]:
         """The rows in order; once."""
@@ -73,16 +180,17 @@ class Rows(Sequence[ChatRow]):
             return
         import orjson
 
-        self._file = tempfile.TemporaryFile(prefix="reasonbook-")
-        starts = Growing(np.int64, spill=self.spill)
-        at, batch = 0, []
+        file = self._file = tempfile.TemporaryFile(prefix="reasonbook-")
+        starts = GrowableArray(np.int64, spill=self.spill)
+        at = 0
+        batch: list[int] = []
         for row in self._source:
             line = orjson.dumps(
                 [row.position, row.key, row.split, row.conversation.messages, row.conversation.problem,
                  row.reasoning, row.unmask],
                 default=_plain, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY,
             )  # fmt: skip
-            self._file.write(line)
+            file.write(line)
             batch.append(at)
             at += len(line)
             if len(batch) >= 4096:
@@ -90,7 +198,7 @@ class Rows(Sequence[ChatRow]):
                 batch = []
             yield row
         starts.extend([*batch, at])
-        self._starts = starts.finish()  # type: ignore[assignment]
+        self._starts = starts.finish()
 
     @property
     def spill(self) -> int:
@@ -108,6 +216,9 @@ class Rows(Sequence[ChatRow]):
             return self._kept[index]
         import orjson
 
+        index = range(len(self))[index]
+        assert self._file is not None, "a row that is there has been written"
+
         start, end = int(self._starts[index]), int(self._starts[index + 1])
         self._file.seek(start)
         position, key, split, messages, problem, reasoning, unmask = orjson.loads(
@@ -116,8 +227,9 @@ class Rows(Sequence[ChatRow]):
         return ChatRow(position, key, split, Conversation(tuple(messages), problem), reasoning, unmask)
 
     def __len__(self) -> int:
-        return len(self._kept) if self._kept is not None else max(len(self._starts) - 1, 0)
+        return len(self._kept) if self._kept is not None else len(self._starts) - 1
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+def _plain(value: object) -> object:
+    numbers = getattr(value, "tolist", None)
+    return numbers() if numbers is not None else str(value)

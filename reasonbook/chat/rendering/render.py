@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from ..config import ChatConfig
+from ..config import ChatConfig, Roles
 from ..template.families import TAGS
-from ..template.mode import Mode
+from ..template.fast_tokenizer import Tokenizer
+from ..template.mode import PromptMode
 from ..template.probe import Probe
 from ..template.sentinels import special_tokens
-from ..template.template import Template, TemplateFault
+from ..template.template import Template, TemplateRenderError
 from . import segments
 from .other_roles import context_spans
-from .segments import Pieces, Rendered
-from .turns import Turn, Unusable
+from .segments import RenderedRow, RowText
+from .turns import TrainingTurn, UnusableRowError
 
 
 class Renderer:
@@ -30,24 +32,22 @@ class Renderer:
     """
 
     def __init__(
-        self, tokenizer: Any, template: Template, probe: Probe, config: ChatConfig, *, plain_only: bool
+        self, tokenizer: Tokenizer, template: Template, probe: Probe, config: ChatConfig, *, plain_only: bool
     ) -> None:
         self.template = template
         self.probe = probe
         self.config = config
-        self.fields = segments.Fields()
+        self.fields = segments.FieldCodes()
         self.specials = special_tokens(tokenizer)
         learn_empty = config.train_empty_thinking
         self.learn_empty = plain_only if learn_empty is None else learn_empty
         self.tags = config.tags or TAGS
 
-    def prompt(self, messages: list[dict[str, Any]], mode: Mode) -> str:
+    def prompt(self, messages: list[dict[str, Any]], mode: PromptMode) -> str:
         """The generation prompt after messages that have the template's form."""
         return self.template.render(messages, generation=True, kwargs=mode.kwargs)
 
-    def render(
-        self, turn: Turn, *, verify: bool = False, roles: tuple[str, ...] | str | None = None
-    ) -> Rendered:
+    def render(self, turn: TrainingTurn, *, verify: bool = False, roles: Roles | None = None) -> RenderedRow:
         """One turn as text with its parts.
 
         Args:
@@ -55,7 +55,7 @@ class Renderer:
             roles: whose messages carry loss, where this row has a rule of its own.
 
         Raises:
-            Unusable: the template refuses the messages, or renders them in a way that cannot be learnt.
+            UnusableRowError: the template refuses the messages, or renders them in a way that cannot be learnt.
         """
         roles = self.config.roles if roles is None else roles
         mode = self.probe.on if turn.thought and not turn.is_thought else self.probe.off
@@ -73,19 +73,19 @@ class Renderer:
                 rendered = rendered._replace(rebuilt=True)
             if roles == ("assistant",):
                 return rendered
-            spans = context_spans(self, roles, turn, messages, mode, rendered)
+            spans = context_spans(partial(self.prompt, mode=mode), roles, turn, messages, rendered)
             return _with_context(rendered, spans) if spans else rendered
-        except TemplateFault as fault:
-            raise Unusable(f"the chat template refuses it: {fault}") from fault
+        except TemplateRenderError as fault:
+            raise UnusableRowError(f"the chat template refuses it: {fault}") from fault
 
     # -- the text ----------------------------------------------------------------------------------------
-    def _built(self, turn: Turn, prompt: str, answer: str, mode: Mode) -> Pieces:
+    def _built(self, turn: TrainingTurn, prompt: str, answer: str, mode: PromptMode) -> RowText:
         """The row from the probe's pieces."""
         thought = turn.thought.text if turn.thought and not turn.is_thought else ""
         opening = self._opening(prompt, bool(thought), mode)
-        return Pieces(prompt, opening, thought, mode.middle, answer.strip(), mode.stop, mode.trailer)
+        return RowText(prompt, opening, thought, mode.middle, answer.strip(), mode.stop, mode.trailer)
 
-    def _opening(self, prompt: str, thinks: bool, mode: Mode) -> str:
+    def _opening(self, prompt: str, thinks: bool, mode: PromptMode) -> str:
         """What the student writes first; after a tool's answer the prompt may have opened the thinking."""
         tag = self.probe.tags[0]
         opened = prompt.rstrip().endswith(tag)
@@ -98,55 +98,57 @@ class Renderer:
         return mode.opening
 
     def _from_template(
-        self, turn: Turn, messages: list[dict[str, Any]], prompt: str, answer: str, mode: Mode
-    ) -> Pieces | None:
+        self, turn: TrainingTurn, messages: list[dict[str, Any]], prompt: str, answer: str, mode: PromptMode
+    ) -> RowText | None:
         """The row as the template renders it; None when the student would see another prompt at inference.
 
         Raises:
-            Unusable: there are tool calls, which only the template can write, and it writes them elsewhere.
+            UnusableRowError: there are tool calls, which only the template can write, and it writes them elsewhere.
         """
         tools = bool(turn.extra and turn.extra.get("tool_calls"))
         thought = turn.thought.text if turn.thought and not turn.is_thought else ""
         if not mode.exact and thought:
             if tools:
-                raise Unusable("the chat template does not show tool calls behind thinking")
+                raise UnusableRowError("the chat template does not show tool calls behind thinking")
             return None
         form = self.probe.form
         target = form.answer(answer, thought, tags=self.tags, extra=form.extra(turn.extra))
         whole = self.template.render([*messages, target], generation=False, kwargs=mode.kwargs)
         if not whole.startswith(prompt):
             if tools:
-                raise Unusable("the chat template does not show tool calls behind its generation prompt")
+                raise UnusableRowError(
+                    "the chat template does not show tool calls behind its generation prompt"
+                )
             return None
         rest = whole[len(prompt) :]
         find = self._with_thought if thought else self._plain
         pieces = find(prompt, rest, thought, mode)
         if tools:
             if not all(name in rest for name in _tool_names(turn.extra)):
-                raise Unusable("the chat template does not show tool calls")
+                raise UnusableRowError("the chat template does not show tool calls")
             return pieces or self._tool_calls(prompt, rest, thought, mode)
         return pieces if pieces and pieces.answer.strip() == answer.strip() else None
 
-    def _with_thought(self, prompt: str, rest: str, thought: str, mode: Mode) -> Pieces | None:
+    def _with_thought(self, prompt: str, rest: str, thought: str, mode: PromptMode) -> RowText | None:
         at = rest.find(thought + mode.middle)
         if at < 0 or rest[:at].strip() not in ("", mode.opening.strip(), self.probe.tags[0]):
             return None
         ended = self._ended(rest[at + len(thought) + len(mode.middle) :], mode)
-        return Pieces(prompt, rest[:at], thought, mode.middle, *ended) if ended else None
+        return RowText(prompt, rest[:at], thought, mode.middle, *ended) if ended else None
 
-    def _plain(self, prompt: str, rest: str, _: str, mode: Mode) -> Pieces | None:
+    def _plain(self, prompt: str, rest: str, _: str, mode: PromptMode) -> RowText | None:
         opening = self._opening(prompt, False, mode)
         ended = self._ended(rest[len(opening) :], mode) if rest.startswith(opening) else None
-        return Pieces(prompt, opening, "", "", *ended) if ended else None
+        return RowText(prompt, opening, "", "", *ended) if ended else None
 
-    def _ended(self, rest: str, mode: Mode) -> tuple[str, str, str] | None:
+    def _ended(self, rest: str, mode: PromptMode) -> tuple[str, str, str] | None:
         """Answer, stop and trailer."""
         tail = mode.trailer if mode.stop_added else mode.stop + mode.trailer
         if not rest.endswith(tail):
             return None
         return rest[: len(rest) - len(tail)], mode.stop, mode.trailer
 
-    def _tool_calls(self, prompt: str, rest: str, thought: str, mode: Mode) -> Pieces:
+    def _tool_calls(self, prompt: str, rest: str, thought: str, mode: PromptMode) -> RowText:
         """Tool calls that the template writes between other pieces than an answer's."""
         at = rest.find(thought)
         stops = list(self.specials.finditer(rest, at + len(thought))) if self.specials and at >= 0 else []
@@ -155,15 +157,15 @@ class Renderer:
             or rest[stops[-1].end() :].strip()
             or rest[:at].strip() not in ("", mode.opening.strip())
         ):
-            raise Unusable(
+            raise UnusableRowError(
                 "the chat template renders the tool calls differently from the prompt at inference"
             )
         last = stops[-1]
         calls = rest[at + len(thought) : last.start()]
-        return Pieces(prompt, rest[:at], thought, "", calls, last[0], rest[last.end() :])
+        return RowText(prompt, rest[:at], thought, "", calls, last[0], rest[last.end() :])
 
     # -- its parts ---------------------------------------------------------------------------------------
-    def _parted(self, turn: Turn, pieces: Pieces, mode: Mode, roles: tuple[str, ...] | str) -> Rendered:
+    def _parted(self, turn: TrainingTurn, pieces: RowText, mode: PromptMode, roles: Roles) -> RenderedRow:
         config = self.config
         learn = segments.TRAINED if "assistant" in roles or roles == "all_but_system" else 0
         learn_thought = 0 if config.mask_reasoning else learn
@@ -189,9 +191,9 @@ class Renderer:
         made.append((stop_at, segments.STOP | learn_answer))
         if pieces.trailer:
             made.append((trailer_at, segments.TRAILER))
-        return Rendered(pieces.text, made, opening_at, answer_at)
+        return RenderedRow(pieces.text, made, opening_at, answer_at)
 
-    def _fields(self, turn: Turn, base: int, learn: int) -> list[tuple[int, int]]:
+    def _fields(self, turn: TrainingTurn, base: int, learn: int) -> list[tuple[int, int]]:
         spans = turn.thought.spans
         made = [] if spans and spans[0][1] == 0 else [(base, segments.REASONING | learn)]
         code = self.fields.code
@@ -204,7 +206,7 @@ def _tool_names(extra: Mapping[str, Any] | None) -> list[str]:
     return [str(call.get("name", "")) for call in calls]
 
 
-def _with_context(rendered: Rendered, spans: list[tuple[int, int]]) -> Rendered:
+def _with_context(rendered: RenderedRow, spans: list[tuple[int, int]]) -> RenderedRow:
     made: list[tuple[int, int]] = []
     for start, end in spans:
         made += [(start, segments.CONTEXT | segments.TRAINED), (end, segments.PROMPT)]

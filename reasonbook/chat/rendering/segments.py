@@ -1,4 +1,10 @@
-"""Parts: what each token of a row is, in one byte."""
+"""Segments: a training row as text, cut where what it is to the student changes.
+
+A *part* is what a stretch of the row is to the student: prompt, tags, a field of the reasoning, answer, stop and the
+like; one byte holds its code and whether it carries loss. A *segment* is a stretch of characters of one part: where it
+begins, with the part's code; it ends where the next one begins. A *span* is any stretch given by its start and its
+end, in characters of a text or, in `ChatExample`, in tokens of a row.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +19,14 @@ TRAINED = 0x80  # the bit that says that the token carries loss
 _NAMES = ("prompt", "tags", "answer", "stop", "trailer", "context", "empty thinking", "reasoning")
 
 
-class Fields:
+class FieldCodes:
     """Field names of a dataset, each with its part code; names past the hundredth count as reasoning."""
 
     def __init__(self, names: Sequence[str] = ()) -> None:
         self._codes = {name: FIELDS + i for i, name in enumerate(names[:MOST_FIELDS])}
 
     def code(self, name: str) -> int:
+        """The part code of a field, a new one for a name that was not met before."""
         known = self._codes.get(name)
         if known is None:
             known = FIELDS + len(self._codes) if len(self._codes) < MOST_FIELDS else REASONING
@@ -29,6 +36,7 @@ class Fields:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Fields with a code of their own, in the order in which they were met."""
         return tuple(self._codes)
 
     def part(self, code: int) -> str:
@@ -42,7 +50,7 @@ def is_reasoning(code: int) -> bool:
     return (code & ~TRAINED) >= REASONING
 
 
-class Rendered(NamedTuple):
+class RenderedRow(NamedTuple):
     """One training row as text.
 
     Attributes:
@@ -60,7 +68,7 @@ class Rendered(NamedTuple):
     rebuilt: bool = False
 
 
-class Pieces(NamedTuple):
+class RowText(NamedTuple):
     """The text of a row in order; the reasoning is empty in a plain row."""
 
     prompt: str

@@ -11,7 +11,7 @@ from ...data.training_rows import ChatRow
 from ...errors import FormatError
 from ..config import ChatConfig
 from ..reasoning_text import NOTHING, Thought, thought
-from ..template.reserved_text import Markers
+from ..template.reserved_text import ReservedMarkers
 
 # The two-message form as Kiln writes it, so that data and prompts are exchangeable.
 _REQUEST = "The input is:\n<user_input>\n{request}\n</user_input>\n\n{instructions}"
@@ -19,15 +19,15 @@ _NOT_EXTRA = ("role", "content", "weight", *REASONING_KEYS)
 _CONCLUDE = "Considering the above, return a final result."
 
 
-class Unusable(Exception):
+class UnusableRowError(Exception):
     """A row cannot become training rows; the text says why, for the report."""
 
 
-class Turn(NamedTuple):
+class TrainingTurn(NamedTuple):
     """One assistant turn to be learnt.
 
     Attributes:
-        index: which assistant turn of its row.
+        number: which assistant turn of its row, from 0.
         prompt: the messages before it.
         answer: its text.
         thought: the reasoning before the answer; for the first half of ``two_message_cot`` the whole message.
@@ -36,7 +36,7 @@ class Turn(NamedTuple):
         is_thought: the message is itself the reasoning (first half of ``two_message_cot``).
     """
 
-    index: int
+    number: int
     prompt: list[Message]
     answer: str
     thought: Thought = NOTHING
@@ -45,18 +45,20 @@ class Turn(NamedTuple):
     is_thought: bool = False
 
 
-def turns_of(row: ChatRow, strategy: str, config: ChatConfig, markers: Markers) -> Iterator[Turn]:
+def turns_of(
+    row: ChatRow, strategy: str, config: ChatConfig, markers: ReservedMarkers
+) -> Iterator[TrainingTurn]:
     """The turns of a row.
 
     Raises:
-        Unusable: the row has to be left out.
+        UnusableRowError: the row has to be left out.
     """
     conversation = row.conversation
     if conversation.problem:
-        raise Unusable(conversation.problem)
+        raise UnusableRowError(conversation.problem)
     messages = conversation.messages
     if not conversation.has_response:
-        raise Unusable("there is no response")
+        raise UnusableRowError("there is no response")
     last = len(messages) - 1
     own = None if strategy == "final_only" else row.reasoning
     final = thought(own, config.style, config.prose)
@@ -64,7 +66,7 @@ def turns_of(row: ChatRow, strategy: str, config: ChatConfig, markers: Markers) 
         final = thought(conversation.reasoning, config.style, config.prose)
     if not final and strategy != "final_only" and config.missing != "keep":
         if config.missing == "drop":
-            raise Unusable("there is no reasoning")
+            raise UnusableRowError("there is no reasoning")
         raise FormatError(
             f"Row {row.position} has no reasoning.",
             'ChatConfig(missing="drop")   or   ChatConfig(missing="keep") to train it as a plain row',
@@ -86,7 +88,7 @@ def turns_of(row: ChatRow, strategy: str, config: ChatConfig, markers: Markers) 
         first = at + 1
         count += 1
     if unlearnt and not learnt:
-        raise Unusable("none of its assistant turns is to be learnt (weight 0)")
+        raise UnusableRowError("none of its assistant turns is to be learnt (weight 0)")
 
 
 def first_request(prompt: list[Message], instructions: str) -> list[Message]:
@@ -114,8 +116,8 @@ def _turn(
     strategy: str,
     config: ChatConfig,
     first: int,
-    index: int,
-) -> Iterator[Turn]:
+    number: int,
+) -> Iterator[TrainingTurn]:
     answer = message.get("content") or ""
     extra = {k: v for k, v in message.items() if k not in _NOT_EXTRA and v is not None}
     own = final
@@ -129,28 +131,30 @@ def _turn(
     if missing(answer) and not extra.get("tool_calls") and not own:
         if final is None:
             return  # an empty earlier turn teaches nothing; it stays in the history
-        raise Unusable("the response is empty")
+        raise UnusableRowError("the response is empty")
     if strategy != "two_message_cot" or not own:
-        yield Turn(index, prompt, answer, own, extra or None, first)
+        yield TrainingTurn(number, prompt, answer, own, extra or None, first)
         return
     asked = first_request(prompt, config.thinking_instructions)
-    yield Turn(index, asked, own.text, own, None, first, is_thought=True)
+    yield TrainingTurn(number, asked, own.text, own, None, first, is_thought=True)
     concluded = second_request(prompt, config.thinking_instructions, own.text)
-    yield Turn(index, concluded, answer, NOTHING, extra or None, len(concluded) - 1)
+    yield TrainingTurn(number, concluded, answer, NOTHING, extra or None, len(concluded) - 1)
 
 
 def _guard(
-    messages: tuple[Message, ...], final: Thought, config: ChatConfig, markers: Markers
+    messages: tuple[Message, ...], final: Thought, config: ChatConfig, markers: ReservedMarkers
 ) -> tuple[tuple[Message, ...], Thought]:
     """Looks for reserved markers in every text of the row; refuses or escapes them."""
-    found = []
+    found: list[tuple[int, str, str]] = []
     for i, message in enumerate(messages):
         for key, value in message.items():
             if key == "role" or value is None:
                 continue
             marker = markers.find(value if isinstance(value, str) else str(value))
             if marker and not isinstance(value, str):
-                raise Unusable(f"the {message['role']} message's {key} hold the reserved marker {marker!r}")
+                raise UnusableRowError(
+                    f"the {message['role']} message's {key} hold the reserved marker {marker!r}"
+                )
             if marker:
                 found.append((i, key, marker))
     thought_marker = markers.find(final.text) if final else None
@@ -160,10 +164,10 @@ def _guard(
         if thought_marker:
             names = [name for name, start, end in final.spans if markers.find(final.text[start:end])]
             place = f"the field {names[0]!r}" if names else "the reasoning"
-            raise Unusable(f"{place} holds the reserved marker {thought_marker!r}")
+            raise UnusableRowError(f"{place} holds the reserved marker {thought_marker!r}")
         i, key, marker = found[0]
         what = "reasoning" if key in REASONING_KEYS else "message"
-        raise Unusable(f"the {messages[i]['role']} {what} holds the reserved marker {marker!r}")
+        raise UnusableRowError(f"the {messages[i]['role']} {what} holds the reserved marker {marker!r}")
     changed = list(messages)
     for i, key, _ in found:
         changed[i] = {**changed[i], key: markers.escape(str(changed[i][key]))}
@@ -172,8 +176,10 @@ def _guard(
     return tuple(changed), final
 
 
-def _escape_thought(final: Thought, markers: Markers) -> Thought:
-    parts, spans, at, done = [], [], 0, 0
+def _escape_thought(final: Thought, markers: ReservedMarkers) -> Thought:
+    parts: list[str] = []
+    spans: list[tuple[str, int, int]] = []
+    at = done = 0
     for name, start, end in final.spans:
         between, inside = markers.escape(final.text[done:start]), markers.escape(final.text[start:end])
         parts += [between, inside]

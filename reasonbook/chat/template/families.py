@@ -1,4 +1,4 @@
-"""Thinking formats that no carrier brings through the chat template: data, each with its source.
+"""Families: thinking formats that no carrier brings through the chat template: data, each with its source.
 
 The probe comes first. These entries serve only students whose template deletes or ignores the reasoning of
 the turn that is to be learnt, although the student thinks in this form. An entry is found by what the

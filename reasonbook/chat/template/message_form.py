@@ -1,4 +1,4 @@
-"""Messages in the form in which one student's template takes them."""
+"""Message form: how one student's chat template takes its messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...data.conversation import REASONING_KEYS, Message, missing
+from ...data.conversation import REASONING_KEYS, Message, is_mapping, missing
 
 KEYS = ("reasoning_content", "reasoning", "thinking")
 PARTS = "parts"
@@ -16,7 +16,7 @@ _OURS = (*REASONING_KEYS, "weight", "tools")  # what no template is handed as pa
 
 
 @dataclass(frozen=True)
-class Form:
+class MessageForm:
     """How a template wants its messages.
 
     Attributes:
@@ -52,11 +52,11 @@ class Form:
             made["tool_calls"] = [self._call(call) for call in made["tool_calls"]]
         return made
 
-    def _call(self, call: Any) -> Any:
-        if not isinstance(call, Mapping):
+    def _call(self, call: object) -> object:
+        if not is_mapping(call):
             return call
         plain = {k: v for k, v in call.items() if v is not None}
-        if isinstance(plain.get("function"), Mapping):
+        if is_mapping(plain.get("function")):
             return {**plain, "function": self._call(plain["function"])}
         given = plain.get("arguments")
         if self.arguments == "string" and given is not None and not isinstance(given, str):
@@ -102,7 +102,7 @@ class Form:
         return made
 
 
-def _is_nan(value: Any) -> bool:
+def _is_nan(value: object) -> bool:
     return isinstance(value, float) and value != value
 
 

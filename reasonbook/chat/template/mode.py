@@ -1,4 +1,4 @@
-"""Mode: one way to ask a student, and what it then has to write."""
+"""Prompt mode: one way to ask a student, and what it then has to write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Mode:
+class PromptMode:
     """One way to ask the student, and what it then has to write.
 
     A whole row is the generation prompt under ``kwargs``, then ``opening``, the thinking, ``middle``, the

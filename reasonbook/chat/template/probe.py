@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ...card import card, details, table
-from .message_form import EMBEDDED, Form
-from .mode import Mode
-from .sentinels import Finder
+from .fast_tokenizer import Tokenizer
+from .message_form import EMBEDDED, MessageForm
+from .mode import PromptMode
+from .sentinels import TemplateProber
 from .template import Template
 
 
@@ -34,14 +35,14 @@ class Probe:
         Probe(carrier='reasoning_content', source='template', tags=('<think>', '</think>'))
     """
 
-    form: Form
-    on: Mode
-    off: Mode
+    form: MessageForm
+    on: PromptMode
+    off: PromptMode
     source: str
     tags: tuple[str, str]
     stop_ids: tuple[int, ...]
     keeps_history: bool
-    tried: Mapping[str, str] = field(default_factory=dict)
+    tried: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
 
     @property
@@ -92,7 +93,7 @@ class Probe:
         )
 
 
-def probe(tokenizer: Any, template: Template, *, tags: tuple[str, str] | None = None) -> Probe:
+def probe(tokenizer: Tokenizer, template: Template, *, tags: tuple[str, str] | None = None) -> Probe:
     """Renders sentinel conversations in every way there is and keeps the way that loses nothing.
 
     Args:
@@ -101,9 +102,9 @@ def probe(tokenizer: Any, template: Template, *, tags: tuple[str, str] | None = 
     Raises:
         FormatError: the template shows no requests, or nothing can end an answer.
     """
-    finder = Finder(tokenizer, template, tags)
+    finder = TemplateProber(tokenizer, template, tags)
     form = finder.form()
-    notes = []
+    notes: list[str] = []
     if not form.system:
         notes.append("The template shows no system prompt; it goes before the first request instead.")
     form, on, source, tried = finder.thinking(form)

@@ -1,25 +1,24 @@
-"""Reserved markers in user data: text that would become a stop token, a role or a thinking tag."""
+"""Reserved text: what in user data would become a stop token, a role or a thinking tag."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from .probe import Probe
-    from .template import Template
+from .fast_tokenizer import Tokenizer
+from .probe import Probe
+from .template import Template
 
 _JOINER = "\u200b"  # stands inside an escaped marker: it reads the same and is no marker any more
 
 
-class Markers:
+class ReservedMarkers:
     """The texts that mean something to one student, and a quick way to find them in data.
 
     All special tokens, those added tokens that the template itself writes, and the thinking tags.
     """
 
-    def __init__(self, tokenizer: Any, template: Template, probe: Probe) -> None:
+    def __init__(self, tokenizer: Tokenizer, template: Template, probe: Probe) -> None:
         texts = {str(token) for token in tokenizer.all_special_tokens}
         for token in tokenizer.added_tokens_decoder.values():
             text = token.content
@@ -45,7 +44,7 @@ class Markers:
 
 
 def _tags(tags: Iterable[str]) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for tag in tags:
         pieces = re.findall(r"</?[\w:|]+>|<\|[^<>|]+\|?>|<[^<>|]+\|>|\[/?[A-Z_ ]+\]|◁[^◁▷]+▷", tag)
         found.update(pieces or [tag.strip()])

@@ -1,4 +1,4 @@
-"""Sentinels: made-up texts that go through a chat template, so that what stands around them is learnt."""
+"""Sentinels: texts that go through a chat template, so that what it puts around them is learnt."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 from ...errors import FormatError
 from .families import TAGS, Family, family_of
-from .message_form import EMBEDDED, KEYS, PARTS, Form
-from .mode import Mode
-from .template import Template, TemplateFault
+from .fast_tokenizer import Tokenizer
+from .message_form import EMBEDDED, KEYS, PARTS, MessageForm
+from .mode import PromptMode
+from .template import Template, TemplateRenderError
 
 SWITCHES = ("enable_thinking", "thinking")
 _SYSTEM, _USER, _USER2 = "systemquartz", "userquartz", "userbasalt"
@@ -20,14 +21,14 @@ _THOUGHT, _ANSWER = "thoughtquartz", "answerquartz"
 _THOUGHT2, _ANSWER2 = "thoughtbasalt: ä 1.50\n\n- second basaltline", "answerbasalt 42.\n\nbasaltend"
 
 
-class _Lost(Exception):
+class _CarrierError(Exception):
     """A carrier does not work; the text says why."""
 
 
-class Finder:
+class TemplateProber:
     """Renders sentinel conversations with one template and reads what came of them."""
 
-    def __init__(self, tokenizer: Any, template: Template, tags: tuple[str, str] | None) -> None:
+    def __init__(self, tokenizer: Tokenizer, template: Template, tags: tuple[str, str] | None) -> None:
         self.tokenizer = tokenizer
         self.template = template
         self.own_tags = tags
@@ -37,13 +38,18 @@ class Finder:
         self.off_kwargs = dict.fromkeys(used, False)
 
     # -- how messages go in ------------------------------------------------------------------------------
-    def form(self) -> Form:
+    def form(self) -> MessageForm:
+        """How the template takes messages.
+
+        Raises:
+            FormatError: it shows no requests.
+        """
         why = ""
         for parts in (False, True):
-            form = Form(parts=parts)
+            form = MessageForm(parts=parts)
             try:
                 text = self.prompt(form, [_user(_USER)], self.on_kwargs)
-            except TemplateFault as fault:
+            except TemplateRenderError as fault:
                 why = str(fault)
                 continue
             if _USER in text:
@@ -53,28 +59,29 @@ class Finder:
             'ChatConfig(chat_template="…")   # a Jinja template of your own',
         )
 
-    def _shows_system(self, form: Form) -> bool:
+    def _shows_system(self, form: MessageForm) -> bool:
         messages = [{"role": "system", "content": _SYSTEM}, _user(_USER)]
         try:
             return _SYSTEM in self.prompt(form, messages, self.on_kwargs)
-        except TemplateFault:
+        except TemplateRenderError:
             return False
 
-    def _arguments(self, form: Form) -> str:
+    def _arguments(self, form: MessageForm) -> str:
         """How tool calls carry their arguments: as a ``dict`` where both or neither work."""
         for kind, given in (("dict", {"city": _SYSTEM}), ("string", json.dumps({"city": _SYSTEM}))):
             call = {"id": "call00001", "type": "function", "function": {"name": "look", "arguments": given}}
             turn = {"role": "assistant", "content": "", "tool_calls": [call]}
             try:
                 text = self.template.render([_user(_USER), turn], generation=False, kwargs=self.on_kwargs)
-            except TemplateFault:
+            except TemplateRenderError:
                 continue
             if _SYSTEM in text:
                 return kind
         return "dict"
 
     # -- with thinking -----------------------------------------------------------------------------------
-    def thinking(self, form: Form) -> tuple[Form, Mode, str, dict[str, str]]:
+    def thinking(self, form: MessageForm) -> tuple[MessageForm, PromptMode, str, dict[str, str]]:
+        """The form with its carrier of reasoning, the mode with thinking, its source, and what failed and why."""
         tried: dict[str, str] = {}
         tail = self.tail(form, self.on_kwargs)
         family = None
@@ -86,14 +93,14 @@ class Finder:
                 made = replace(form, carrier=carrier)
                 try:
                     mode = self.learn(made, self.on_kwargs)
-                except (_Lost, TemplateFault) as why:
+                except (_CarrierError, TemplateRenderError) as why:
                     tried[carrier] = str(why)
                     continue
                 return made, mode, "tags" if carrier == EMBEDDED and not self._native() else "template", tried
         stop, trailer, added = self.split_stop(self.answer_tail(form, self.on_kwargs))
         source = family.name if family else "tags"
         family = family or self._tagged(tail)
-        mode = Mode(self.on_kwargs, tail, family.opening, family.middle, stop, trailer, False, added)
+        mode = PromptMode(self.on_kwargs, tail, family.opening, family.middle, stop, trailer, False, added)
         return form, mode, source, tried
 
     def _native(self) -> bool:
@@ -109,8 +116,8 @@ class Finder:
             )
         return Family("tags", f"{opening}\n", f"\n{closing}\n\n", "ChatConfig.tags")
 
-    def learn(self, form: Form, kwargs: Mapping[str, Any]) -> Mode:
-        """The pieces around thinking and answer, the same in three conversations, or `_Lost`."""
+    def learn(self, form: MessageForm, kwargs: Mapping[str, Any]) -> PromptMode:
+        """The pieces around thinking and answer, the same in three conversations, or `_CarrierError`."""
         head = [_user(_USER)]
         opening, middle, tail = self._pieces(form, kwargs, head, _THOUGHT, _ANSWER)
         earlier = [*head, {"role": "assistant", "content": _ANSWER}, _user(_USER2)]
@@ -118,33 +125,41 @@ class Finder:
             earlier.insert(0, {"role": "system", "content": _SYSTEM})
         for messages, thought, answer in ((head, _THOUGHT2, _ANSWER2), (earlier, _THOUGHT2, _ANSWER2)):
             if self._pieces(form, kwargs, messages, thought, answer) != (opening, middle, tail):
-                raise _Lost("what stands around the reasoning changes from row to row")
+                raise _CarrierError("what stands around the reasoning changes from row to row")
         stop, trailer, added = self.split_stop(tail)
         generation = self.tail(form, kwargs)
         if middle.strip() in opening or middle.strip() in generation:
-            raise _Lost("an empty thinking block stands before the reasoning")
-        return Mode(kwargs, generation, opening, middle, stop, trailer, True, added)
+            raise _CarrierError("an empty thinking block stands before the reasoning")
+        return PromptMode(kwargs, generation, opening, middle, stop, trailer, True, added)
 
     def _pieces(
-        self, form: Form, kwargs: Mapping[str, Any], head: list[dict[str, Any]], thought: str, answer: str
+        self,
+        form: MessageForm,
+        kwargs: Mapping[str, Any],
+        head: list[dict[str, Any]],
+        thought: str,
+        answer: str,
     ) -> tuple[str, str, str]:
         prompt = self.prompt(form, head, kwargs)
         target = form.answer(answer, thought, tags=TAGS)
         full = self.template.render([*form.messages(head), target], generation=False, kwargs=kwargs)
         if full.count(thought) != 1:
-            raise _Lost("the reasoning vanishes" if thought not in full else "the reasoning stands twice")
+            raise _CarrierError(
+                "the reasoning vanishes" if thought not in full else "the reasoning stands twice"
+            )
         if not full.startswith(prompt):
-            raise _Lost("the row does not begin with the generation prompt")
+            raise _CarrierError("the row does not begin with the generation prompt")
         rest = full[len(prompt) :]
         opening, _, after = rest.partition(thought)
         middle, found, tail = after.partition(answer)
         if not found or answer in tail:
-            raise _Lost("the answer does not follow the reasoning")
+            raise _CarrierError("the answer does not follow the reasoning")
         if not middle.strip():
-            raise _Lost("nothing stands between reasoning and answer")
+            raise _CarrierError("nothing stands between reasoning and answer")
         return opening, middle, tail
 
-    def keeps_history(self, form: Form, on: Mode) -> bool:
+    def keeps_history(self, form: MessageForm, on: PromptMode) -> bool:
+        """Whether earlier turns show their reasoning."""
         if form.carrier not in (*KEYS, PARTS):
             return False
         earlier = form.answer(_ANSWER, _THOUGHT, tags=TAGS)
@@ -154,17 +169,18 @@ class Finder:
                 generation=True,
                 kwargs=on.kwargs,
             )
-        except TemplateFault:
+        except TemplateRenderError:
             return False
         return _THOUGHT in text
 
     # -- without -----------------------------------------------------------------------------------------
-    def plain(self, form: Form, on: Mode) -> Mode:
+    def plain(self, form: MessageForm, on: PromptMode) -> PromptMode:
+        """The mode without thinking, given the one with it."""
         kwargs = self.off_kwargs
         head = [_user(_USER)]
         try:
             prompt = self.prompt(form, head, kwargs)
-        except TemplateFault:
+        except TemplateRenderError:
             kwargs = on.kwargs
             prompt = self.prompt(form, head, kwargs)
         if prompt == self.prompt(form, head, on.kwargs):
@@ -173,38 +189,39 @@ class Finder:
         target = replace(form, carrier="").answer(_ANSWER, "", tags=TAGS)
         try:
             full = self.template.render([*form.messages(head), target], generation=False, kwargs=kwargs)
-        except TemplateFault:
+        except TemplateRenderError:
             full = ""
         if full.startswith(prompt) and full.count(_ANSWER) == 1:
             opening, _, tail = full[len(prompt) :].partition(_ANSWER)
             stop, trailer, added = self.split_stop(tail)
             empty = opening if on.middle.strip() and opening.rstrip().endswith(on.middle.strip()) else ""
-            return Mode(kwargs, generation, opening, "", stop, trailer, True, added, empty)
+            return PromptMode(kwargs, generation, opening, "", stop, trailer, True, added, empty)
         # The prompt opens a thinking block that the rendered row does not have: the student closes it itself.
         opens = not on.opening.strip() and generation == on.tail
         opening = on.middle if opens else ""
-        return Mode(kwargs, generation, opening, "", on.stop, on.trailer, False, on.stop_added, opening)
+        return PromptMode(kwargs, generation, opening, "", on.stop, on.trailer, False, on.stop_added, opening)
 
     # -- ends --------------------------------------------------------------------------------------------
-    def prompt(self, form: Form, head: list[dict[str, Any]], kwargs: Mapping[str, Any]) -> str:
+    def prompt(self, form: MessageForm, head: list[dict[str, Any]], kwargs: Mapping[str, Any]) -> str:
+        """The generation prompt after these messages."""
         return self.template.render(form.messages(head), generation=True, kwargs=kwargs)
 
-    def tail(self, form: Form, kwargs: Mapping[str, Any]) -> str:
+    def tail(self, form: MessageForm, kwargs: Mapping[str, Any]) -> str:
         """What the generation prompt adds to the rendered request."""
         prompt = self.prompt(form, [_user(_USER)], kwargs)
         try:
             bare = self.template.render(form.messages([_user(_USER)]), generation=False, kwargs=kwargs)
-        except TemplateFault:
+        except TemplateRenderError:
             bare = ""
         return prompt[len(bare) :] if bare and prompt.startswith(bare) else prompt.rpartition(_USER)[2]
 
-    def answer_tail(self, form: Form, kwargs: Mapping[str, Any]) -> str:
+    def answer_tail(self, form: MessageForm, kwargs: Mapping[str, Any]) -> str:
         """What the template writes after an answer, wherever the answer stands."""
         target = replace(form, carrier="").answer(_ANSWER, "", tags=TAGS)
         try:
             messages = [*form.messages([_user(_USER)]), target]
             return self.template.render(messages, generation=False, kwargs=kwargs).rpartition(_ANSWER)[2]
-        except TemplateFault:
+        except TemplateRenderError:
             return ""
 
     def split_stop(self, tail: str) -> tuple[str, str, bool]:
@@ -220,7 +237,7 @@ class Finder:
         messages = [_user(_USER), {"role": "assistant", "content": _ANSWER}, _user(_USER2)]
         try:
             text = self.template.render(messages, generation=False, kwargs=self.on_kwargs)
-        except TemplateFault:
+        except TemplateRenderError:
             return ""
         after = text.rpartition(_ANSWER)[2]
         match = self.specials.search(after) if self.specials else None
@@ -236,15 +253,18 @@ class Finder:
             )
         return tail.rstrip() + str(self.tokenizer.eos_token)
 
-    def stop_ids(self, *modes: Mode) -> tuple[int, ...]:
-        ids = {self.tokenizer.eos_token_id} if self.tokenizer.eos_token_id is not None else set()
+    def stop_ids(self, *modes: PromptMode) -> tuple[int, ...]:
+        """Ids that end an answer in these modes, and the tokenizer's own."""
+        ids: set[int] = set()
+        if self.tokenizer.eos_token_id is not None:
+            ids.add(self.tokenizer.eos_token_id)
         for mode in modes:
             made = self.tokenizer.backend_tokenizer.encode(mode.stop, add_special_tokens=False).ids
             ids.add(made[-1])
         return tuple(sorted(ids))
 
 
-def special_tokens(tokenizer: Any) -> re.Pattern[str] | None:
+def special_tokens(tokenizer: Tokenizer) -> re.Pattern[str] | None:
     """A pattern of special tokens that stand side by side; None when there are none."""
     texts = {str(t.content) for t in tokenizer.added_tokens_decoder.values() if t.special}
     texts |= {str(t) for t in tokenizer.all_special_tokens}

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date as Date
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import FormatError
+from .fast_tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 # For base models that come without a template: plain words, no new tokens.
 PLAIN_TEMPLATE = """\
@@ -25,7 +29,7 @@ PLAIN_TEMPLATE = """\
 """
 
 
-class TemplateFault(Exception):
+class TemplateRenderError(Exception):
     """The template refused these messages; the text says what it said."""
 
 
@@ -38,7 +42,7 @@ class Template:
         date: ISO date shown to templates that ask for today's.
     """
 
-    def __init__(self, tokenizer: Any, *, source: str | None = None, date: str | None = None) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, source: str | None = None, date: str | None = None) -> None:
         from transformers.utils import chat_template_utils
 
         self.own = True
@@ -77,12 +81,12 @@ class Template:
         """The text of these messages; tools that stand with the first one are offered.
 
         Raises:
-            TemplateFault: the template refuses them, e.g. a role it does not know.
+            TemplateRenderError: the template refuses them, e.g. a role it does not know.
         """
         try:
             return self._write(messages, generation, kwargs)
         except Exception as error:
-            raise TemplateFault(str(error) or type(error).__name__) from error
+            raise TemplateRenderError(str(error) or type(error).__name__) from error
 
     def _write(
         self, messages: Sequence[Mapping[str, Any]], generation: bool, kwargs: Mapping[str, Any]
@@ -99,7 +103,7 @@ class Template:
         return "".join(self._compiled.root_render_func(self._compiled.new_context(given, shared=True)))
 
 
-def _own_source(tokenizer: Any) -> str | None:
+def _own_source(tokenizer: Tokenizer) -> str | None:
     own = tokenizer.chat_template
     if not own:
         return None
@@ -111,7 +115,7 @@ def _own_source(tokenizer: Any) -> str | None:
         return next(iter(own.values()))
 
 
-def _variables(environment: Any, source: str) -> frozenset[str]:
+def _variables(environment: Environment, source: str) -> frozenset[str]:
     from jinja2 import meta
 
     return frozenset(meta.find_undeclared_variables(environment.parse(source)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ...errors import FormatError, MissingPackage
+from .fast_tokenizer import Tokenizer
 
 PATIENCE = 1.5  # seconds for the Hub to take a connection
 _EXAMPLES = (
@@ -15,7 +17,7 @@ _EXAMPLES = (
 )
 
 
-def load_tokenizer(student: Any) -> tuple[Any, str]:
+def load_tokenizer(student: object) -> tuple[Tokenizer, str]:
     """The tokenizer and the name under which runs record the student.
 
     Raises:
@@ -36,10 +38,10 @@ def load_tokenizer(student: Any) -> tuple[Any, str]:
             f"The tokenizer of {name!r} cannot say where its tokens stand in the text.",
             f"AutoTokenizer.from_pretrained({name!r}, use_fast=True)   or another student: {_EXAMPLES}",
         )
-    return tokenizer, name
+    return cast("Tokenizer", tokenizer), name
 
 
-def _from_name(name: str) -> Any:
+def _from_name(name: str) -> object:
     folder = Path(name).expanduser()
     local = folder.is_dir()
     if not name.strip():
@@ -54,8 +56,9 @@ def _from_name(name: str) -> Any:
         import transformers
     except ImportError as error:
         raise MissingPackage("transformers", feature="Chat data for a student", extra="train") from error
+    load = cast("Callable[..., object]", transformers.AutoTokenizer.from_pretrained)  # pyright: ignore[reportUnknownMemberType]
     try:
-        return transformers.AutoTokenizer.from_pretrained(
+        return load(
             str(folder) if local else name,
             local_files_only=local_only,
             trust_remote_code=False,  # left open, transformers would ask on stdin

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from ..conversation import REASONING_KEYS, Message, is_sequence, missing
+from ..conversation import REASONING_KEYS, Message, is_mapping, is_sequence, missing
 from .hub import INLINE, ROLES, SOLUTION
 
 _KEPT = ("tool_calls", "tool_call_id", "name")
 _KILN = ("reasoning", "chain_of_thought")
 
 
-class Unusable(Exception):
+class UnusableCellError(Exception):
     """A cell cannot be read; the text says why, for the row's status."""
 
 
@@ -34,7 +34,7 @@ def request(cell: object, context: object) -> list[Message]:
     if is_sequence(cell):
         return turns(cell, "the request")
     if missing(cell):
-        raise Unusable("the request is empty")
+        raise UnusableCellError("the request is empty")
     words = text(cell, "the request")
     if not missing(context):
         words = f"{words}\n\n{text(context, 'the input')}"
@@ -51,7 +51,7 @@ def response(cell: object, repaired: object, verified: object) -> list[Message]:
     """
     if not missing(repaired):
         cell = repaired
-    if isinstance(cell, Mapping):
+    if is_mapping(cell):
         cell = cell.get("output")
     if is_sequence(cell):
         if all(isinstance(item, str) or missing(item) for item in cell):
@@ -65,7 +65,7 @@ def response(cell: object, repaired: object, verified: object) -> list[Message]:
 def _picked(texts: list[Any], verified: object) -> Any:
     flags = list(verified) if is_sequence(verified) else []
     if flags and not any(flag is True or flag == 1 for flag in flags):
-        raise Unusable("none of its responses passed the check")
+        raise UnusableCellError("none of its responses passed the check")
     for i, words in enumerate(texts):
         if not missing(words) and (i >= len(flags) or flags[i] == 1):
             return words
@@ -78,21 +78,21 @@ def turns(cell: object, what: str) -> list[Message]:
         try:
             cell = json.loads(cell)
         except ValueError:
-            raise Unusable(f"{what} is not valid JSON") from None
+            raise UnusableCellError(f"{what} is not valid JSON") from None
     if missing(cell):
-        raise Unusable(f"{what} is empty")
+        raise UnusableCellError(f"{what} is empty")
     if not is_sequence(cell):
-        raise Unusable(f"{what} is not a list of messages")
+        raise UnusableCellError(f"{what} is not a list of messages")
     return [_turn(item, what) for item in cell]
 
 
 def _turn(item: object, what: str) -> Message:
-    if not isinstance(item, Mapping):
-        raise Unusable(f"{what} holds something that is not a message")
+    if not is_mapping(item):
+        raise UnusableCellError(f"{what} holds something that is not a message")
     known = {k: v for k, v in item.items() if v is not None and not (isinstance(v, float) and missing(v))}
     role = ROLES.get(str(known.get("role", known.get("from", ""))).strip().lower())
     if role is None:
-        raise Unusable(f"{what} has a message without a known role")
+        raise UnusableCellError(f"{what} has a message without a known role")
     content = known.get("content", known.get("value", known.get("parts")))
     thinking = None
     if is_sequence(content):
@@ -109,7 +109,7 @@ def _turn(item: object, what: str) -> Message:
         extra["weight"] = 0
     reasoning = next((known[k] for k in REASONING_KEYS if not missing(known.get(k))), thinking)
     if reasoning is not None and not isinstance(reasoning, str):
-        raise Unusable(f"the reasoning of a message is not text but {type(reasoning).__name__}")
+        raise UnusableCellError(f"the reasoning of a message is not text but {type(reasoning).__name__}")
     if not reasoning:
         return {**assistant(words), **extra}
     return {"role": role, "content": words, **extra, "reasoning_content": reasoning.strip()}
@@ -134,7 +134,7 @@ def assistant(words: str) -> dict[str, Any]:
 
 def system(cell: object) -> list[Message]:
     """The system prompt as a message, or nothing."""
-    if isinstance(cell, Mapping):
+    if is_mapping(cell):
         cell = _joined(cell.get("parts") or (), "the system prompt")[0]
     return [] if missing(cell) else [{"role": "system", "content": text(cell, "the system prompt")}]
 
@@ -145,18 +145,18 @@ def tools(cell: object) -> list[Any]:
         try:
             cell = json.loads(cell)
         except ValueError:
-            raise Unusable("the tools are not valid JSON") from None
+            raise UnusableCellError("the tools are not valid JSON") from None
     if missing(cell):
         return []
     found = _bare(cell) if is_sequence(cell) else None
-    if found is None or not all(isinstance(tool, Mapping) for tool in found):
-        raise Unusable("the tools are not a list of descriptions")
+    if found is None or not all(is_mapping(tool) for tool in found):
+        raise UnusableCellError("the tools are not a list of descriptions")
     return found
 
 
 def reasoning_text(cell: object) -> str:
     """Reasoning that the data brought: a text, a list of texts, or a dict of fields."""
-    if isinstance(cell, Mapping):
+    if is_mapping(cell):
         if cell and set(cell) <= set(_KILN):
             cell = next((cell[name] for name in _KILN if not missing(cell.get(name))), None)
         else:
@@ -171,29 +171,30 @@ def reasoning_text(cell: object) -> str:
 def text(value: object, what: str) -> str:
     """The value itself, which must be text."""
     if not isinstance(value, str):
-        raise Unusable(f"{what} is not text but {type(value).__name__}")
+        raise UnusableCellError(f"{what} is not text but {type(value).__name__}")
     return value
 
 
 def _joined(contents: Iterable[object], what: str) -> tuple[str, str | None]:
     """Text and thinking of content that comes in parts."""
-    texts, thoughts = [], []
+    texts: list[str] = []
+    thoughts: list[str] = []
     for part in contents:
         if isinstance(part, str):
             texts.append(part)
-        elif isinstance(part, Mapping) and part.get("type", "text") == "text":
+        elif is_mapping(part) and part.get("type", "text") == "text":
             texts.append(str(part.get("text") or ""))
-        elif isinstance(part, Mapping) and part.get("type") == "thinking":
+        elif is_mapping(part) and part.get("type") == "thinking":
             thought = part.get("thinking")
             thoughts.append(_joined(thought, what)[0] if is_sequence(thought) else str(thought or ""))
         else:
-            raise Unusable(f"{what} holds content that is not text")
+            raise UnusableCellError(f"{what} holds content that is not text")
     return "".join(texts), "".join(thoughts).strip() or None
 
 
 def _bare(value: object) -> Any:
     """A value without the None that Arrow puts where a key is absent, arrays as lists."""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {k: _bare(v) for k, v in value.items() if v is not None}
     if is_sequence(value):
         return [_bare(item) for item in value]

@@ -1,4 +1,4 @@
-"""What data sets on the Hub call their columns and turns: data, each entry with where it is seen."""
+"""Hub layouts: what data sets on the Hub call their columns and turns, each with where it is seen."""
 
 from __future__ import annotations
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from itertools import zip_longest
+from typing import Any
 
 from ...card import card, clip, table
 from ...errors import LayoutError
 from ..conversation import Conversation, Message, missing, plain_key
+from ..dataframe import DataFrame, column_cells, first_cells, rows_at
 from . import cells
 from .hub import ANY_REASONING, HUB, LISTS, PAIRS, REQUESTS, SUFFIX, SYSTEMS, HubLayout
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _ORDER = (
     "messages",
@@ -28,7 +27,6 @@ _ORDER = (
     "tools",
 )
 _PAIR = ("prompt", "response")
-_PAIR_SET = frozenset(_PAIR)
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Layout:
         named = {role: getattr(self, role) for role in roles if getattr(self, role) is not None}
         return {role: named[role] for role in _ORDER if role in named}
 
-    def check(self, df: pd.DataFrame) -> Layout:
+    def check(self, df: DataFrame) -> Layout:
         """The layout itself, when every named column exists exactly once.
 
         Raises:
@@ -83,22 +81,22 @@ class Layout:
                 raise _unclear(df, f"The column {column!r} for {role} {why}.")
         return self
 
-    def read(self, df: pd.DataFrame, positions: Iterable[int] | None = None) -> Iterator[Conversation]:
+    def read(self, df: DataFrame, positions: Iterable[int] | None = None) -> Iterator[Conversation]:
         """One conversation per row, by position; rows that cannot be used say why in ``problem``."""
-        picked = df if positions is None else df.iloc[list(positions)]
-        columns = {role: picked[name].tolist() for role, name in self.columns.items()}
+        picked = rows_at(df, positions)
+        columns = {role: column_cells(picked, name) for role, name in self.columns.items()}
         roles = tuple(columns)
         for row in zip(*columns.values(), strict=True):
             yield self.conversation(dict(zip(roles, row, strict=True)))
 
-    def keys(self, df: pd.DataFrame, positions: Iterable[int] | None = None) -> Iterator[str]:
+    def keys(self, df: DataFrame, positions: Iterable[int] | None = None) -> Iterator[str]:
         """`Conversation.key` of each row, by position; most rows give theirs without a conversation."""
         if tuple(self.columns) != _PAIR:
             yield from (conversation.key for conversation in self.read(df, positions))
             return
-        picked = df if positions is None else df.iloc[list(positions)]
+        picked = rows_at(df, positions)
         for prompt, response in zip(
-            picked[self.prompt].tolist(), picked[self.response].tolist(), strict=True
+            column_cells(picked, self.prompt), column_cells(picked, self.response), strict=True
         ):
             if cells.plain(prompt, response):
                 yield plain_key(prompt, response)
@@ -107,7 +105,7 @@ class Layout:
 
     def conversation(self, given: Mapping[str, Any]) -> Conversation:
         """The conversation of one row, from its cells by role."""
-        if given.keys() == _PAIR_SET and cells.plain(given["prompt"], given["response"]):
+        if tuple(given) == _PAIR and cells.plain(given["prompt"], given["response"]):
             return Conversation(
                 (
                     {"role": "user", "content": given["prompt"]},
@@ -116,7 +114,7 @@ class Layout:
             )
         try:
             messages = self._messages(given)
-        except cells.Unusable as problem:
+        except cells.UnusableCellError as problem:
             return Conversation((), str(problem))
         if not any(m["role"] != "system" for m in messages):
             return Conversation((), "the request is empty")
@@ -152,7 +150,7 @@ class Layout:
         )
 
 
-def detect(df: pd.DataFrame) -> Layout:
+def detect(df: DataFrame) -> Layout:
     """Finds the layout of a frame by its column names and first rows.
 
     Raises:
@@ -161,12 +159,12 @@ def detect(df: pd.DataFrame) -> Layout:
     if len(df.columns) == 0 or len(df) == 0:
         raise LayoutError(
             f"The frame has {len(df)} rows and {len(df.columns)} columns; there is nothing to reason about.",
-            'df = pd.DataFrame({"prompt": ["…"], "response": ["…"]})',
+            'df = DataFrame({"prompt": ["…"], "response": ["…"]})',
         )
     names = {_fold(name): name for name in reversed(list(df.columns))}
     system = next((names[s] for s in SYSTEMS if s in names), None)
     for candidate in LISTS:
-        if candidate in names and _holds_turns(df[names[candidate]]):
+        if candidate in names and _holds_turns(column_cells(df, names[candidate])):
             return Layout(
                 messages=names[candidate],
                 system=system,
@@ -228,29 +226,29 @@ def _find_reasoning(names: Mapping[str, Any], response: str) -> Any:
     return None
 
 
-def _tools(df: pd.DataFrame, names: Mapping[str, Any]) -> Any:
+def _tools(df: DataFrame, names: Mapping[str, Any]) -> Any:
     """The column of tools, where it holds descriptions of such."""
     if "tools" not in names:
         return None
     try:
-        found = next((cell for cell in map(cells.tools, df[names["tools"]]) if cell), None)
-    except cells.Unusable:
+        found = next((cell for cell in map(cells.tools, column_cells(df, names["tools"])) if cell), None)
+    except cells.UnusableCellError:
         return None
     return names["tools"] if found is not None and {"function", "name"} & set(found[0]) else None
 
 
-def _holds_turns(column: pd.Series) -> bool:
+def _holds_turns(column: Iterable[object]) -> bool:
     first = next((cell for cell in column if not missing(cell)), None)
     try:
         return bool(cells.turns(first, "")) if first is not None else False
-    except cells.Unusable:
+    except cells.UnusableCellError:
         return False
 
 
-def _unclear(df: pd.DataFrame, why: str) -> LayoutError:
+def _unclear(df: DataFrame, why: str) -> LayoutError:
     columns = ", ".join(
-        f"{name!r} ({clip(str(df.iloc[0, i]), 30)})" if len(df) else repr(name)
-        for i, name in enumerate(df.columns)
+        f"{name!r} ({clip(str(cell), 30)})" if len(df) else repr(name)
+        for name, cell in zip_longest(df.columns, first_cells(df))
     )
     words = [repr(name) for name in df.columns][:2]
     words += ['"…"'] * (2 - len(words))

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ...chat import Task
 from ..run_events import AlarmEvent, Emit, SampledAnswer, SamplesEvent
 from . import generate
 from .scoring import Score
-from .task import Task
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from ...chat import Task
 from ...errors import TrainingError, choices
-from .task import Task
 
 if TYPE_CHECKING:
     from ...teachers import Completion

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...card import card, clip, details, table
+from ...chat import Task
 from ...errors import TrainingError
 from ..answering import scoring
 from ..answering.generate import Reply, replies
-from ..answering.task import Task
 from ..planning.student import label_of
 from ..run_events import HEALTH
 from .statistics import Interval, share

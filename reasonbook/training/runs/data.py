@@ -6,17 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ...chat import ChatDataset, Task
 from ...errors import TrainingError
-from ..answering.task import Task
 from ..loop.batches import Examples
-
-if TYPE_CHECKING:
-    pass
-
 
 ARRAYS, TASKS = "data.npz", "tasks.jsonl"
 
@@ -49,26 +45,11 @@ class RunData:
         return [task for task in self.tasks if task.split == split]
 
     @classmethod
-    def from_chat(cls, chat: Any) -> RunData:
+    def from_chat(cls, chat: ChatDataset) -> RunData:
         """What is needed of a `ChatDataset`; its arrays are taken as they are."""
         examples = {name: Examples.of(chat.split(name)) for name in ("train", "validation")}
-        tasks: dict[tuple[int, int], Task] = {}
-        turns = chat._columns.turn[chat._chosen].tolist()
-        positions = chat._columns.position[chat._chosen].tolist()
-        conversations = chat.conversations
-        for i, (position, turn) in enumerate(zip(positions, turns, strict=True)):
-            if (position, turn) in tasks:  # the second half of a two-message row
-                continue
-            found = conversations[i]
-            tasks[position, turn] = Task(
-                key=found.key,
-                position=position,
-                turn=turn,
-                split=found.split,
-                prompt=tuple(dict(message) for message in found.prompt),
-                expected=found.response,
-                reasoning=found.reasoning,
-            )
+        # The two halves of a two-message row are one task.
+        tasks = {(task.position, task.turn): task for task in chat.tasks}
         return cls(chat.fingerprint, examples, list(tasks.values()))
 
     # -- on disk -----------------------------------------------------------------------------------------
@@ -147,7 +128,7 @@ def _arrays(arrays: Iterable[np.ndarray]) -> str:
     return state.hexdigest()
 
 
-def _texts(tasks: Iterable[Any]) -> str:
+def _texts(tasks: Iterable[Task]) -> str:
     state = hashlib.blake2b(digest_size=16)
     for task in tasks:
         row = [task.key, task.split, task.turn, list(task.prompt), task.expected, task.reasoning]

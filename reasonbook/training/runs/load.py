@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...data.origin import Origin
 from ...errors import TrainingError, choices
 from ...events import Event
 from ...job import Status
@@ -62,7 +63,7 @@ def load_student(source: str | Path, store: Store) -> Loaded:
         folder=folder,
         form=lambda: format_of(record, folder),
         score=score_of(record),
-        origin=record,
+        origin=Origin.from_dict(record),
         from_card=record.get("from_card"),
     )
     student.card.begin(record)

@@ -14,8 +14,8 @@ import numpy as np
 from ..loop.batches import LengthOrder
 
 if TYPE_CHECKING:
+    from ...chat import Task
     from ...store import Store
-    from ..answering.task import Task
     from ..planning.plan import Plan
     from .data import RunData
 

@@ -8,10 +8,10 @@ import math
 import os
 import platform
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...data.origin import Origin
 from ...errors import TrainingError
 from ..planning.device import version_of
 from .data import RunData, hashes
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 NAME = "card.json"
 VERSION = 1
-ORIGIN = ("schema", "teacher", "method", "prompt")
 PACKAGES = (
     "reasonbook", "torch", "transformers", "peft", "accelerate", "tokenizers", "bitsandbytes", "unsloth",
     "unsloth_zoo", "trl", "datasets", "numpy", "pandas",
@@ -40,7 +39,7 @@ def begin(
     data: RunData,
     score: str,
     device: str,
-    origin: Mapping[str, Any],
+    origin: Origin,
     from_card: str | None = None,
 ) -> dict[str, Any]:
     """The card of a run before its first step.
@@ -48,8 +47,7 @@ def begin(
     Args:
         score: name of the rule by which sampled answers are graded.
         device: the machine in one line.
-        origin: where the reasoning is from: ``schema``, ``teacher``, ``method`` and the teacher's ``prompt``
-            (what its requests for all rows begin with), as far as they are known.
+        origin: where the reasoning is from; its parts stand in the card by their own names.
         from_card: id of the run whose card is trained again.
     """
     return {
@@ -59,7 +57,7 @@ def begin(
         "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "student": plan.student,
         "strategy": form.strategy,
-        **{name: origin.get(name) for name in ORIGIN},
+        **origin.to_dict(),
         "config": config.to_dict(),
         "plan": plan.to_dict(),
         "format": {**form.to_dict(), "student": plan.student},

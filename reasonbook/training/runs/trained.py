@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.conversation import Conversation, Message
+from ...data.origin import Origin
 from ...errors import TrainingError
 from ..answering import generate, scoring
 from ..loop.control import Control
@@ -40,7 +41,7 @@ class TrainedStudent:
         form: how the student is asked and read, or a function that finds it when it is needed.
         data: arrays and rows; read from the folder when they are needed, where None.
         score: how sampled answers are graded, as in `compare`.
-        origin: where the reasoning is from.
+        origin: where the reasoning is from, as far as it is known.
         from_card: id of the run whose card is trained again; None for a run of its own.
 
     Attributes:
@@ -65,12 +66,12 @@ class TrainedStudent:
         form: ChatFormat | Callable[[], ChatFormat],
         data: RunData | None = None,
         score: scoring.ScoreLike = None,
-        origin: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
         from_card: str | None = None,
     ) -> None:
         self.id, self.name, self.plan, self.config, self.folder = id, name, plan, config, folder
         self.score = scoring.resolve(score)
-        self.origin: Mapping[str, Any] = origin or {}
+        self.origin = origin or Origin()
         self.from_card = from_card
         self.reason = ""
         self.strategy = strategy

@@ -12,7 +12,7 @@ from reasonbook.chat.outliers import (
     NO_STOP,
     SHORT_REASONING,
     TWIN,
-    oddities,
+    find_outliers,
 )
 from reasonbook.data.conversation import Conversation
 
@@ -40,12 +40,12 @@ def rows(**special):
 
 
 def test_even_rows_stand_out_in_nothing(student):
-    assert oddities(build(rows(), student)) == {}
+    assert find_outliers(build(rows(), student)) == {}
 
 
 def test_missing_long_and_short_reasoning(student):
     data = build(rows(_7=row(7, words=0), _20=row(20, words=90), _33=row(33, words=1)), student)
-    found = oddities(data)
+    found = find_outliers(data)
     assert found == {7: (NO_REASONING,), 20: (LONG_REASONING,), 33: (SHORT_REASONING,)}
 
 
@@ -54,24 +54,24 @@ def test_indices_are_those_of_the_view(student):
     made[45] = row(45, words=0)
     data = build(made, student)
     train = data.split("train")
-    [index] = oddities(train)
+    [index] = find_outliers(train)
     assert train.preview(index).position == 45
-    assert oddities(data.split("test")) == {}
-    assert oddities(data.split("validation")) == {}
+    assert find_outliers(data.split("test")) == {}
+    assert find_outliers(data.split("validation")) == {}
 
 
 def test_twins_and_rows_near_the_limit(student):
     made = rows(_3=row(50, words=12 + 50 % 5))
     data = build(made, student)
-    assert oddities(data) == {3: (TWIN,), 50: (TWIN,)}
+    assert find_outliers(data) == {3: (TWIN,), 50: (TWIN,)}
     longest = int(data.lengths.max())
-    tight = oddities(build(rows(), student, config=ChatConfig(max_length=longest)))
+    tight = find_outliers(build(rows(), student, config=ChatConfig(max_length=longest)))
     assert tight and all(NEARLY_FULL in reasons for reasons in tight.values())
 
 
 def test_answers_only_needs_no_reasoning(student):
-    assert oddities(build(rows(_7=row(7, words=0)), student, strategy="final_only")) == {}
+    assert find_outliers(build(rows(_7=row(7, words=0)), student, strategy="final_only")) == {}
 
 
 def test_every_row_learns_to_stop(student):
-    assert all(NO_STOP not in reasons for reasons in oddities(build(rows(), student)).values())
+    assert all(NO_STOP not in reasons for reasons in find_outliers(build(rows(), student)).values())

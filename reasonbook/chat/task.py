@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from ...data.conversation import digest
+from ..data.conversation import Message, digest
 
 
 @dataclass(frozen=True)
@@ -18,16 +17,16 @@ class Task:
         position: row of the frame.
         turn: assistant turn of that row.
         split: ``train``, ``validation`` or ``test``.
-        prompt: messages before the response.
+        prompt: messages before the response, as `ChatFormat.prompt_ids` takes them.
         expected: the response.
-        reasoning: the reasoning that stands in the frame.
+        reasoning: the reasoning that stands in the frame, as text; "" where there is none.
     """
 
     key: str
     position: int
     turn: int
     split: str
-    prompt: tuple[dict[str, Any], ...]
+    prompt: tuple[Message, ...]
     expected: str
     reasoning: str = ""
 

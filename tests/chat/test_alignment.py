@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonbook.chat.rendering.alignment import Places, _by_offsets
-from reasonbook.chat.rendering.segments import Rendered
+from reasonbook.chat.rendering.alignment import TokenAligner, _by_offsets
+from reasonbook.chat.rendering.segments import RenderedRow
 
 from .students import template, tokenizer
 
@@ -19,13 +19,13 @@ MADE = {kind: tokenizer(template("qwen3"), kind=kind, eos="<|im_end|>") for kind
 @settings(max_examples=60, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=4), st.data())
 def test_both_ways_agree(kind, texts, data):
-    places = Places(MADE[kind])
+    places = TokenAligner(MADE[kind])
     assert places._sizes is not None
     rows = []
     for text in texts:
         text = f"<|im_start|>{text}<|im_end|>"
         cuts = sorted(data.draw(st.lists(st.integers(0, len(text) - 1), min_size=1, max_size=4)))
-        rows.append(Rendered(text, [(0, 0), *((cut, 2) for cut in cuts)], cuts[0], cuts[-1]))
+        rows.append(RenderedRow(text, [(0, 0), *((cut, 2) for cut in cuts)], cuts[0], cuts[-1]))
     quick = places.find(rows, places.encode([row.text for row in rows]))
     for row, placed in zip(rows, quick, strict=True):
         encoding = MADE[kind].backend_tokenizer.encode(row.text, add_special_tokens=False)
@@ -37,9 +37,9 @@ def test_a_tokenizer_that_changes_its_text_is_asked_for_offsets():
 
     made = tokenizer(template("qwen3"), eos="<|im_end|>")
     made.backend_tokenizer.normalizer = normalizers.NFC()
-    places = Places(made)
+    places = TokenAligner(made)
     text = "cafe\u0301 <|im_start|>x<|im_end|>"  # the accent is a character of its own before, part of the e after
-    row = Rendered(text, [(0, 0), (text.index("x"), 2)], text.index("x"), text.index("x"))
+    row = RenderedRow(text, [(0, 0), (text.index("x"), 2)], text.index("x"), text.index("x"))
     [placed] = places.find([row], places.encode([text]))
     assert made.backend_tokenizer.id_to_token(placed.ids[placed.starts[0]]) == "x"
 
@@ -50,8 +50,8 @@ def test_a_tokenizer_without_bytes_is_asked_for_offsets():
 
     backend = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "b": 2}, unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
-    places = Places(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]"))
+    places = TokenAligner(PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]"))
     assert places._sizes is None
-    row = Rendered("a  b", [(0, 0), (1, 2)], 1, 3)
+    row = RenderedRow("a  b", [(0, 0), (1, 2)], 1, 3)
     [placed] = places.find([row], places.encode([row.text]))
     assert placed.starts == [1] and placed.answer == 1

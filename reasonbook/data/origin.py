@@ -1,0 +1,180 @@
+"""Origin: where the reasoning of rows comes from, found again by what stands in them.
+
+An augmentation leaves one event in the store: its origin, and how the store names its answers. Rows lead to these
+answers by their content, and a row is an augmentation's when its reasoning is what that answer says. So a copied
+frame, a file read back and a new kernel know their teacher, and a frame that another teacher has filled since does
+not take over the wrong one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from ..events import Event
+from ..store import Store
+from .conversation import missing
+from .training_rows import ChatRow
+
+SUBJECT = "origin"
+_ABSENT = object()
+_NAMED = 3  # origins that a note names one by one
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a teacher was asked for the reasoning of some rows; None stands for what is not known.
+
+    Attributes:
+        schema: the fields, as `Schema.to_dict` gives them.
+        teacher: the teacher's name.
+        method: ``extract``, ``rationalize``, ``native`` or ``chain_of_thought``.
+        prompt: the instructions with which the requests for all rows begin.
+    """
+
+    schema: Mapping[str, Any] | None = None
+    teacher: str | None = None
+    method: str | None = None
+    prompt: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, for the run card."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Origin:
+        """What `to_dict` gave, also as part of a larger mapping such as a run card."""
+        return cls(**{name: plain.get(name) for name in cls.__dataclass_fields__})
+
+    def __str__(self) -> str:
+        return f"{self.teacher} ({self.method})"
+
+
+@dataclass(frozen=True)
+class OriginKeys:
+    """How the store names the answers of one augmentation: digest of the row, then an ending.
+
+    Attributes:
+        request: per sample, field → ending after `Conversation.prompt_key`: the teacher saw the request alone.
+        whole: per sample, field → ending after `Conversation.key`: it saw the response too.
+        text: the entry of a stored answer that is the reasoning; "" where the answer is.
+    """
+
+    request: tuple[Mapping[str, str], ...]
+    whole: tuple[Mapping[str, str], ...]
+    text: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, for the store."""
+        return {"request": list(self.request), "whole": list(self.whole), "text": self.text}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> OriginKeys:
+        """What `to_dict` gave."""
+        return cls(tuple(plain["request"]), tuple(plain["whole"]), plain["text"])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The fields, in their order."""
+        return tuple(self.whole[0])
+
+
+def record(store: Store, origin: Origin, keys: OriginKeys) -> None:
+    """Puts an augmentation's origin on record, once however often it is run.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    told = {"origin": origin.to_dict(), "keys": keys.to_dict()}
+    if all(event.data != told for event in store.events(SUBJECT)):
+        store.append(SUBJECT, [Event("origin", told)])
+
+
+def origin_of(rows: Iterable[ChatRow], store: Store) -> tuple[Origin | None, tuple[str, ...]]:
+    """The one origin of the reasoning of these rows, and what a report has to say of it.
+
+    Rows whose reasoning was edited since do not speak against an origin; they are counted in a note. Where rows
+    come from several augmentations, or some from none on record, there is no one origin and a note says whose they are.
+    """
+    known = [
+        (Origin.from_dict(event.data["origin"]), OriginKeys.from_dict(event.data["keys"]))
+        for event in store.events(SUBJECT)
+    ][::-1]
+    reasoned = [row for row in rows if not missing(row.reasoning)] if known else []
+    fitting, edited = _attributed(reasoned, [keys for _, keys in known], store)
+    if not any(fitting):
+        return None, ()
+    nobodys = fitting.count(0) - edited
+    common = -1
+    for bits in filter(None, fitting):
+        common &= bits
+    if common and not nobodys:
+        note = f"{edited} rows hold other reasoning than their teacher wrote: they were edited."
+        return known[_newest(common)][0], (note,) if edited else ()
+    counts = Counter(str(known[_newest(bits)][0]) for bits in fitting if bits)
+    words = [f"{count} rows by {name}" for name, count in counts.most_common(_NAMED)]
+    words += [f"{len(counts) - _NAMED} more"] if len(counts) > _NAMED else []
+    words += [f"{nobodys} rows by no augmentation on record"] if nobodys else []
+    return None, (f"The reasoning has no one origin for the run card: {', '.join(words)}.",)
+
+
+def _attributed(rows: Sequence[ChatRow], known: Sequence[OriginKeys], store: Store) -> tuple[list[int], int]:
+    """Per row a bit for each augmentation whose answer it holds; and how many rows hold none of their answers."""
+    fitting, asked = [0] * len(rows), [False] * len(rows)
+    for number, keys in enumerate(known):  # one field tells most rows apart, at a fraction of the reading
+        for i, fits in enumerate(_fits(rows, keys, keys.names[:1], store)):
+            asked[i] |= fits is not None
+            fitting[i] |= bool(fits) << number
+    several = [(i, bits) for i, bits in enumerate(fitting) if bits & (bits - 1)]
+    for number, keys in enumerate(known):
+        unsure = [i for i, bits in several if bits >> number & 1]
+        said = _fits([rows[i] for i in unsure], keys, keys.names[1:], store)
+        for i, fits in zip(unsure, said, strict=True):
+            fitting[i] &= ~(int(not fits) << number)
+    return fitting, sum(was and not bits for was, bits in zip(asked, fitting, strict=True))
+
+
+def _fits(rows: Sequence[ChatRow], keys: OriginKeys, names: Sequence[str], store: Store) -> list[bool | None]:
+    """Per row whether these fields of its reasoning are what the answers say; None where there are no answers."""
+    found: list[bool | None] = [None if names else True] * len(rows)
+    for digest, samples in (("prompt_key", keys.request), ("key", keys.whole)):
+        endings = [[sample[name] for name in names] for sample in samples]
+        places = [i for i, fits in enumerate(found) if not fits] if endings else []
+        contents: list[str] = [getattr(rows[i].conversation, digest) for i in places]
+        wanted = sorted(content + end for content in contents for sample in endings for end in sample)
+        answers = store.answers(wanted)  # in their own order they are read twice as fast
+        for i, content in zip(places, contents, strict=True):
+            for sample in endings:
+                values = [answers.get(content + end, _ABSENT) for end in sample]
+                if _ABSENT not in values:
+                    found[i] = bool(found[i]) or _says(rows[i].reasoning, names, values, keys)
+    return found
+
+
+def _says(
+    reasoning: Mapping[str, Any] | str | None, names: Sequence[str], values: Sequence[Any], keys: OriginKeys
+) -> bool:
+    """Whether reasoning has these values, and no field that the schema does not have."""
+    if keys.text:
+        values = [value[keys.text] for value in values]
+    if isinstance(reasoning, str):  # a file of text keeps a dict as it is printed
+        told = zip(names, values, strict=True)
+        return all(f"{name!r}: {v!r}" in reasoning or f"{name}: {v}" in reasoning for name, v in told)
+    given = reasoning or {}
+    return all(_same(given.get(name), v) for name, v in zip(names, values, strict=True)) and all(
+        name in keys.names or missing(value) for name, value in given.items()
+    )
+
+
+def _same(given: Any, value: Any) -> bool:
+    """Whether a cell holds a value; Arrow gives arrays for lists, and None where a row has no such field."""
+    if hasattr(given, "tolist"):
+        given = given.tolist()
+    return given == value or (missing(given) and missing(value))
+
+
+def _newest(bits: int) -> int:
+    return (bits & -bits).bit_length() - 1
