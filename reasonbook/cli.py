@@ -1,4 +1,4 @@
-"""The `reasonbook` command: demo, lab, examples, doctor, train, rerun."""
+"""Command line: `reasonbook` demo, lab, examples, doctor, train, rerun."""
 
 from __future__ import annotations
 

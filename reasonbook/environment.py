@@ -1,4 +1,4 @@
-"""doctor: what this machine can do, what is missing, and the line that mends it."""
+"""Environment: what this machine can do, what is missing, the line that mends it (`rb.doctor`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notebook extension: live views by type, and the magics; the only module that imports widgets."""
+"""IPython: live views by type, and the magics; the only module that imports widgets."""
 
 from __future__ import annotations
 

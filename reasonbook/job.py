@@ -1,4 +1,4 @@
-"""Job: background work with a status, and the hand-over of its results to the thread that owns them."""
+"""Job: background work with a status; its results are handed to the thread that owns them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: one SQLite file that holds every paid answer, every decision and every run's events."""
+"""Store: one SQLite file that holds every paid answer, every decision and every run's events."""
 
 from __future__ import annotations
 

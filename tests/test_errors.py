@@ -29,7 +29,7 @@ def drawn(docstring: str) -> Iterator[Line]:
     """The lines of a docstring's trees: two more blanks are one class deeper."""
     above: dict[int, str] = {}
     for line in docstring.splitlines():
-        if not line.startswith("    "):
+        if not line.startswith("    ") or not line.strip():
             continue
         indent = len(line) - len(line.lstrip())
         name, _, words = line.strip().partition(" ")
@@ -55,7 +55,7 @@ def test_the_tree_is_read_with_parents_and_modules():
     ValueError
       CError  z.z: last
     """
-    assert list(drawn(inspect.cleandoc(text))) == [
+    assert list(drawn(text)) == [
         ("AError", "Exception", "errors"),
         ("BError", "AError", "x.y"),
         ("CError", "ValueError", "z.z"),

@@ -26,7 +26,7 @@ import reasonbook as rb
 from reasonbook import widgets
 from reasonbook.chat import ChatRow, build
 from reasonbook.data.conversation import Conversation
-from reasonbook.examples.tiny_student import tiny_student
+from reasonbook.examples.small_student import tiny_student
 from reasonbook.training.chat_session import ChatSession
 from tests.training.scripted_student import THOUGHT, Scripted
 from tests.widgets.compared import compared

@@ -1,4 +1,4 @@
-"""Answers: from what a teacher wrote to checked values, or to the sentence that says what is wrong."""
+"""Answers: what a teacher wrote as checked values, or the sentence that says what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AugmentConfig: everything about an augmentation that is not worth a parameter of the verb."""
+"""Config: everything about an augmentation that is not worth a parameter of the verb."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cost: what models cost, as data with its date, and the budget of a job; an unlisted model is said to be unknown."""
+"""Cost: what models cost, as data with its date, and what is left of a job's budget."""
 
 from __future__ import annotations
 

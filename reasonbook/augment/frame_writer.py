@@ -1,4 +1,4 @@
-"""Frame writer: finished rows on their way into the frame, written by its owner's thread in few, large steps."""
+"""Frame writer: finished rows on their way into the frame, on its owner's thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ChatConfig: what a person can choose about the way rows become tokens."""
+"""Config: what a person can choose about the way rows become tokens."""
 
 from __future__ import annotations
 

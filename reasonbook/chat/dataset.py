@@ -1,4 +1,4 @@
-"""ChatDataset: the ids and labels that are trained, and everything that explains them."""
+"""Dataset: the ids and labels that are trained, and everything that explains them."""
 
 from __future__ import annotations
 

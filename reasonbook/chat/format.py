@@ -1,4 +1,4 @@
-"""ChatFormat: one student and one strategy; renders rows and prompts, and reads answers."""
+"""Format: one student and one strategy; renders rows and prompts, and reads answers."""
 
 from __future__ import annotations
 

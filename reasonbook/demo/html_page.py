@@ -1,4 +1,4 @@
-"""Page: an executed notebook as one HTML file that needs no network, and its tables as plain text."""
+"""HTML page: an executed notebook as one file that needs no network, and its tables as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walkthrough: the bundled notebooks, where they lie, how to copy them, how to run one without a browser."""
+"""Notebooks: where the bundled ones lie, how to copy them, how to run one without a browser."""
 
 from __future__ import annotations
 

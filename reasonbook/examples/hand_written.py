@@ -1,4 +1,4 @@
-"""A few rows written by hand for each schema preset: enough to try a teacher on, not to train on."""
+"""Hand-written: a few rows for each schema preset, to try a teacher on, not to train on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tiny student needs to learn the refund data; `benchmarks/refunds.py` measures it again."""
+"""Recipes: settings by which the tiny student learns the refund data; benchmarks measure them."""
 
 from __future__ import annotations
 

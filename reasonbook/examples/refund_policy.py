@@ -1,4 +1,4 @@
-"""The refund policy as a table, and what it makes of one request.
+"""Refund policy: a table, and what it makes of one request.
 
 This is the known right answer of the refund data. The maker of the data (`refunds`) and the rule teacher
 (`refund_rules`) both ask it, and neither sees the other's facts: one draws them, the other reads the text.

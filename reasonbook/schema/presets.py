@@ -1,4 +1,4 @@
-"""Ready schemas for common tasks, as data: preset name → {field name: (instruction, type, options)}."""
+"""Presets: schemas for common tasks, as data: name → {field: (instruction, type, options)}."""
 
 from __future__ import annotations
 

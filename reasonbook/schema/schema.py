@@ -1,4 +1,4 @@
-"""The reasoning schema: named fields with an instruction each, and what a teacher gets to see of them."""
+"""Schema: named fields with an instruction each, and what a teacher gets to see of them."""
 
 from __future__ import annotations
 

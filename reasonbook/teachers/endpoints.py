@@ -1,4 +1,4 @@
-"""Endpoints: providers that speak OpenAI's protocol, as data: where their key stands and what they are spared."""
+"""Endpoints: who speaks OpenAI's protocol, where their key stands, what they are spared."""
 
 from __future__ import annotations
 

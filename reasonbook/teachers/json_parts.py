@@ -1,4 +1,4 @@
-"""JSON parts: the objects and lists inside a provider's answer; one that is missing or is something else is empty."""
+"""JSON parts: objects and lists inside a provider's answer; what is missing or odd is empty."""
 
 from __future__ import annotations
 

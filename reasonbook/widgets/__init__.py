@@ -1,4 +1,4 @@
-"""Live views of the core's objects; each folds over events and calls the core's verbs, nothing more."""
+"""Widgets: live views of the core's objects; each folds over events and calls their verbs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AugmentProgress: a running augmentation — how far, how fast, at what cost, what came back, what failed."""
+"""Augment progress: a running augmentation: how far, how fast, at what cost, what failed."""
 
 from __future__ import annotations
 

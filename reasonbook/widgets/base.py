@@ -1,4 +1,4 @@
-"""View: what every widget shares — its assets, calls from the page, paced messages to it, a static twin."""
+"""Base: what every view shares: its assets, calls from the page, paced messages, a static twin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ChatBox: talk to one or two students; thinking is streamed and folded, the exact prompt is at hand."""
+"""Chat box: talk to one or two students; thinking is streamed and folded."""
 
 from __future__ import annotations
 

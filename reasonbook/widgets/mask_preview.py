@@ -1,4 +1,4 @@
-"""MaskPreview: the tokens of any training row, tinted by what they teach."""
+"""Mask preview: the tokens of any training row, tinted by what they teach."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..training.runs.history import Table
+from ..training.runs.history import CurveTable
 
 RAW_LIMIT = 8_000  # points; a longer history is thinned before it is sent to a page
 BUCKETS = 2_000
@@ -20,7 +20,7 @@ class Points:
         names: the columns that the page draws.
     """
 
-    def __init__(self, table: Table, names: Sequence[str]) -> None:
+    def __init__(self, table: CurveTable, names: Sequence[str]) -> None:
         self.table, self.names = table, tuple(names)
         self._rows = [table.columns.index(name) for name in self.names]
         self._sent = 0

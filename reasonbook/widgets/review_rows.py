@@ -1,4 +1,4 @@
-"""Rows of a review as the page gets them: short for the list, whole for the judging."""
+"""Review rows: rows as the page gets them: short for the list, whole for the judging."""
 
 from __future__ import annotations
 

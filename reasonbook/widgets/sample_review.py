@@ -1,4 +1,4 @@
-"""SampleReview: a review at the keyboard, one row at a time beside a list of any length."""
+"""Sample review: a review at the keyboard, one row at a time beside a list of any length."""
 
 from __future__ import annotations
 

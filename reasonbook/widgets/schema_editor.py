@@ -1,4 +1,4 @@
-"""SchemaEditor: the fields of a schema, edited live; the same object that Python holds."""
+"""Schema editor: the fields of a schema, edited live; the same object that Python holds."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ from ..augment import Augmentation
 from ..data.conversation import Conversation
 from ..data.frame import COLUMNS, Frame
 from ..data.layout import Layout
+from ..data.layout.named import layout_of
 from ..errors import TeacherError
 from ..schema import Schema, Trial
 from ..teachers import Teacher
@@ -41,7 +42,7 @@ def try_schema(
     df = cast("Any", trial.df)  # pandas has no types
     first = max(0, min(start, len(df) - ROWS))
     sample = df.iloc[first : first + ROWS].drop(columns=[name for name in COLUMNS if name in df.columns])
-    named: Mapping[str, Any] = df.reason.layout().columns
+    named = layout_of(trial.df).columns
     layout = Layout(**{role: name for role, name in named.items() if name in sample.columns})
     frame = Frame(sample, layout.check(sample))
     job = Augmentation(frame, schema, teacher).start()

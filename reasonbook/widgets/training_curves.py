@@ -1,4 +1,4 @@
-"""TrainingCurves: one or several runs, drawn while they train, and the buttons that steer the first."""
+"""Training curves: one or several runs, drawn while they train, with buttons that steer."""
 
 from __future__ import annotations
 

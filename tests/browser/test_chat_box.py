@@ -9,7 +9,7 @@ from tests.browser.payloads import HOSTILE, nothing_ran
 REPO = Path(__file__).parents[2]
 SETUP = f"""
 import sys; sys.path.insert(0, {str(REPO)!r})
-from reasonbook.examples.tiny_student import tiny_student
+from reasonbook.examples.small_student import tiny_student
 from reasonbook.training.chat_session import ChatSession
 from reasonbook.widgets import ChatBox
 from tests.training.scripted_student import THOUGHT, Scripted

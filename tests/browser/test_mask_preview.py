@@ -11,7 +11,7 @@ DATA = f"""
 import sys; sys.path.insert(0, {str(REPO)!r})
 from reasonbook.chat import ChatConfig, ChatRow, build
 from reasonbook.data.conversation import Conversation
-from reasonbook.examples.tiny_student import tiny_student
+from reasonbook.examples.small_student import tiny_student
 from reasonbook.widgets import MaskPreview
 def row(i, *, text="", thought=True):
     messages = ({{"role": "user", "content": f"I bought a chair for ${{i}}. Refund it. {{text}}"}},

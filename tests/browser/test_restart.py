@@ -151,7 +151,7 @@ run = rb.Run.load(kept.read_text())
     Case(
         "chat-box",
         f"""{HERE}
-from reasonbook.examples.tiny_student import tiny_student
+from reasonbook.examples.small_student import tiny_student
 from reasonbook.training.chat_session import ChatSession
 from reasonbook.widgets import ChatBox
 from tests.training.scripted_student import THOUGHT, Scripted

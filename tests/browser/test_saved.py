@@ -16,7 +16,7 @@ import sys; sys.path.insert(0, {str(REPO)!r})
 %load_ext reasonbook
 import reasonbook as rb
 from reasonbook import widgets
-from reasonbook.examples.tiny_student import tiny_student
+from reasonbook.examples.small_student import tiny_student
 from reasonbook.training.chat_session import ChatSession
 from tests.training.scripted_student import THOUGHT, Scripted
 from tests.widgets.compared import compared

@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from reasonbook.training.runs.history import Table
+from reasonbook.training.runs.history import CurveTable
 from reasonbook.widgets.points import BUCKETS, RAW_LIMIT, Points
 
 
 def filled(count: int) -> Points:
-    table = Table(("loss", "memory"))
+    table = CurveTable(("loss", "memory"))
     for step in range(count):
         table.append(step, {"loss": 1.0 + step % 7})
     return Points(table, table.columns)
@@ -43,7 +43,7 @@ def test_a_resumed_run_replaces_its_abandoned_tail():
 
 @pytest.mark.parametrize("value", [None, "n/a", float("nan")])
 def test_a_value_that_is_no_number_is_a_gap(value):
-    table = Table(("loss",))
+    table = CurveTable(("loss",))
     table.append(0, {"loss": value})
     assert np.isnan(table.column("loss")[0])
 

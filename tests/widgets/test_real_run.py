@@ -7,8 +7,8 @@ import pytest
 
 from reasonbook.chat import ChatRow, build
 from reasonbook.data.conversation import Conversation
-from reasonbook.examples.refund_rules import refund_rules
-from reasonbook.examples.refunds import refunds
+from reasonbook.examples.refund_requests import refunds
+from reasonbook.examples.refund_teacher import refund_rules
 from reasonbook.training import Run, compare, train
 from reasonbook.widgets import ChatBox, Comparison, TrainingCurves
 from tests.widgets.test_training_curves import snapshot

@@ -1,13 +1,14 @@
 // A titled chart of one quantity over all runs; its title row reads out the value under the crosshair.
 
 import { fill, h, setText } from "../lib/dom.ts";
+import type { Column, TableName } from "../lib/events.gen.ts";
 import { type Slot, sample, trace, type View } from "../lib/plot/grid.ts";
 import { type Colours, Plot, type Stroke } from "../lib/plot/plot.ts";
-import { type RunCurves, type TableName, valueAt } from "./runs.ts";
+import { type RunCurves, valueAt } from "./runs.ts";
 
 export interface Curve {
   table: TableName;
-  column: string;
+  column: Column;
   /** Named in the readout where a panel has several. */
   label?: string;
   smooth: boolean;

@@ -1,4 +1,5 @@
 // What the page knows of each run: a few facts and three tables of points, taken in from Python's messages.
+import type { TableName } from "../lib/events.gen.ts";
 import { Table } from "../lib/plot/table.ts";
 
 export interface RunInfo {
@@ -37,8 +38,6 @@ export interface RunPart {
   info: RunInfo;
   tables: TablePart[];
 }
-
-export type TableName = "step" | "eval" | "health";
 
 /** The next table's points: x as float64, then its columns one after another as float32. */
 export function readPart(part: TablePart, buffers: DataView[]): [Float64Array, Map<string, Float32Array>] {

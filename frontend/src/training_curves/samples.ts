@@ -1,17 +1,10 @@
 // What the student wrote at each evaluation: the same prompts every time, thinking folded away, newest first shown.
 import { fill, h, setText } from "../lib/dom.ts";
+import type { SampledAnswer } from "../lib/events.gen.ts";
 import { type Link, Superseded } from "../lib/rpc.ts";
 import type { RunInfo } from "./runs.ts";
 
-export interface SampleRow {
-  prompt: string;
-  thinking: string;
-  answer: string;
-  text: string;
-  health: string;
-  correct: boolean | null;
-  expected: string;
-}
+export type SampleRow = Omit<SampledAnswer, "tokens" | "score" | "position">;
 
 const HEALTH: Record<string, string> = {
   valid: "thought, then answered",

@@ -1,1 +1,1 @@
-"""Datasets: augmentation of more rows than fit in memory: Parquet files and Dask frames."""
+"""Datasets: more rows than fit in memory, in Parquet files and Dask frames."""

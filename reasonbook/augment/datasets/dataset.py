@@ -1,4 +1,4 @@
-"""Dataset augmentation: Parquet in, Parquet out, chunk by chunk, with the rules and the store of a frame."""
+"""Dataset: Parquet in, Parquet out, chunk by chunk, with the rules and the store of a frame."""
 
 from __future__ import annotations
 

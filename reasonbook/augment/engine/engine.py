@@ -1,4 +1,4 @@
-"""Engine: what asks a teacher for the open rows of an augmentation, as a contract, and the job that it is given."""
+"""Engine: the contract of what asks a teacher for an augmentation's open rows, and its job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live engine: makes the calls for every open row now, many at a time, and stores each answer before it counts."""
+"""Live engine: makes the calls for every open row now, and stores each answer before it counts."""
 
 from __future__ import annotations
 

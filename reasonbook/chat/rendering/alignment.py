@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..template.fast_tokenizer import Backend, Encoding, Tokenizer
+from ..template.fast_tokenizer import BackendTokenizer, Encoding, Tokenizer
 from .segments import RenderedRow, is_reasoning
 
 Encodings = Sequence[Encoding]
@@ -122,7 +122,7 @@ def _by_offsets(row: RenderedRow, encoding: Encoding, ids: list[int]) -> Alignme
     return Alignment(ids, starts, shared, token_of(row.answer_at), straddles)
 
 
-def _byte_sizes(backend: Backend) -> np.ndarray | None:
+def _byte_sizes(backend: BackendTokenizer) -> np.ndarray | None:
     """Bytes of text per token id; None when tokens do not tile the text."""
     if type(backend.decoder).__name__ != "ByteLevel":
         return None

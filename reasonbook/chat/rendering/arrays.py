@@ -1,4 +1,4 @@
-"""Arrays that grow row by row, and rows behind them, on disk before they fill the memory."""
+"""Arrays: token arrays that grow row by row, on disk before they fill the memory."""
 
 from __future__ import annotations
 

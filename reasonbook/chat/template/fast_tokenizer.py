@@ -1,4 +1,4 @@
-"""Fast tokenizer: what is used of transformers' tokenizers and of the library behind them, which are not typed."""
+"""Fast tokenizer: what is used of transformers' tokenizers, which bring no types."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Encoding(Protocol):
         ...
 
 
-class Backend(Protocol):
+class BackendTokenizer(Protocol):
     """The tokenizers library's own tokenizer; its batch calls leave the interpreter free."""
 
     @property
@@ -98,7 +98,7 @@ class Tokenizer(Protocol):
     chat_template: str | dict[str, str] | None
 
     @property
-    def backend_tokenizer(self) -> Backend:
+    def backend_tokenizer(self) -> BackendTokenizer:
         """The library's own behind it."""
         ...
 

@@ -1,4 +1,4 @@
-"""Prompt mode: one way to ask a student, and what it then has to write."""
+"""Mode: one way to ask a student, and what it then has to write."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Journal:
                 self._waiting = batch[-10_000:]
 
 
-class Table:
+class CurveTable:
     """The points of one curve family, by rising step; appending costs no more in a long history.
 
     Args:
@@ -175,7 +175,7 @@ class History:
     """
 
     def __init__(self, *, thinking: bool = True) -> None:
-        self.tables = {kind: Table(columns) for kind, columns in SERIES.items()}
+        self.tables = {kind: CurveTable(columns) for kind, columns in SERIES.items()}
         self.samples: deque[SamplesEvent] = deque(maxlen=KEPT_SAMPLES)
         self.messages: deque[Message] = deque(maxlen=KEPT_MESSAGES)
         self.counts = {AlarmEvent.kind: 0, NoteEvent.kind: 0}

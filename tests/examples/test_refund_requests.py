@@ -10,7 +10,7 @@ import pytest
 from reasonbook.errors import ReasonbookError
 from reasonbook.examples import refund_rules, refund_schema, refunds
 from reasonbook.examples.refund_policy import POLICIES, TIERS, RefundRequest, settle
-from reasonbook.examples.refund_rules import read_request
+from reasonbook.examples.refund_teacher import read_request
 
 GOLD = (
     "Today is Apr 9. Hi, I bought 3 desk lamps on Mar 14 at $48 each. I am a Gold member. I opened the boxes."

@@ -1,4 +1,4 @@
-"""A student small enough to learn from random weights on two CPU cores, made on the spot."""
+"""Small student: learns from random weights on two CPU cores, made on the spot."""
 
 from __future__ import annotations
 
@@ -206,8 +206,8 @@ def _split(rule: str) -> Any:
 
 def _corpus() -> Iterator[str]:
     """Requests of both policies and their reasoning lines; seeded apart from what users draw."""
-    from .refund_rules import refund_rules
-    from .refunds import refunds
+    from .refund_requests import refunds
+    from .refund_teacher import refund_rules
 
     for policy in ("2026", "2027"):
         frame = refunds(CORPUS_ROWS // 2, seed=-1, policy=policy)

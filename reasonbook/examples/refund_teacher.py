@@ -1,4 +1,4 @@
-"""A teacher without a model: reads a refund request and works the reasoning fields out by rule."""
+"""Refund teacher: no model; reads a request and works the reasoning fields out by rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .refund_policy import (
     Tier,
     settle,
 )
-from .refunds import GOODS, NUMBER_WORDS
+from .refund_requests import GOODS, NUMBER_WORDS
 
 if TYPE_CHECKING:
     from ..schema import Schema

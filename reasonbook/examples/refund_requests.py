@@ -1,4 +1,4 @@
-"""Refund requests in plain words with the right amount, made on the spot from a seed."""
+"""Refund requests: plain words with the right amount, made on the spot from a seed."""
 
 from __future__ import annotations
 
