@@ -92,7 +92,7 @@ def test_rows_of_several_teachers_have_no_one_origin_and_the_report_says_whose_t
     df.reason.augment(schema(), teacher=shouting, limit=10).wait()
     origin, notes = traced(df)
     assert origin is None and len(notes) == 1
-    assert "14 rows by " in notes[0] and "10 rows by " in notes[0] and "python:shouting" in notes[0]
+    assert ": 14 by " in notes[0] and ", 10 by " in notes[0] and "python:shouting" in notes[0]
     chat = df.reason.to_chat(tiny_student)
     assert chat.origin is None and notes[0] in chat.report.notes
     assert df.iloc[10:].reason.to_chat(tiny_student).origin.teacher.startswith("python:rules")
@@ -104,7 +104,7 @@ def test_rows_that_nobody_on_record_wrote_leave_no_one_origin(home):
         "prompt": ["one more"], "response": ["$1"], "reasoning": [{"By": "hand"}], "reasoning_status": ["ok"],
     })  # fmt: skip
     origin, notes = traced(pd.concat([df, extra], ignore_index=True))
-    assert origin is None and "1 rows by no augmentation on record" in notes[0]
+    assert origin is None and "1 by no augmentation on record" in notes[0]
     assert traced(extra) == (None, ())
 
 
@@ -114,7 +114,7 @@ def test_edited_rows_are_counted_and_speak_against_no_origin(home):
     df.reason.review().edit(3, {first: "something else"})
     origin, notes = traced(df)
     assert origin is not None and origin.teacher.startswith("python:rules")
-    assert notes == ("1 rows hold other reasoning than their teacher wrote: they were edited.",)
+    assert notes == ("Rows whose reasoning was edited since their teacher wrote it: 1.",)
 
 
 @pytest.mark.parametrize(

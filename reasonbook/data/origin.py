@@ -112,13 +112,13 @@ def origin_of(rows: Iterable[ChatRow], store: Store) -> tuple[Origin | None, tup
     for bits in filter(None, fitting):
         common &= bits
     if common and not nobodys:
-        note = f"{edited} rows hold other reasoning than their teacher wrote: they were edited."
+        note = f"Rows whose reasoning was edited since their teacher wrote it: {edited}."
         return known[_newest(common)][0], (note,) if edited else ()
     counts = Counter(str(known[_newest(bits)][0]) for bits in fitting if bits)
-    words = [f"{count} rows by {name}" for name, count in counts.most_common(_NAMED)]
+    words = [f"{count} by {name}" for name, count in counts.most_common(_NAMED)]
     words += [f"{len(counts) - _NAMED} more"] if len(counts) > _NAMED else []
-    words += [f"{nobodys} rows by no augmentation on record"] if nobodys else []
-    return None, (f"The reasoning has no one origin for the run card: {', '.join(words)}.",)
+    words += [f"{nobodys} by no augmentation on record"] if nobodys else []
+    return None, (f"The rows' reasoning has no one origin for the run card: {', '.join(words)}.",)
 
 
 def _attributed(rows: Sequence[ChatRow], known: Sequence[OriginKeys], store: Store) -> tuple[list[int], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from ..chat.config import STRATEGIES, check_strategy
 from ..data.dataframe import DataFrame, new_frame
@@ -39,6 +39,24 @@ class ExportLayout:
     openai: bool = False
 
 
+@overload
+def export(
+    source: DataFrame | Iterable[ChatRow],
+    path: None = None,
+    *,
+    layout: str = "messages",
+    strategy: str = "final_and_reasoning",
+    split: str | None = None,
+) -> DataFrame: ...
+@overload
+def export(
+    source: DataFrame | Iterable[ChatRow],
+    path: str | Path,
+    *,
+    layout: str = "messages",
+    strategy: str = "final_and_reasoning",
+    split: str | None = None,
+) -> Path: ...
 def export(
     source: DataFrame | Iterable[ChatRow],
     path: str | Path | None = None,
