@@ -23,8 +23,8 @@ from ..config import AugmentConfig
 from ..methods import METHODS
 from ..results import Progress
 from .parquet import (
+    ArrowTable,
     Chunk,
-    Table,
     chunk_tables,
     chunks_of,
     footer,
@@ -198,7 +198,7 @@ class DatasetAugmentation(Job):
         progress = self.progress
         return Status.PARTIAL if progress.failed or progress.done < progress.total else Status.COMPLETED
 
-    def _fill(self, chunk: Chunk, piece: Table) -> Status | None:
+    def _fill(self, chunk: Chunk, piece: ArrowTable) -> Status | None:
         """Augments one chunk and writes its file; a status when the whole job ends with it."""
         if self.layout is None:
             self.layout = detect(piece.slice(0, 200).to_pandas())

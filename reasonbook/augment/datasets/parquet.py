@@ -30,7 +30,7 @@ class Chunk:
         return f"part-{self.file:05d}-{self.number:06d}.parquet"
 
 
-class Table(Protocol):
+class ArrowTable(Protocol):
     """What is used of ``pyarrow.Table``; pyarrow brings no types."""
 
     @property
@@ -39,15 +39,15 @@ class Table(Protocol):
     @property
     def schema(self) -> Any: ...
 
-    def slice(self, offset: int, length: int) -> Table: ...
+    def slice(self, offset: int, length: int) -> ArrowTable: ...
 
-    def select(self, columns: list[str]) -> Table: ...
+    def select(self, columns: list[str]) -> ArrowTable: ...
 
-    def drop_columns(self, columns: list[str]) -> Table: ...
+    def drop_columns(self, columns: list[str]) -> ArrowTable: ...
 
-    def append_column(self, name: str, column: Any) -> Table: ...
+    def append_column(self, name: str, column: Any) -> ArrowTable: ...
 
-    def replace_schema_metadata(self, metadata: dict[bytes, bytes]) -> Table: ...
+    def replace_schema_metadata(self, metadata: dict[bytes, bytes]) -> ArrowTable: ...
 
     def to_pandas(self) -> Any: ...
 
@@ -71,7 +71,7 @@ def chunks_of(files: list[Path], rows: int) -> Iterator[Chunk]:
 
 def chunk_tables(
     files: list[Path], rows: int, finished: Callable[[Chunk], bool]
-) -> Iterator[tuple[Chunk, Table | None]]:
+) -> Iterator[tuple[Chunk, ArrowTable | None]]:
     """Every chunk with its Arrow table, in order; None for a chunk that is finished."""
     pa, pq = _arrow(), _parquet()
     for number, file in enumerate(files):
@@ -93,7 +93,7 @@ def chunk_tables(
                     at += 1
 
 
-def write_part(piece: Table, df: Any, schema: Schema, method: Method, path: Path) -> None:
+def write_part(piece: ArrowTable, df: Any, schema: Schema, method: Method, path: Path) -> None:
     """Writes the chunk with its columns as they came and the three of the reasoning; whole or not at all."""
     pa, pq = _arrow(), _parquet()
     kinds: dict[str, Any] = {
