@@ -15,7 +15,7 @@ from ..job import Job, Status
 from ..schema import Schema
 from ..schema.field import Field, FieldType
 from ..store import Store
-from ..teachers import CallError, Completion, Request, Teacher, resolve
+from ..teachers import CallError, Completion, Request, Teacher, TeacherSpec, resolve
 from ..teachers.ask import ask
 from .samples import Sample
 
@@ -62,7 +62,7 @@ class Repair(Job, Generic[Accepted]):
         store: Store,
         accept: Callable[[Proposal], Accepted],
         schema: Schema | None,
-        teacher: object,
+        teacher: TeacherSpec | None,
     ) -> None:
         super().__init__()
         row = sample.position

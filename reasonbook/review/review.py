@@ -16,6 +16,7 @@ from ..events import Event, Stream
 from ..job import Mailbox
 from ..schema import Schema
 from ..store import Store
+from ..teachers import TeacherSpec
 from .checks import Flags
 from .decisions import UNDECIDED, Change, Decisions
 from .repair import Proposal, Repair
@@ -45,7 +46,7 @@ class Review:
         *,
         losses: Mapping[int, float] | None = None,
         schema: Schema | None = None,
-        teacher: object = None,
+        teacher: TeacherSpec | None = None,
     ) -> None:
         self.frame = frame
         self.store = store
@@ -164,7 +165,7 @@ class Review:
             changes.setdefault("stale", bool(sample.reasoning))
         return self._take(sample.position, changes | verdict) if changes else self
 
-    def repair(self, row: int, feedback: str, *, teacher: object = None) -> Repair[Review]:
+    def repair(self, row: int, feedback: str, *, teacher: TeacherSpec | None = None) -> Repair[Review]:
         """Asks a teacher to rewrite reasoning and response together; nothing changes until you accept.
 
         Args:
