@@ -108,6 +108,13 @@ def build_from_frame(
         strategy: as in `build`.
         config: as in `build`.
         store: which knows where the reasoning comes from; the default store when None.
+
+    Example:
+        >>> from reasonbook.chat import build_from_frame
+        >>> from reasonbook.data.frame import Frame
+        >>> from reasonbook.data.layout.named import layout_of
+        >>> len(build_from_frame(Frame(df, layout_of(df)), rb.examples.tiny_student()))
+        40
     """
     notes: list[str] = []
     if any(name is None for name in frame.column("split")):

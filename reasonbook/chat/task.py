@@ -20,6 +20,10 @@ class Task:
         prompt: messages before the response, as `ChatFormat.prompt_ids` takes them.
         expected: the response.
         reasoning: the reasoning that stands in the frame, as text; "" where there is none.
+
+    Example:
+        >>> chat.tasks[0].expected
+        '$104'
     """
 
     key: str

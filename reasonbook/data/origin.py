@@ -33,6 +33,10 @@ class Origin:
         teacher: the teacher's name.
         method: ``extract``, ``rationalize``, ``native`` or ``chain_of_thought``.
         prompt: the instructions with which the requests for all rows begin.
+
+    Example:
+        >>> chat.origin.method
+        'extract'
     """
 
     schema: Mapping[str, Any] | None = None

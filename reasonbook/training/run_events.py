@@ -217,6 +217,7 @@ def to_data(event: RunEvent) -> dict[str, Any]:
     """JSON-ready values of an event, for a stream and the store; what was not measured is left out.
 
     Example:
+        >>> from reasonbook.training.run_events import NoteEvent, to_data
         >>> to_data(NoteEvent("Memory ran out.", step=3))
         {'text': 'Memory ran out.', 'step': 3}
     """

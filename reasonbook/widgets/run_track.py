@@ -74,7 +74,8 @@ class RunTrack:
     def whole(self) -> Part:
         """All curves for a page that opens, thinned where they are long."""
         with self.history.lock:
-            tables, buffers = [], []
+            tables: list[dict[str, Any]] = []
+            buffers: list[bytes] = []
             for name, points in self.points.items():
                 content, parts = _window(name, points)
                 tables.append(content)
@@ -84,7 +85,8 @@ class RunTrack:
     def fresh(self) -> Part:
         """What came since the last call."""
         with self.history.lock:
-            tables, buffers = [], []
+            tables: list[dict[str, Any]] = []
+            buffers: list[bytes] = []
             for name, points in self.points.items():
                 start, steps, values = points.fresh()
                 if steps:

@@ -50,7 +50,7 @@ class SampleReview(View):
         self._query = Query()
         self._positions = review.where(self._query)
         self._list = 0  # number of the list; a page that shows an older one asks again
-        self._repair: Repair | None = None  # the newest one, whose proposal can be taken
+        self._repair: Repair[Review] | None = None  # the newest one, whose proposal can be taken
         self._checked: Any = None  # the flags that the page was told of
         self._turned: int | None = None  # the row of the latest act, where it was about one
         self._changed: set[int] = set()
