@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import FunctionType
-from typing import Any
 
-from ..teachers import Teacher
+from ..teachers import Teacher, TeacherSpec
 
 
-def teacher_name(teacher: str | Teacher | Callable[..., Any] | None) -> str:
+def teacher_name(teacher: TeacherSpec | None) -> str:
     """A spec as it was typed, a teacher's or a function's name; empty when there is none."""
     if teacher is None or isinstance(teacher, str):
         return teacher or ""
