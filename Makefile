@@ -53,7 +53,7 @@ endif
 frontend: $(STAMPS)/frontend
 
 $(STAMPS)/frontend: $(FRONTEND) hatch_build.py | $(STAMPS)/install
-	@if command -v npm >/dev/null; then $(PY) frontend/events_gen.py && $(PY) hatch_build.py; else $(PIP) install -q --no-deps -e .; fi && touch $@
+	@if command -v npm >/dev/null; then $(PY) -m tests.page_events && $(PY) hatch_build.py; else $(PIP) install -q --no-deps -e .; fi && touch $@
 
 demo: setup  ## run the quickstart without a browser; build/quickstart.html is the page to open
 	@$(PY) -m reasonbook.cli demo --out build

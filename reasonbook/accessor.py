@@ -17,7 +17,6 @@ from .data.remembered import Remembered
 from .data.splits import write_splits
 from .errors import LayoutError, TrainingError, choices
 from .schema import Schema
-from .store import default_store
 
 if TYPE_CHECKING:
     from .augment import Augmentation, CostEstimate
@@ -88,7 +87,7 @@ class ReasonAccessor:
         from .augment import AugmentConfig, estimate
 
         options = AugmentConfig(method=method, **config)
-        return estimate(self._frame(), _schema(schema), teacher, options, store=default_store(), pilot=pilot)
+        return estimate(self._frame(), _schema(schema), teacher, options, pilot=pilot)
 
     def augment(
         self,
@@ -121,7 +120,7 @@ class ReasonAccessor:
 
         options = AugmentConfig(method=method, budget=budget, limit=limit, **config)
         schema = _schema(schema)
-        job = Augmentation(self._frame(), schema, teacher, options, store=default_store())
+        job = Augmentation(self._frame(), schema, teacher, options)
         _last.set(self._df, (schema, teacher))
         return job.start()
 
@@ -135,9 +134,9 @@ class ReasonAccessor:
         from .review import Review
         from .training.runs.row_losses import row_losses
 
-        frame, store = self._frame(), default_store()
+        frame = self._frame()
         schema, teacher = _last.get(self._df) or (None, None)
-        return Review(frame, store, losses=row_losses(store, frame.keys), schema=schema, teacher=teacher)
+        return Review(frame, losses=row_losses(frame.keys), schema=schema, teacher=teacher)
 
     def split(
         self,

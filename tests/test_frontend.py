@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import page_events
+
 ROOT = Path(__file__).parents[1]
 FRONTEND = ROOT / "frontend"
 GOOD = "export default { render({ el }: { el: HTMLElement }) { el.textContent = 'hello'; } };\n"
@@ -44,11 +46,7 @@ def build(workspace: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
 
 
 def test_the_page_knows_the_events_that_python_has():
-    spec = importlib.util.spec_from_file_location("events_gen", FRONTEND / "events_gen.py")
-    assert spec is not None and spec.loader is not None
-    events_gen = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(events_gen)
-    assert events_gen.TARGET.read_text(encoding="utf-8") == events_gen.written(), "stale: make frontend"
+    assert page_events.TARGET.read_text(encoding="utf-8") == page_events.written(), "stale: make frontend"
 
 
 @needs_node

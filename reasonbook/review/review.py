@@ -15,7 +15,7 @@ from ..errors import ReviewError
 from ..events import Event, Stream
 from ..job import Mailbox
 from ..schema import Schema
-from ..store import Store
+from ..store import Store, default_store
 from ..teachers import TeacherSpec
 from .checks import Flags
 from .decisions import UNDECIDED, Change, Decisions
@@ -42,19 +42,19 @@ class Review:
     def __init__(
         self,
         frame: Frame,
-        store: Store,
+        store: Store | None = None,
         *,
         losses: Mapping[int, float] | None = None,
         schema: Schema | None = None,
         teacher: TeacherSpec | None = None,
     ) -> None:
         self.frame = frame
-        self.store = store
+        self.store = store or default_store()
         self.schema = schema
         self.teacher = teacher
         self.stream = Stream(keep=500)
         self.mailbox = Mailbox()
-        self.decisions = Decisions(store)
+        self.decisions = Decisions(self.store)
         self._rows = ReviewedRows(frame, self.decisions, losses=losses)
         self._lock = threading.RLock()
         self._restore()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,6 +214,19 @@ class Run(Job):
         self.trained.control.go_on()
         return self
 
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """The verbs that steer it and make sense now: of ``pause``, ``resume`` and ``stop``."""
+        return _POSSIBLE.get(self.status, ())
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will still take, as far as it can tell; None while it does not run."""
+        said = self.trained.history.eta
+        if said is None or self.status is not Status.RUNNING:
+            return None
+        return max(0.0, said[0] - (time.time() - said[1]))
+
     # -- using the student -------------------------------------------------------------------------------
     def generate(
         self,
@@ -335,6 +349,12 @@ class Run(Job):
             self._journal.flush()
 
 
+_POSSIBLE = {
+    Status.RUNNING: ("pause", "stop"),
+    Status.PAUSED: ("resume", "stop"),
+    Status.CANCELLED: ("resume",),
+    Status.FAILED: ("resume",),
+}
 _NEXT = {
     Status.RUNNING: "run.wait()",
     Status.PAUSED: "run.resume()",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..errors import ReasonbookError
-from ..job import Status
 from ..training.run import Run
 from ..training.run_events import SERIES, StepEvent
 from .points import Points
@@ -19,12 +17,6 @@ DRAWN: dict[str, tuple[str, ...]] = {
     "step": ("loss", "learning_rate", "grad_norm", "tokens_per_second", "memory"),
     "eval": ("eval_loss",),
     "health": SERIES["health"],
-}
-_VERBS: dict[Status, tuple[str, ...]] = {
-    Status.RUNNING: ("pause", "stop"),
-    Status.PAUSED: ("resume", "stop"),
-    Status.CANCELLED: ("resume",),
-    Status.FAILED: ("resume",),
 }
 
 Part = tuple[dict[str, Any], list[bytes]]  # what a page reads, and its buffers
@@ -48,9 +40,6 @@ class RunTrack:
         """The small facts above the curves."""
         run, history = self.run, self.history
         problem, fix = error_of(run)
-        left = None
-        if history.eta is not None and run.status is Status.RUNNING:
-            left = max(0.0, history.eta[0] - (time.time() - history.eta[1]))
         epoch = history.tables[StepEvent.kind].last().get("epoch", float("nan"))
         return {
             "id": run.id,
@@ -60,7 +49,7 @@ class RunTrack:
             "total": history.total or run.total_steps,
             "epoch": None if np.isnan(epoch) else epoch,
             "seconds": run.seconds,
-            "eta": left,
+            "eta": run.seconds_left,
             "error": problem,
             "fix": fix,
             "samples": [each.step for each in history.samples],
@@ -68,7 +57,7 @@ class RunTrack:
             "notes": history.counts["note"],
             "alarm": history.latest(alarm=True),
             "note": history.latest(alarm=False),
-            "verbs": list(_VERBS.get(run.status, ())),
+            "verbs": list(run.possible),
         }
 
     def whole(self) -> Part:

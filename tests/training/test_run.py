@@ -59,7 +59,9 @@ def test_losses_of_rows_reach_the_review(pair):
     tasks = run.data.of("train")
     store = Store(run.folder.parents[1])
     keys = ["unknown", *(task.key for task in tasks[:5])]
-    assert row_losses(store, keys) == {i + 1: run.row_losses[task.key] for i, task in enumerate(tasks[:5])}
+    assert row_losses(keys, store=store) == {
+        i + 1: run.row_losses[task.key] for i, task in enumerate(tasks[:5])
+    }
 
 
 def test_generation_uses_the_training_prompts_and_does_not_depend_on_its_neighbours(pair):

@@ -1,4 +1,4 @@
-// Written by frontend/events_gen.py from reasonbook/training/run_events.py; change it there.
+// Written by `make frontend` from reasonbook/training/run_events.py; change it there.
 
 /** Curve family → its columns, the step left out. */
 export const SERIES = {

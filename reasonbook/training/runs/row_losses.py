@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...store import Store, default_store
 from ..loop.batches import LengthOrder
 
 if TYPE_CHECKING:
     from ...chat import Task
-    from ...store import Store
     from ..planning.plan import Plan
     from .data import RunData
 
@@ -39,13 +39,14 @@ def read(folder: Path) -> dict[str, float]:
         return {}
 
 
-def row_losses(store: Store, keys: Sequence[str]) -> dict[int, float]:
+def row_losses(keys: Sequence[str], *, store: Store | None = None) -> dict[int, float]:
     """Position → loss, from the newest run that was trained on any of these rows.
 
     Args:
-        store: its folder holds the runs.
         keys: the row keys of a frame, in order.
+        store: its folder holds the runs; the default store when None.
     """
+    store = store or default_store()
     try:
         files = sorted(
             store.folder.glob(f"runs/*/{FILE}"), key=lambda path: path.stat().st_mtime, reverse=True

@@ -1,6 +1,6 @@
-"""Events for the page: what TypeScript knows of a run's events, written from `reasonbook.training.run_events`.
+"""What the page knows of a run's events, written from `reasonbook.training.run_events`.
 
-`make frontend` runs it before it builds, and a test compares.
+`make frontend` writes it before it builds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reasonbook.training.run_events import HEALTH, SERIES, SampledAnswer
 
-TARGET = Path(__file__).parent / "src" / "lib" / "events.gen.ts"
+TARGET = Path(__file__).parents[1] / "frontend" / "src" / "lib" / "events.gen.ts"
 _TYPES = {"str": "string", "int": "number", "float": "number", "bool": "boolean", "None": "null"}
 
 
@@ -20,7 +20,7 @@ def written() -> str:
     series = "".join(f"  {kind}: {_list(names)},\n" for kind, names in SERIES.items())
     answer = "".join(f"  {each.name}: {_type(str(each.type))};\n" for each in fields(SampledAnswer))
     return (
-        "// Written by frontend/events_gen.py from reasonbook/training/run_events.py; change it there.\n\n"
+        "// Written by `make frontend` from reasonbook/training/run_events.py; change it there.\n\n"
         "/** Curve family → its columns, the step left out. */\n"
         f"export const SERIES = {{\n{series}}} as const;\n"
         "export type TableName = keyof typeof SERIES;\n"
