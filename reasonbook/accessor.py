@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
-from .card import html_of
-from .data.dataframe import DataFrame, Series, column_cells, value_counts
 from .data.frame import Frame
+from .data.frame_metadata import Remembered
 from .data.layout import Layout, layout_of, name_layout
-from .data.remembered import Remembered
 from .data.splits import write_splits
+from .data.typed_pandas import DataFrame, Series, column_cells, value_counts
 from .errors import LayoutError, TrainingError, choices
+from .html_card import html_of
 from .schema import Schema
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import shutil
 from dataclasses import dataclass
 
 from ._version import __version__
-from .card import card, table
 from .errors import ReasonbookError
+from .html_card import card, table
 from .store import home
 
 _MARKS = {"ok": "✓", "missing": "–", "problem": "✗"}

@@ -29,7 +29,7 @@ LAYERS = {
         "chat teachers schema",
         "data",
         "store job",
-        "errors card events _version",
+        "errors html_card events _version",
     ),
     "reasonbook.training": (
         "ablation rerun",

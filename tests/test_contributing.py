@@ -23,7 +23,7 @@ def test_the_map_is_in_the_laws_order_and_says_what_the_docstrings_say(tmp_path)
         tmp_path / "reasonbook",
         {
             "__init__.py": '"""The whole."""',
-            "card.py": '"""Card: what is shown."""',
+            "events.py": '"""Events: what is shown."""',
             "attic.py": '"""What nobody knows the place of: this."""',
             "review/__init__.py": '"""Review: decisions."""',
             "review/samples.py": '"""Rows as they stand.\n\nAnd more."""',
@@ -33,7 +33,7 @@ def test_the_map_is_in_the_laws_order_and_says_what_the_docstrings_say(tmp_path)
         "reasonbook/  The whole",
         "  review/    decisions",
         "    samples  Rows as they stand",
-        "  card       what is shown",
+        "  events     what is shown",
         "  attic      What nobody knows the place of: this",
     ]
 

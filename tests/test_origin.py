@@ -12,7 +12,7 @@ import pytest
 import reasonbook as rb
 from reasonbook.data.frame import Frame
 from reasonbook.data.layout import detect
-from reasonbook.data.origin import SUBJECT, Origin, origin_of
+from reasonbook.data.reasoning_origin import SUBJECT, Origin, origin_of
 from reasonbook.data.training_rows import training_rows
 from reasonbook.store import default_store
 

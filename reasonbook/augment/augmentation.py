@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from ..card import card, clip, details, table
 from ..data.frame import Frame
-from ..data.origin import Origin, OriginKeys, record
+from ..data.reasoning_origin import Origin, OriginKeys, record
 from ..errors import ReasonbookError, TeacherError
 from ..events import Stream
+from ..html_card import card, clip, details, table
 from ..job import Job, Status
 from ..review.decisions import Decisions
 from ..schema import Schema
@@ -26,7 +26,7 @@ from .answers import readable
 from .config import AugmentConfig
 from .cost import need_price, price_of
 from .engine.batch import BatchEngine
-from .engine.engine import Engine, EngineJob
+from .engine.contract import Engine, EngineJob
 from .engine.live import LiveEngine
 from .frame_writer import FrameWriter
 from .methods import METHODS

@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from ..card import card
 from ..data.frame import Frame
 from ..errors import ReasonbookError
+from ..html_card import card
 from ..review.decisions import Decisions
 from ..schema import Schema
 from ..store import Store, default_store

@@ -1,6 +1,6 @@
 """Chat: rows become ids and labels in the student's own thinking format, and answers are read back."""
 
-from ..data.origin import Origin
+from ..data.reasoning_origin import Origin
 from ..data.training_rows import ChatRow
 from .builder import build, build_from_frame
 from .config import ChatConfig, Strategy

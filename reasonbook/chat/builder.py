@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data.conversation import Message
 from ..data.frame import Frame
-from ..data.origin import Origin, origin_of
+from ..data.reasoning_origin import Origin, origin_of
 from ..data.splits import write_splits
 from ..data.training_rows import ChatRow, training_rows
 from ..store import Store, default_store
@@ -24,7 +24,7 @@ from .format import ChatFormat
 from .preflight import LOST, NO_STOP, TOO_LONG, UNTRAINED, DropCounts, Preflight, findings, histogram
 from .rendering import segments
 from .rendering.alignment import Encodings, TokenAligner, part_runs
-from .rendering.arrays import ArraysWriter, GrowableArray, RowBuffer, RowNumbers
+from .rendering.growable_arrays import ArraysWriter, GrowableArray, RowBuffer, RowNumbers
 from .rendering.segments import RenderedRow
 from .rendering.turns import TrainingTurn, UnusableRowError, turns_of
 
@@ -112,7 +112,7 @@ def build_from_frame(
     Example:
         >>> from reasonbook.chat import build_from_frame
         >>> from reasonbook.data.frame import Frame
-        >>> from reasonbook.data.layout.named import layout_of
+        >>> from reasonbook.data.layout.frame_layout import layout_of
         >>> len(build_from_frame(Frame(df, layout_of(df)), rb.examples.tiny_student()))
         40
     """

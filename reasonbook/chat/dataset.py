@@ -9,21 +9,21 @@ from typing import overload
 
 import numpy as np
 
-from ..card import card, details, html_of
 from ..data.conversation import Conversation, Message
-from ..data.origin import Origin
+from ..data.reasoning_origin import Origin
 from ..data.training_rows import ChatRow
 from ..errors import FormatError
+from ..html_card import card, details, html_of
 from .config import ChatConfig
 from .format import ChatFormat
 from .preflight import Preflight
 from .preview import Preview, PreviewToken
 from .rendering import segments
-from .rendering.arrays import DatasetArrays, labels_of
+from .rendering.growable_arrays import DatasetArrays, labels_of
 from .rendering.turns import turns_of
 from .task import Task
-from .template.fast_tokenizer import Tokenizer
 from .template.probe import Probe
+from .template.typed_tokenizer import Tokenizer
 from .thinking_parser import Parsed
 
 

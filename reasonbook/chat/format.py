@@ -11,14 +11,14 @@ from typing import Any
 from ..data.conversation import Conversation, Message
 from ..errors import FormatError
 from .config import ChatConfig, check_strategy
-from .rendering.render import Renderer
+from .rendering.turn_text import Renderer
 from .rendering.turns import first_request, second_request
-from .template.fast_tokenizer import Encoding, Tokenizer
-from .template.mode import PromptMode
 from .template.probe import Probe, probe
+from .template.prompt_mode import PromptMode
 from .template.reserved_text import ReservedMarkers
 from .template.template import Template, TemplateRenderError
 from .template.tokenizer import load_tokenizer
+from .template.typed_tokenizer import Encoding, Tokenizer
 from .thinking_parser import Parsed, ThinkingParser
 
 

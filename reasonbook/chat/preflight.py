@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..card import card, clip, details, table
 from ..errors import FormatError
+from ..html_card import card, clip, details, table
 
 _PLACES = 5  # how many row positions are named for a reason
 TOO_LONG = "longer than max_length"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from ..card import card
+from ..html_card import card
 
 _COLOURS = {
     "prompt": "transparent",

@@ -1,10 +1,10 @@
 """Examples: data with a known right answer, a teacher without a model, a student for a CPU."""
 
 from .hand_written import code, extraction, moderation, support
-from .recipes import RECIPES, Recipe
 from .refund_requests import refunds
 from .refund_teacher import refund_rules, refund_schema
 from .small_student import tiny_student
+from .training_recipes import RECIPES, Recipe
 
 __all__ = [
     "RECIPES",

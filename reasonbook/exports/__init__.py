@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..chat.config import STRATEGIES, check_strategy
-from ..data.dataframe import DataFrame, new_frame
 from ..data.frame import Frame
 from ..data.layout import layout_of
 from ..data.training_rows import ChatRow, training_rows
+from ..data.typed_pandas import DataFrame, new_frame
 from ..errors import FormatError, choices
 from . import kiln
 from . import layouts as out

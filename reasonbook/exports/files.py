@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.conversation import is_mapping, is_sequence
-from ..data.dataframe import new_frame
+from ..data.typed_pandas import new_frame
 from ..errors import FormatError, MissingPackage
 from .rows import with_text_calls
 

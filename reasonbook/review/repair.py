@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
-from ..card import card, table
 from ..data.conversation import digest, is_mapping, missing
 from ..errors import ReviewError, TeacherError
+from ..html_card import card, table
 from ..job import Job, Status
 from ..schema import Schema
 from ..schema.field import Field, FieldType

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..card import card
 from ..data.conversation import missing
 from ..data.frame import Frame
 from ..errors import ReviewError
 from ..events import Event, Stream
+from ..html_card import card
 from ..job import Mailbox
 from ..schema import Schema
 from ..store import Store, default_store

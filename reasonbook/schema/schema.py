@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..card import card, table
 from ..data.conversation import digest, is_mapping, is_sequence
 from ..errors import SchemaError, choices
 from ..events import Stream
+from ..html_card import card, table
 from .field import EXAMPLE, Field, shown
 from .presets import PRESETS
 

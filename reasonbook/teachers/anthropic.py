@@ -10,7 +10,7 @@ from ..errors import NeedsKey
 from .endpoints import local, shown
 from .hosted import HostedTeacher
 from .http import unconnected
-from .json_parts import as_object, part, parts
+from .json_access import as_object, part, parts
 from .openai import KEYLESS
 from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
 

@@ -12,7 +12,7 @@ import orjson
 from ..errors import TeacherError
 from .call_errors import call_error
 from .hosted import HostedTeacher
-from .json_parts import part, parts
+from .json_access import part, parts
 from .teacher import CallError, Completion, Request, Teacher
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .json_parts import as_object
+from .json_access import as_object
 from .teacher import CallError, CallErrorKind, Limits
 
 # Words in an error's code, type or message that say more than its status.

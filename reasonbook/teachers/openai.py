@@ -10,7 +10,7 @@ from ..errors import NeedsKey, TeacherError
 from .endpoints import ENDPOINTS, endpoint, local, shown
 from .hosted import HostedTeacher
 from .http import unconnected
-from .json_parts import as_object, part, parts
+from .json_access import as_object, part, parts
 from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
 
 KEYLESS = "Without any key: teacher=rb.examples.refund_rules (or any Python function of yours)"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from ..errors import ReasonbookError, TeacherError
-from .json_parts import as_object
+from .json_access import as_object
 from .teacher import CallError, Capabilities, Completion, Request, Usage
 
 _THREADS = 16

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..card import card, table
 from ..chat import ChatDataset, ChatRow, build, build_from_frame
 from ..data.frame import Frame
 from ..data.layout import layout_of
 from ..errors import TrainingError
+from ..html_card import card, table
 from ..job import Job, Status
 from .evaluation.comparison import Comparison
 from .evaluation.evaluation import Evaluation

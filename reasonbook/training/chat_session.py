@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..card import card, clip, details, table
 from ..data.conversation import Message
 from ..errors import TrainingError
 from ..events import Stream
+from ..html_card import card, clip, details, table
 from ..job import Job, Status
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..data.origin import Origin
+from ..data.reasoning_origin import Origin
 from ..errors import TrainingError
 from ..events import Event
 from ..job import Status
@@ -38,8 +38,8 @@ from .runs.data import RunData, hashes
 from .runs.folder import weights_of
 from .runs.history import recorded
 from .runs.load import format_of, score_of, subject_of
-from .runs.session import fit_session
 from .runs.trained import TrainedStudent
+from .runs.training_session import fit_session
 
 PINNED = (
     "learning_rate", "tuning", "batch_size", "rank", "alpha", "dropout", "schedule", "weight_decay",

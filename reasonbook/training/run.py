@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..card import card, details
 from ..data.conversation import Conversation, Message
 from ..errors import TrainingError
+from ..html_card import card, details
 from ..job import Job, Status
 from ..store import Store, default_store
 from .answering.generate import Reply
 from .loop import checkpoints
 from .run_events import EvalEvent, NoteEvent, RunEvent, SamplesEvent, StatusEvent, StepEvent, to_data
-from .runs import registry
+from .runs import kernel_runs
 from .runs.data import RunData
 from .runs.history import recorded
 from .runs.load import load_student, places, subject_of
 from .runs.loss_svg import loss_svg
-from .runs.session import fit_session, take_lock
 from .runs.trained import TrainedStudent
+from .runs.training_session import fit_session, take_lock
 
 if TYPE_CHECKING:
     from ..chat import ChatFormat
@@ -59,7 +59,7 @@ class Run(Job):
         self.trained = trained
         trained.control.stopping = lambda: self.stopping
         self._resume_from: Path | None = None
-        registry.enter(self)
+        kernel_runs.enter(self)
 
     # -- what it trains ----------------------------------------------------------------------------------
     @property
@@ -173,8 +173,8 @@ class Run(Job):
         Raises:
             TrainingError: another run is training, or another process trains this one.
         """
-        with registry.claiming:
-            registry.claim(self)
+        with kernel_runs.claiming:
+            kernel_runs.claim(self)
             if not self.running:
                 take_lock(self.trained)
             self.trained.reason = ""
@@ -288,7 +288,7 @@ class Run(Job):
         """
         store = store or default_store()
         for place in places(source, store):  # one that has just begun has no card yet
-            here = registry.find(place)
+            here = kernel_runs.find(place)
             if isinstance(here, cls) and place.name == here.id:  # not a copy that `save` wrote
                 return here
         loaded = load_student(source, store)
@@ -335,7 +335,7 @@ class Run(Job):
 
     def _work(self) -> Status:
         try:
-            registry.make_room(self)
+            kernel_runs.make_room(self)
             return fit_session(self.trained, self.emit, resume_from=self._resume_from, flush=self._flush)
         finally:
             self.trained.lock.release()

@@ -10,7 +10,7 @@ from ..augment import Augmentation
 from ..data.conversation import Conversation
 from ..data.frame import COLUMNS, Frame
 from ..data.layout import Layout
-from ..data.layout.named import layout_of
+from ..data.layout.frame_layout import layout_of
 from ..errors import TeacherError
 from ..schema import Schema, Trial
 from ..teachers import Teacher

@@ -11,7 +11,7 @@ from ..events import Event
 from ..training.run import Run
 from ..training.run_events import SampledAnswer
 from .base import View, verb
-from .run_track import Part, RunTrack
+from .curve_feed import CurveFeed, Part
 from .serialize import Packed
 
 
@@ -33,14 +33,14 @@ class TrainingCurves(View):
     _name = "training_curves"
 
     def __init__(self, run: Run, *, others: Sequence[Run] = ()) -> None:
-        self.tracks: dict[str, RunTrack] = {}
+        self.tracks: dict[str, CurveFeed] = {}
         super().__init__(run, subject=f"run:{run.id}")
         self.close_stream()  # each run's track follows its own
         for each in (run, *others):
-            self.tracks.setdefault(each.id, RunTrack(each, self.touch))
+            self.tracks.setdefault(each.id, CurveFeed(each, self.touch))
 
     def fold(self, event: Event) -> None:
-        """The run's history folds; see `RunTrack`."""
+        """The run's history folds; see `CurveFeed`."""
 
     def snapshot(self) -> Packed:
         return self._join([track.whole() for track in self.tracks.values()])
@@ -59,7 +59,7 @@ class TrainingCurves(View):
             {"runs": [content for content, _ in parts]}, [b for _, buffers in parts for b in buffers]
         )
 
-    def _track(self, run: str) -> RunTrack:
+    def _track(self, run: str) -> CurveFeed:
         if run not in self.tracks:
             raise ReasonbookError(f"This view shows no run {run!r}.", "run the cell again")
         return self.tracks[run]

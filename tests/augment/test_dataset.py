@@ -209,7 +209,7 @@ def test_bad_input_is_said(tmp_path):
 
 def test_memory_stays_with_the_chunk(tmp_path):
     """A dataset of many row groups is never held whole: the largest table read is one chunk."""
-    from reasonbook.augment.datasets.parquet import chunk_tables, parquet_files
+    from reasonbook.augment.datasets.parquet_chunks import chunk_tables, parquet_files
 
     source = write(tmp_path / "in.parquet", make(500), 20)
     sizes = [len(table) for _, table in chunk_tables(parquet_files(source), 35, lambda chunk: False)]

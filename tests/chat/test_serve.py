@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reasonbook.chat import ChatConfig, ChatFormat, ChatRow, build
-from reasonbook.chat.rendering import arrays as arrays_module
+from reasonbook.chat.rendering import growable_arrays as arrays_module
 from reasonbook.data.conversation import Conversation
 
 from .students import row, student, template, tokenizer, trl_templates

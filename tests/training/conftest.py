@@ -17,9 +17,9 @@ def one_thread(monkeypatch):
 def nothing_trains_on():
     """A test that fails in mid-training must not fail the next one."""
     yield
-    from reasonbook.training.runs import registry
+    from reasonbook.training.runs import kernel_runs
 
-    left = registry.training()
+    left = kernel_runs.training()
     if left is not None:
         left.stop()._done.wait(60)
 

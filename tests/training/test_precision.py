@@ -10,7 +10,7 @@ from reasonbook.errors import TrainingError
 from reasonbook.training import Run, train
 from reasonbook.training.backends.pick import get_backend
 from reasonbook.training.loop.batches import Collator
-from reasonbook.training.runs import registry
+from reasonbook.training.runs import kernel_runs
 from tests.training.refund_chat import refund_chat
 
 from .arrays import Fit, rows, save_student
@@ -74,7 +74,7 @@ def test_answers_are_those_of_the_saved_weights(talkative, tmp_path, precision):
     run.save(tmp_path / "kept")
     assert texts(run.unload()) == told
     assert texts(Run.load(tmp_path / "kept")) == told
-    registry.forget()
+    kernel_runs.forget()
     assert texts(Run.load(run.id)) == told
 
 

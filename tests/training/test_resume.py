@@ -215,7 +215,7 @@ def eval_loss(run: Run) -> float:
 
 def test_the_card_keeps_where_the_reasoning_is_from(tiny_student):
     """Schema, teacher and method have names of their own on the card, and a resume in another kernel keeps them."""
-    from reasonbook.training.runs import registry
+    from reasonbook.training.runs import kernel_runs
 
     origin = {"schema": {"fields": []}, "teacher": "rules", "method": "extract", "prompt": None}
     chat = refund_chat(tiny_student, 40, origin=Origin.from_dict(origin))
@@ -224,7 +224,7 @@ def test_the_card_keeps_where_the_reasoning_is_from(tiny_student):
         time.sleep(0.005)
     run.stop().wait()
     assert {name: run.card[name] for name in origin} == origin
-    registry.forget()
+    kernel_runs.forget()
     again = Run.load(run.id)
     again.resume()
     while again.step < run.step + 1:

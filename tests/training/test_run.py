@@ -107,9 +107,9 @@ def test_saved_reloaded_and_asked(pair, tmp_path):
 
 def test_a_run_is_found_again_without_training(pair):
     _, run = pair
-    from reasonbook.training.runs import registry
+    from reasonbook.training.runs import kernel_runs
 
-    registry.forget()  # as in a new kernel
+    kernel_runs.forget()  # as in a new kernel
     again = Run.load(run.id)
     assert again is not run and again.status is Status.COMPLETED
     for kind in ("step", "eval"):

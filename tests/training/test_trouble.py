@@ -176,9 +176,9 @@ def _poison(run: Run) -> None:
 
 
 def _forget() -> None:
-    from reasonbook.training.runs import registry
+    from reasonbook.training.runs import kernel_runs
 
-    registry.forget()  # as in a new kernel
+    kernel_runs.forget()  # as in a new kernel
 
 
 def test_a_full_disk_in_mid_training(tiny_student, monkeypatch):

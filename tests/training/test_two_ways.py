@@ -20,7 +20,7 @@ from reasonbook.store import Store
 from reasonbook.training import Run, train
 from reasonbook.training.launch import train_card
 from reasonbook.training.loop import checkpoints
-from reasonbook.training.runs import registry, run_card
+from reasonbook.training.runs import kernel_runs, run_card
 from reasonbook.training.runs.data import RunData, hashes
 from reasonbook.training.runs.folder import RunLock
 from tests.training.refund_chat import refund_chat
@@ -75,7 +75,7 @@ def three(tiny_student, tmp_path_factory):
         kernel.wait()
         ended(launched(home, kernel.card_path, "script"))
         ended(launched(home, kernel.card_path, "two", two=True))
-        registry.forget()
+        kernel_runs.forget()
         yield kernel, Run.load("script"), Run.load("two")
 
 
@@ -157,7 +157,7 @@ def test_a_full_disk_is_said_and_the_last_checkpoint_is_kept(three, tmp_path, mo
     store = Store(tmp_path / "home")
     train_card(three[0].card_path, run="full", store=store)
     assert "alarm: The disk is full" in capsys.readouterr().out
-    registry.forget()
+    kernel_runs.forget()
     assert Run.load("full", store=store).generate(["Hi"])[0].text == three[0].generate(["Hi"])[0].text
 
 
@@ -173,7 +173,7 @@ def test_a_killed_script_and_a_stopped_pair_go_on_with_whole_curves(tiny_student
         return max((checkpoints.step_of(p) for p in (here / "runs" / id).glob("checkpoint-*")), default=0)
 
     def curve(id: str) -> list[int]:
-        registry.forget()
+        kernel_runs.forget()
         found = [int(step) for step in Run.load(id).history["step"]["step"]]
         card = json.loads((here / "runs" / id / "card.json").read_text())["curves"]["step"]["step"]
         assert [int(step) for step in card] == found, "the card's curve is that of the events"
@@ -197,7 +197,7 @@ def test_a_killed_script_and_a_stopped_pair_go_on_with_whole_curves(tiny_student
     with contextlib.suppress(subprocess.TimeoutExpired):
         pair.communicate(timeout=60)
     pair.kill()
-    registry.forget()
+    kernel_runs.forget()
     run = Run.load("pair")
     stopped_at = run.step
     assert run.status is Status.CANCELLED and run.plan.processes == 1

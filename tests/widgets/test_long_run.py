@@ -16,7 +16,7 @@ from reasonbook.training.run_events import (
     SamplesEvent,
     StepEvent,
 )
-from reasonbook.training.runs import registry, run_card
+from reasonbook.training.runs import kernel_runs, run_card
 from reasonbook.widgets import TrainingCurves
 from tests.widgets.paced_run import student_of
 from tests.widgets.test_training_curves import snapshot
@@ -88,7 +88,7 @@ def test_live_late_and_in_a_new_kernel_it_is_the_same_picture(page, store):
 
     live = picture(watching)
     late = picture(page(TrainingCurves(run)))
-    registry.forget()
+    kernel_runs.forget()
     again = Run.load("long", store=store)
     assert again is not run
     loaded = picture(page(TrainingCurves(again)))

@@ -14,7 +14,7 @@ from ...schema import Schema
 from ...teachers import TeacherSpec
 from ..augmentation import Augmentation
 from ..config import AugmentConfig
-from .parquet import COLUMNS
+from .parquet_chunks import COLUMNS
 
 
 def augment_partitions(

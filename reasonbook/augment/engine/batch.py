@@ -19,7 +19,7 @@ from ..results import Candidate, RowError
 from ..voting import choose
 from ..work import Work
 from .batch_journal import BatchJournal, Rows
-from .engine import EngineJob
+from .contract import EngineJob
 from .retries import job_error
 
 _FIRST_LOOK, _LONGEST_LOOK = 0.5, 30.0  # seconds between looks at a batch

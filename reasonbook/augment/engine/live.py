@@ -22,7 +22,7 @@ from ..results import Candidate, RowError
 from ..voting import choose, verdict
 from ..work import Work
 from . import packing
-from .engine import EngineJob
+from .contract import EngineJob
 from .pacing import Pacer
 from .packing import Pack
 from .retries import Retries, job_error

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..template.fast_tokenizer import BackendTokenizer, Encoding, Tokenizer
+from ..template.typed_tokenizer import BackendTokenizer, Encoding, Tokenizer
 from .segments import RenderedRow, is_reasoning
 
 Encodings = Sequence[Encoding]

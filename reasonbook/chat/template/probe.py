@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ...card import card, details, table
-from .fast_tokenizer import Tokenizer
+from ...html_card import card, details, table
 from .message_form import EMBEDDED, MessageForm
-from .mode import PromptMode
+from .prompt_mode import PromptMode
 from .sentinels import TemplateProber
 from .template import Template
+from .typed_tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .fast_tokenizer import Tokenizer
 from .probe import Probe
 from .template import Template
+from .typed_tokenizer import Tokenizer
 
 _JOINER = "\u200b"  # stands inside an escaped marker: it reads the same and is no marker any more
 

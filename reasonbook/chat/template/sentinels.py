@@ -10,10 +10,10 @@ from typing import Any
 
 from ...errors import FormatError
 from .families import TAGS, Family, family_of
-from .fast_tokenizer import Tokenizer
 from .message_form import EMBEDDED, KEYS, PARTS, MessageForm
-from .mode import PromptMode
+from .prompt_mode import PromptMode
 from .template import Template, TemplateRenderError
+from .typed_tokenizer import Tokenizer
 
 SWITCHES = ("enable_thinking", "thinking")
 _SYSTEM, _USER, _USER2 = "systemquartz", "userquartz", "userbasalt"

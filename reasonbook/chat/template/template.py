@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FormatError
-from .fast_tokenizer import Tokenizer
+from .typed_tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from jinja2 import Environment

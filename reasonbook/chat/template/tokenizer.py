@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from ...errors import FormatError, MissingPackage
-from .fast_tokenizer import Tokenizer
+from .typed_tokenizer import Tokenizer
 
 PATIENCE = 1.5  # seconds for the Hub to take a connection
 _EXAMPLES = (

@@ -1,7 +1,7 @@
 """Layout: which columns, or which keys inside a column, hold requests, responses and reasoning."""
 
+from .frame_layout import layout_of, name_layout
 from .hub import HUB, INLINE, ROLES, HubLayout
 from .layout import Layout, detect
-from .named import layout_of, name_layout
 
 __all__ = ["HUB", "INLINE", "ROLES", "HubLayout", "Layout", "detect", "layout_of", "name_layout"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields
 from itertools import zip_longest
 from typing import Any
 
-from ...card import card, clip, table
 from ...errors import LayoutError
+from ...html_card import card, clip, table
 from ..conversation import Conversation, Message, missing, plain_key
-from ..dataframe import DataFrame, column_cells, first_cells, rows_at
+from ..typed_pandas import DataFrame, column_cells, first_cells, rows_at
 from . import cells
 from .hub import ANY_REASONING, HUB, LISTS, PAIRS, REQUESTS, SUFFIX, SYSTEMS, HubLayout
 

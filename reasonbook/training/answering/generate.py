@@ -49,7 +49,7 @@ class Reply:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from ...card import card, details
+        from ...html_card import card, details
 
         body = (
             details(f"thinking ({self.health})", f"<pre>{escape(self.thinking)}</pre>")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...card import card, clip, details, table
 from ...errors import MissingPackage, TrainingError
+from ...html_card import card, clip, details, table
 from ..answering.generate import Reply
 from ..run_events import HEALTH
 from .evaluation import Evaluation, evaluate, refuse_leaks

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...card import card, clip, details, table
 from ...chat import Task
 from ...errors import TrainingError
+from ...html_card import card, clip, details, table
 from ..answering import scoring
 from ..answering.generate import Reply, replies
 from ..planning.student import label_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from ...card import card, details, table
+from ...html_card import card, details, table
 from .device import GIB
 
 

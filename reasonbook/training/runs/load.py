@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...data.origin import Origin
+from ...data.reasoning_origin import Origin
 from ...errors import TrainingError, choices
 from ...events import Event
 from ...job import Status

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...data.origin import Origin
+from ...data.reasoning_origin import Origin
 from ...errors import TrainingError
 from ..planning.device import version_of
 from .data import RunData, hashes

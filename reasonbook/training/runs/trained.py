@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...data.conversation import Conversation, Message
-from ...data.origin import Origin
+from ...data.reasoning_origin import Origin
 from ...errors import TrainingError
 from ..answering import generate, scoring
 from ..loop.control import Control
 from .data import RunData
 from .folder import RunLock, weights_of
 from .history import History
-from .model import ModelHolder
+from .loaded_model import ModelHolder
 from .row_losses import RowLosses
 from .run_card import RunCard
 

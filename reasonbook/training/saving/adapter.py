@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...card import card
 from ...errors import TrainingError
+from ...html_card import card
 from ..runs import run_card
 from ..runs.folder import LOG
 from ..runs.output_log import muted

@@ -1,4 +1,4 @@
-"""Run track: how one run's history reaches the page of the curves."""
+"""Curve feed: how one run's history reaches the page of the curves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
 Part = tuple[dict[str, Any], list[bytes]]  # what a page reads, and its buffers
 
 
-class RunTrack:
+class CurveFeed:
     """One view's place in a run's history; the history itself is the run's, the same for every view.
 
     Args:

@@ -1,4 +1,4 @@
-"""Parquet: the chunks of a dataset, read one at a time and written whole or not at all."""
+"""Parquet chunks: the parts of a dataset, read one at a time, written whole or not at all."""
 
 from __future__ import annotations
 

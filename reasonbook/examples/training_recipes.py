@@ -1,4 +1,4 @@
-"""Recipes: settings by which the tiny student learns the refund data; benchmarks measure them."""
+"""Training recipes: settings by which the tiny student learns the refund data."""
 
 from __future__ import annotations
 

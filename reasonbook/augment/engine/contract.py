@@ -1,4 +1,4 @@
-"""Engine: the contract of what asks a teacher for an augmentation's open rows, and its job."""
+"""Contract: what every engine does for an augmentation, and the job that it is given."""
 
 from __future__ import annotations
 

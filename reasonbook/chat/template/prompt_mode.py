@@ -1,4 +1,4 @@
-"""Mode: one way to ask a student, and what it then has to write."""
+"""Prompt mode: one way to ask a student, and what it then has to write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DataFrame: what is used of pandas, which brings no types, behind names that have them."""
+"""Typed pandas: what is used of pandas, which brings no types, behind names that have them."""
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 

@@ -1,4 +1,4 @@
-"""Model: a student's model in memory, loaded when needed, lent between two steps."""
+"""Loaded model: a student's model in memory, loaded when needed, lent between two steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other roles: where the texts that carry loss besides the assistant's stand in a rendered prompt."""
+"""Non-assistant loss: where texts besides the assistant's that carry loss stand in a prompt."""
 
 from __future__ import annotations
 

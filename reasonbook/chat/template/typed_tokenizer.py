@@ -1,4 +1,4 @@
-"""Fast tokenizer: what is used of transformers' tokenizers, which bring no types."""
+"""Typed tokenizer: what is used of transformers' tokenizers, which bring no types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dataset: Parquet in, Parquet out, chunk by chunk, with the rules and the store of a frame."""
+"""Parquet dataset: Parquet in, Parquet out, chunk by chunk, by the rules and store of a frame."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...card import card, clip, details, table
 from ...data.frame import Frame
 from ...data.layout import Layout, detect
 from ...errors import LayoutError, ReasonbookError
 from ...events import Stream
+from ...html_card import card, clip, details, table
 from ...job import Job, Status
 from ...schema import Schema
 from ...store import Store, default_store
@@ -22,7 +22,7 @@ from ..augmentation import Augmentation
 from ..config import AugmentConfig
 from ..methods import METHODS
 from ..results import Progress
-from .parquet import (
+from .parquet_chunks import (
     ArrowTable,
     Chunk,
     chunk_tables,

@@ -1,4 +1,4 @@
-"""Registry: the runs of this kernel; one of them trains at a time."""
+"""Kernel runs: the runs of this kernel; one of them trains at a time."""
 
 from __future__ import annotations
 

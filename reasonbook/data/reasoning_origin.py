@@ -1,4 +1,4 @@
-"""Origin: where the reasoning of rows comes from, found again by what stands in them.
+"""Reasoning origin: which teacher wrote the reasoning of rows, found again by what stands in them.
 
 An augmentation leaves one event in the store: its origin, and how the store names its answers. Rows lead to these
 answers by their content, and a row is an augmentation's when its reasoning is what that answer says. So a copied

@@ -1,11 +1,11 @@
-"""Remembered: what was said about this very frame, as long as it lives."""
+"""Frame metadata: what was said about this very frame, as long as it lives."""
 
 from __future__ import annotations
 
 import weakref
 from typing import Generic, TypeVar
 
-from .dataframe import DataFrame
+from .typed_pandas import DataFrame
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Arrays: token arrays that grow row by row, on disk before they fill the memory."""
+"""Growable arrays: token arrays that grow row by row, on disk before they fill the memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cards: the small static HTML with which every object shows itself."""
+"""HTML card: the small static picture with which every object shows itself."""
 
 from __future__ import annotations
 

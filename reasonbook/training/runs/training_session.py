@@ -1,4 +1,4 @@
-"""Session: one training, from loading the model to the last line of its card."""
+"""Training session: one training, from loading the model to the last line of its card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rendering: one turn as the text of a training row, with the place of each of its parts."""
+"""Turn text: one turn as the text of a training row, with the place of each of its parts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from ..config import ChatConfig, Roles
 from ..template.families import TAGS
-from ..template.fast_tokenizer import Tokenizer
-from ..template.mode import PromptMode
 from ..template.probe import Probe
+from ..template.prompt_mode import PromptMode
 from ..template.sentinels import special_tokens
 from ..template.template import Template, TemplateRenderError
+from ..template.typed_tokenizer import Tokenizer
 from . import segments
-from .other_roles import context_spans
+from .non_assistant_loss import context_spans
 from .segments import RenderedRow, RowText
 from .turns import TrainingTurn, UnusableRowError
 

@@ -1,9 +1,9 @@
-"""Named layouts: the layout of a frame is the one that was named for it, else what can be seen of it."""
+"""Frame layout: the layout that was named for a frame, else what can be seen of it."""
 
 from __future__ import annotations
 
-from ..dataframe import DataFrame
-from ..remembered import Remembered
+from ..frame_metadata import Remembered
+from ..typed_pandas import DataFrame
 from .layout import Layout, detect
 
 _named: Remembered[Layout] = Remembered()

@@ -1,4 +1,4 @@
-"""JSON parts: objects and lists inside a provider's answer; what is missing or odd is empty."""
+"""JSON access: objects and lists inside a provider's answer; what is missing or odd is empty."""
 
 from __future__ import annotations
 
