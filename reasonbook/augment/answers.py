@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -64,7 +64,7 @@ class FieldReader:
         Raises:
             InvalidAnswerError: it does not fit.
         """
-        given = cast(dict[str, Any], answer) if type(answer) is dict else {}
+        given = cast("dict[str, Any]", answer) if type(answer) is dict else {}
         if given.keys() == self._keys:
             try:
                 return {name: field.read(given[key]) for field, name, key in self._fields}
