@@ -12,6 +12,9 @@ from ..data.layout import layout_of
 from ..errors import TrainingError
 from ..html_card import card, table
 from ..job import Job, Status
+from ..schema import Field, Schema
+from .answering.generate import Reply
+from .answering.scoring import ScoreLike
 from .evaluation.comparison import Comparison
 from .evaluation.evaluation import Evaluation
 from .evaluation.statistics import Difference, paired
@@ -20,7 +23,7 @@ from .run import Run
 from .start import train
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 ALL, NONE = "all fields", "answers only"
 LEVEL = 0.05
@@ -69,7 +72,7 @@ class Ablation(Job):
         *,
         options: Mapping[str, Any],
         seeds: int,
-        score: Any,
+        score: ScoreLike,
         split: str,
     ) -> None:
         super().__init__()
@@ -100,13 +103,14 @@ class Ablation(Job):
         for seed in range(self.seeds):
             for name, chat in self.variants.items():
                 label = name if self.seeds == 1 else f"{name}, seed {seed}"
-                run = train(chat, name=label, **{**self.options, "seed": seed})
+                options: dict[str, Any] = {**self.options, "seed": seed}
+                run = train(chat, name=label, **options)
                 self.runs[name].append(run)
                 self.stream.emit("run", name=name, run=run.id, number=self.done + 1, total=self.total)
                 while run.running:
                     if self.stopping:
                         run.stop()
-                    run._done.wait(0.1)
+                    run.wait(0.1)
                 if run.error is not None:
                     raise run.error
                 if self.stopping:
@@ -120,7 +124,7 @@ class Ablation(Job):
         return f"Ablation({self.status}, {self.done} of {self.total} trainings)"
 
     def _repr_html_(self) -> str:
-        facts: dict[str, Any] = {"status": str(self.status), "trainings": f"{self.done} of {self.total}"}
+        facts = {"status": str(self.status), "trainings": f"{self.done} of {self.total}"}
         if self.comparison is None:
             return card("Ablation", facts, next_verb="ablation.wait()")
         found = self.findings
@@ -149,12 +153,12 @@ class Ablation(Job):
 
 def ablate(
     df: pd.DataFrame,
-    student: Any,
-    schema: Any = None,
+    student: object,
+    schema: Schema | Sequence[Field | str] | None = None,
     *,
     steps: int | None = None,
     seeds: int = 1,
-    score: Any = None,
+    score: ScoreLike = None,
     split: str = "test",
     **options: Any,
 ) -> Ablation:
@@ -233,12 +237,13 @@ def _finding(field: str, gap: Difference, p: float) -> FieldEffect:
     return FieldEffect(field, gap.value, gap.low, gap.high, p, verdict)
 
 
-def _fields(chat: ChatDataset, schema: Any) -> list[str]:
+def _fields(chat: ChatDataset, schema: Schema | Sequence[Field | str] | None) -> list[str]:
     present: dict[str, None] = {}
     for row in chat.rows:
         if isinstance(row.reasoning, Mapping):
             present.update(dict.fromkeys(map(str, row.reasoning)))
-    wanted = [str(getattr(f, "name", f)) for f in getattr(schema, "fields", schema) or present]
+    chosen = (schema.fields if isinstance(schema, Schema) else schema) or present
+    wanted = [f.name if isinstance(f, Field) else f for f in chosen]
     unknown = [name for name in wanted if name not in present]
     if unknown:
         raise TrainingError(
@@ -259,7 +264,7 @@ def _without(row: ChatRow, field: str) -> ChatRow:
 
 
 def _rebuilt(
-    chat: ChatDataset, student: Any, rows: Sequence[ChatRow], *, strategy: str | None = None
+    chat: ChatDataset, student: object, rows: Sequence[ChatRow], *, strategy: str | None = None
 ) -> ChatDataset:
     """The same choices over other rows, or for another strategy."""
     return build(rows, student, strategy=strategy or chat.strategy, config=chat.config, origin=chat.origin)
@@ -268,7 +273,7 @@ def _rebuilt(
 def _mean(name: str, evaluations: Sequence[Evaluation]) -> Evaluation:
     """One evaluation whose grades are the means over the seeds."""
     first = evaluations[0]
-    replies = []
+    replies: list[Reply] = []
     for i, reply in enumerate(first.replies):
         grades = [float(e.replies[i].score or 0.0) for e in evaluations]
         mean = sum(grades) / len(grades)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..data.conversation import Message
 from ..errors import TrainingError
@@ -15,6 +16,7 @@ from ..job import Job, Status
 
 if TYPE_CHECKING:
     from ..chat import ChatFormat
+    from .answering.generate import Reply
 
 MOST_STUDENTS = 2
 
@@ -38,7 +40,7 @@ class Responder(Protocol):
         *,
         on_text: Callable[[int, str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
-    ) -> Sequence[Any]:
+    ) -> Sequence[Reply]:
         """One reply (thinking, answer, text, tokens, health) a prompt, each piece told as it is written."""
         ...
 
@@ -69,7 +71,7 @@ class ChatTurn:
     """A question and what each student makes of it."""
 
     question: str
-    answers: list[ChatAnswer] = field(default_factory=list)
+    answers: list[ChatAnswer] = field(default_factory=list[ChatAnswer])
 
 
 class ChatSession:
@@ -106,6 +108,7 @@ class ChatSession:
 
     @property
     def answering(self) -> bool:
+        """Whether a question is being answered."""
         return self._job is not None and self._job.running
 
     def ask(self, question: str) -> ChatSession:
@@ -153,7 +156,8 @@ class ChatSession:
         """Begins anew, without the earlier turns."""
         self.stop()
         if self._job is not None and self._job.running:
-            self._job._done.wait(5)
+            with contextlib.suppress(Exception):  # an answer that failed goes too
+                self._job.wait(5)
         self.turns = []
         self.stream.emit("cleared")
         return self

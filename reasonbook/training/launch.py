@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -183,13 +183,17 @@ class _Printer:
 
 
 @contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
+def _interrupts() -> Generator[Callable[[], bool]]:
     """Whether SIGTERM or SIGINT came: the job stops after the current step then, with a checkpoint."""
     asked = threading.Event()
     old: dict[int, Any] = {}
+
+    def ask(number: int, frame: object) -> None:
+        asked.set()
+
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
-            old[number] = signal.signal(number, lambda *_: asked.set())
+            old[number] = signal.signal(number, ask)
     try:
         yield asked.is_set
     finally:

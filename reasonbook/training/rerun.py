@@ -70,7 +70,7 @@ def rerun(card: str | Path, *, split: str = "test", tell: bool = True) -> Rerun:
     both = min(len(before), len(after))
     told = np.array([np.nan if v is None else v for v in before[:both]], dtype=float)
     drift = float(np.nanmax(np.abs(told - after[:both])))
-    results = {}
+    results: dict[str, tuple[float, float]] = {}
     if split in old.get("results", {}):
         results[split] = (old["results"][split]["share"], run.evaluate(split).share.value)
     new = run_card.read(run.folder)

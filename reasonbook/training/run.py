@@ -15,6 +15,7 @@ from ..html_card import card, details
 from ..job import Job, Status
 from ..store import Store, default_store
 from .answering.generate import Reply
+from .answering.scoring import ScoreLike
 from .loop import checkpoints
 from .run_events import EvalEvent, NoteEvent, RunEvent, SamplesEvent, StatusEvent, StepEvent, to_data
 from .runs import kernel_runs
@@ -205,7 +206,7 @@ class Run(Job):
         self.data  # noqa: B018  said before it starts, when the run's data is gone
         if self._resume_from is None:
             self.emit(NoteEvent("There is no whole checkpoint yet; the run begins anew."))
-        self.trained.evaluations.clear()
+        self.trained.answers.clear()
         return self.start()
 
     def stop(self) -> Run:
@@ -255,7 +256,9 @@ class Run(Job):
 
         return ChatSession([run.trained for run in (self, beside) if run is not None])
 
-    def evaluate(self, split: str = "test", *, score: Any = None, limit: int | None = None) -> Evaluation:
+    def evaluate(
+        self, split: str = "test", *, score: ScoreLike = None, limit: int | None = None
+    ) -> Evaluation:
         """Answers the rows of a split and grades them; the same question is answered from memory."""
         from .evaluation.evaluation import evaluate
 
@@ -308,7 +311,7 @@ class Run(Job):
 
     def _repr_html_(self) -> str:
         last, seen = self.last_step, self.last_evaluation
-        facts: dict[str, Any] = {"status": str(self.status), "step": f"{self.step} of {self.plan.steps}"}
+        facts: dict[str, object] = {"status": str(self.status), "step": f"{self.step} of {self.plan.steps}"}
         if last:
             facts["loss"] = last["loss"]
             facts["tokens/s"] = int(last["tokens_per_second"])

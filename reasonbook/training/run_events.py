@@ -107,7 +107,7 @@ class SamplesEvent:
     kind: ClassVar[str] = "samples"
     step: int
     rows: tuple[SampledAnswer, ...] = ()
-    health: Mapping[str, int] = field(default_factory=dict)
+    health: Mapping[str, int] = field(default_factory=dict[str, int])
     score: float | None = None
     tasks: int = 0
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import TrainingError, choices
 from ..store import Store, default_store
+from .answering.scoring import ScoreLike
 from .planner import make_plan
 from .planning.config import TrainConfig
 from .planning.student import label_of
@@ -30,7 +31,7 @@ def train(
     learning_rate: float | None = None,
     config: TrainConfig | None = None,
     name: str | None = None,
-    score: Any = None,
+    score: ScoreLike = None,
     store: Store | None = None,
     **options: Any,
 ) -> Run:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import TrainingError
 from ..planning.device import out_of_memory
 
 if TYPE_CHECKING:
+    from torch import BoolTensor, LongTensor, Tensor
+
     from ...chat import ChatFormat
+    from ...chat.template.fast_tokenizer import Tokenizer
+    from ...data.conversation import Conversation, Message
+    from ..planning.language_model import LanguageModel
 
 BATCH = 128
 
@@ -60,9 +65,9 @@ class Reply:
 
 
 def replies(
-    model: Any,
+    model: LanguageModel,
     form: ChatFormat,
-    requests: Sequence[Any],
+    requests: Sequence[str | Sequence[Message] | Conversation],
     *,
     max_tokens: int,
     batch_size: int | None = None,
@@ -107,7 +112,7 @@ def _decode(form: ChatFormat, tokens: list[int]) -> str:
 
 
 def _write(
-    model: Any,
+    model: LanguageModel,
     form: ChatFormat,
     prompts: list[list[int]],
     max_tokens: int,
@@ -144,7 +149,7 @@ def _write(
 
 
 def _batch(
-    model: Any,
+    model: LanguageModel,
     form: ChatFormat,
     prompts: list[list[int]],
     max_tokens: int,
@@ -165,10 +170,11 @@ def _batch(
     class Each(StoppingCriteria):
         """Called after each token."""
 
-        def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
+        def __call__(self, input_ids: LongTensor, scores: object, **kwargs: Any) -> BoolTensor:
             if tell is not None:
-                tell(input_ids[0, width:].tolist())
-            return torch.full((len(input_ids),), should_stop(), device=input_ids.device, dtype=torch.bool)
+                tell(_rows(input_ids[:1, width:])[0])
+            ended = torch.full((len(input_ids),), should_stop(), device=input_ids.device, dtype=torch.bool)
+            return cast("BoolTensor", ended)
 
     longest = getattr(model.config.get_text_config(), "max_position_embeddings", None) or width + max_tokens
     if width >= longest:
@@ -194,7 +200,7 @@ def _batch(
             stopping_criteria=[Each()],
         )
     stops = set(form.stop_ids)
-    return [_until_stop(row, stops) for row in out[:, width:].tolist()]
+    return [_until_stop(row, stops) for row in _rows(out[:, width:])]
 
 
 class _Teller:
@@ -213,7 +219,7 @@ class _Teller:
             self.told = text
 
 
-def pad_id(tokenizer: Any) -> int:
+def pad_id(tokenizer: Tokenizer) -> int:
     """The id that fills short rows: the tokenizer's own, else its end token, else 0.
 
     Padding never carries loss and is never looked at, so that any id serves, the stop token's too.
@@ -225,6 +231,10 @@ def pad_id(tokenizer: Any) -> int:
     return 0
 
 
+def _rows(ids: Tensor) -> list[list[int]]:
+    return cast(Any, ids).tolist()
+
+
 def _until_stop(tokens: list[int], stops: set[int]) -> list[int]:
     for i, token in enumerate(tokens):
         if token in stops:
@@ -233,7 +243,7 @@ def _until_stop(tokens: list[int], stops: set[int]) -> list[int]:
 
 
 @contextmanager
-def _ready(model: Any) -> Iterator[None]:
+def _ready(model: LanguageModel) -> Generator[None]:
     """Evaluation mode without gradient checkpointing, and back."""
     training, saving = model.training, getattr(model, "is_gradient_checkpointing", False)
     model.eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...chat import Task
 from ..run_events import AlarmEvent, Emit, SampledAnswer, SamplesEvent
@@ -13,6 +13,7 @@ from .scoring import Score
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat
+    from ..planning.language_model import LanguageModel
     from ..planning.plan import Plan
 
 SCORED = 64  # rows that a task score is taken over, where early stopping watches it
@@ -47,7 +48,7 @@ class Sampler:
         self.tasks = tasks[::step][:count]
         self._healthy = 0.0
 
-    def __call__(self, model: Any, step: int) -> float | None:
+    def __call__(self, model: LanguageModel, step: int) -> float | None:
         """Emits the samples; returns the mean score."""
         if not self.tasks or self.stopping():
             return None

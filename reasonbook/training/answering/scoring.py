@@ -8,16 +8,15 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...chat import Task
 from ...errors import TrainingError, choices
 
 if TYPE_CHECKING:
-    from ...teachers import Completion
+    from ...teachers import Completion, TeacherSpec
 
 Grade = float | bool
-ScoreLike = Any  # None, a name, a function or a Score: see `resolve`
 _NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:[,'\u00a0\u202f]\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
 
@@ -34,7 +33,10 @@ class Score:
     grade: Callable[[Sequence[str], Sequence[Task]], Sequence[float]]
 
 
-def resolve(score: Any = None) -> Score:
+ScoreLike = Score | str | Callable[..., Grade] | None  # what `resolve` takes
+
+
+def resolve(score: ScoreLike = None) -> Score:
     """A scoring rule from a name, a function of yours, or nothing (exact match).
 
     Args:
@@ -92,14 +94,14 @@ def choice(answers: Sequence[str], tasks: Sequence[Task]) -> list[float]:
     """The option that the answer names first is the expected one; options are all responses of the split."""
     options = sorted({_plain(t.expected).casefold() for t in tasks}, key=len, reverse=True)
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(o)}(?!\w)" for o in options if o) or r"(?!)")
-    grades = []
+    grades: list[float] = []
     for answer, task in zip(answers, tasks, strict=True):
         found = pattern.search(_plain(answer).casefold())
         grades.append(float(found is not None and found.group() == _plain(task.expected).casefold()))
     return grades
 
 
-def judge(teacher: Any, criterion: str = "") -> Score:
+def judge(teacher: TeacherSpec, criterion: str = "") -> Score:
     """Grades by a teacher model that sees request, right response and answer.
 
     Args:
@@ -129,7 +131,7 @@ _GRADE = {
 
 
 class _Judge:
-    def __init__(self, teacher: Any, criterion: str) -> None:
+    def __init__(self, teacher: TeacherSpec, criterion: str) -> None:
         self.teacher = teacher
         self.system = _JUDGE.format(criterion=criterion or "It is right when it means the same.")
 
@@ -137,7 +139,7 @@ class _Judge:
         import asyncio
         import threading
 
-        box: list[Any] = []
+        box: list[list[float] | BaseException] = []
 
         def work() -> None:
             try:
@@ -148,11 +150,12 @@ class _Judge:
         thread = threading.Thread(target=work, name="reasonbook-judge", daemon=True)
         thread.start()  # a loop of its own: the kernel's is never touched
         thread.join()
-        if isinstance(box[0], BaseException):
+        grades = box[0]
+        if isinstance(grades, BaseException):
             raise TrainingError(
-                f"The judge could not grade: {box[0]}", 'score="exact" needs no teacher'
-            ) from box[0]
-        return box[0]
+                f"The judge could not grade: {grades}", 'score="exact" needs no teacher'
+            ) from grades
+        return grades
 
     async def _all(self, answers: Sequence[str], tasks: Sequence[Task]) -> list[float]:
         import asyncio
@@ -194,7 +197,7 @@ def _read_grade(completion: Completion) -> float:
     return grade
 
 
-def _own(function: Callable[..., Any]) -> Score:
+def _own(function: Callable[..., Grade]) -> Score:
     try:
         count = len(
             [
@@ -207,7 +210,7 @@ def _own(function: Callable[..., Any]) -> Score:
         count = 2
 
     def grade(answers: Sequence[str], tasks: Sequence[Task]) -> list[float]:
-        grades = []
+        grades: list[float] = []
         for answer, task in zip(answers, tasks, strict=True):
             parts = (answer, task.expected, task.request)[: max(2, min(3, count))]
             try:

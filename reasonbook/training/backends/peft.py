@@ -21,6 +21,7 @@ class PeftBackend:
     name = "peft"
 
     def unavailable(self) -> str | None:
+        """What is not installed, with the line that installs it; None when nothing is missing."""
         from ..planning.device import installed
 
         missing = [name for name in ("torch", "transformers", "peft", "accelerate") if not installed(name)]
@@ -43,6 +44,7 @@ class PeftBackend:
         return with_adapter(model, plan, weights)
 
     def fit(self, model: Any, task: FitTask, emit: Emit, control: Control) -> FitResult:
+        """Trains with the transformers Trainer and the loss of this package."""
         from ..loop.fit import fit
 
         return fit(model, task, emit, control)

@@ -29,6 +29,7 @@ class UnslothBackend:
     name = "unsloth"
 
     def unavailable(self) -> str | None:
+        """What is missing here, with the line that installs it; None when nothing is."""
         from ..planning.device import installed
 
         missing = [name for name in NEEDS if not installed(name)]
@@ -77,6 +78,7 @@ class UnslothBackend:
         )
 
     def fit(self, model: Any, task: FitTask, emit: Emit, control: Control) -> FitResult:
+        """Trains with the transformers Trainer and Unsloth's own loss."""
         from ..loop.fit import fit
 
         self._fast().for_training(model, use_gradient_checkpointing=task.plan.gradient_checkpointing)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from ...chat import Task
 from ...errors import MissingPackage, TrainingError
 from ...html_card import card, clip, details, table
 from ..answering.generate import Reply
+from ..answering.scoring import ScoreLike
 from ..run_events import HEALTH
 from .evaluation import Evaluation, evaluate, refuse_leaks
 from .statistics import Difference, paired
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+    from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs]
 
     from ..runs.trained import TrainedStudent
 
@@ -78,7 +81,8 @@ class Comparison:
     @cached_property
     def scores(self) -> tuple[RunScore, ...]:
         """The table, one line per run."""
-        first, lines = self.evaluations[0], []
+        first = self.evaluations[0]
+        lines: list[RunScore] = []
         for number, each in enumerate(self.evaluations):
             value = each.share
             gap: Difference | None = paired(first.grades, each.grades) if number else None
@@ -110,11 +114,12 @@ class Comparison:
 
     @property
     def runs(self) -> tuple[str, ...]:
+        """What the runs are called, in the order of the table."""
         return tuple(e.label for e in self.evaluations)
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> pd.DataFrame:
         """The table as a DataFrame."""
-        import pandas as pd
+        import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
         return pd.DataFrame(
             [
@@ -131,7 +136,7 @@ class Comparison:
     def figure(self) -> Figure:
         """Shares with their intervals as a Plotly figure."""
         try:
-            import plotly.graph_objects as go
+            import plotly.graph_objects as go  # pyright: ignore[reportMissingTypeStubs]
         except ImportError as error:
             raise MissingPackage("plotly", feature="The figure of a comparison", extra="train") from error
         scores = self.scores
@@ -153,7 +158,7 @@ class Comparison:
                 marker={"color": ["#8a8f98", *["#4c78a8"] * (len(scores) - 1)]},
             )
         )
-        figure.update_layout(
+        cast(Any, figure).update_layout(
             title=f"{self.measure} on {scores[0].rows} {self.split} rows, 95 % intervals",
             yaxis={"title": f"{self.measure}, %", "range": [0, 105]},
             template="plotly_white",
@@ -183,7 +188,7 @@ class Comparison:
             for r in differing[:10]
         ]
         head, *others = self.scores
-        facts: dict[str, Any] = {"rows": head.rows, "measure": self.measure}
+        facts = {"rows": head.rows, "measure": self.measure}
         notes = [*(_verdict(head, other) for other in others), *self.notes]
         return card(
             f"Comparison on the {self.split} split",
@@ -232,7 +237,7 @@ def compare(
     runs: Sequence[Judged] | Judged,
     *,
     split: str = "test",
-    score: Any = None,
+    score: ScoreLike = None,
     base: bool = False,
     limit: int | None = None,
 ) -> Comparison:
@@ -269,11 +274,12 @@ def compare(
         )
     if split != "train":
         refuse_leaks([held[0][i] for i in common], students)
-    evaluations = []
+    evaluations: list[Evaluation] = []
     if base:
         evaluations.append(evaluate(students[0], split=split, score=score, limit=limit, base=True))
     evaluations += [evaluate(each, split=split, score=score, limit=limit) for each in students]
-    notes, most = [], max(map(len, held))
+    notes: list[str] = []
+    most = max(map(len, held))
     if len(common) < most:
         notes.append(f"{len(common)} of {most} {split} rows were held out by every run; only these count.")
     if split == "train":
@@ -281,7 +287,7 @@ def compare(
     return Comparison(_aligned(_distinct(evaluations), common), notes=notes)
 
 
-def _identity(task: Any) -> tuple[str, int]:
+def _identity(task: Task) -> tuple[str, int]:
     return task.key, task.turn
 
 
@@ -290,7 +296,7 @@ def _aligned(evaluations: list[Evaluation], common: set[tuple[str, int]]) -> lis
     from dataclasses import replace
 
     order = [_identity(t) for t in evaluations[0].tasks if _identity(t) in common]
-    aligned = []
+    aligned: list[Evaluation] = []
     for each in evaluations:
         at = {_identity(t): i for i, t in enumerate(each.tasks)}
         picked = [at[i] for i in order if i in at]
@@ -305,7 +311,7 @@ def _distinct(evaluations: list[Evaluation]) -> list[Evaluation]:
     from dataclasses import replace
 
     seen: dict[str, int] = {}
-    named = []
+    named: list[Evaluation] = []
     for each in evaluations:
         seen[each.label] = seen.get(each.label, 0) + 1
         count = seen[each.label]

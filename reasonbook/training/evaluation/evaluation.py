@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...chat import Task
 from ...errors import TrainingError
@@ -15,10 +15,8 @@ from ..answering import scoring
 from ..answering.generate import Reply, replies
 from ..planning.student import label_of
 from ..run_events import HEALTH
+from ..runs.trained import AnswerKey, Answers, TrainedStudent
 from .statistics import Interval, share
-
-if TYPE_CHECKING:
-    from ..runs.trained import TrainedStudent
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def evaluate(
     student: TrainedStudent,
     *,
     split: str = "test",
-    score: Any = None,
+    score: scoring.ScoreLike = None,
     limit: int | None = None,
     base: bool = False,
 ) -> Evaluation:
@@ -119,21 +117,19 @@ def evaluate(
     """
     tasks = held_out(student, split)[:limit]
     rule = scoring.resolve(score)
-    key = (split, limit, base, student.step)
-    written = student.evaluations.get(key)
+    key = AnswerKey(split, limit, base, student.step)
+    written = student.answers.get(key)
     if written is None:
         began = time.monotonic()
         answers = _answers(student, tasks, base=base)
         label = f"{label_of(student.student)}, before training" if base else student.name
-        written = student.evaluations[key] = Evaluation(
-            label, split, "", tasks, answers, time.monotonic() - began
-        )
+        written = student.answers[key] = Answers(label, answers, time.monotonic() - began)
     grades = rule.grade([reply.answer for reply in written.replies], tasks)
     graded = [
         replace(reply, score=float(grade), correct=bool(grade >= 1.0))
         for reply, grade in zip(written.replies, grades, strict=True)
     ]
-    done = replace(written, measure=rule.name, replies=graded)
+    done = Evaluation(written.label, split, rule.name, tasks, graded, written.seconds)
     if not base:
         student.card.add_results(**{split if limit is None else f"{split} (first {limit})": done.to_dict()})
     return done

@@ -61,7 +61,8 @@ def wilson(right: int, n: int, z: float = Z95) -> tuple[float, float]:
 def bootstrap(values: np.ndarray, *, draws: int = DRAWS, seed: int = 0) -> tuple[float, float]:
     """Percentile interval of the mean; in chunks, so that many rows need no large table."""
     rng = np.random.default_rng(seed)
-    n, means = len(values), []
+    n = len(values)
+    means: list[np.ndarray] = []
     chunk = max(1, 2_000_000 // n)
     for start in range(0, draws, chunk):
         size = min(chunk, draws - start)

@@ -77,6 +77,7 @@ class LengthOrder:
         return len(self.lengths) + self.blanks
 
     def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch that the next pass over the rows is in."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:

@@ -27,12 +27,15 @@ class Control:
 
     @property
     def pausing(self) -> bool:
+        """Whether the training was asked to pause."""
         return self._paused.is_set()
 
     def pause(self) -> None:
+        """Asks the training to hold after the current step."""
         self._paused.set()
 
     def go_on(self) -> None:
+        """Ends a pause."""
         self._paused.clear()
 
     def wait_while_paused(self) -> None:

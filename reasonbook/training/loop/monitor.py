@@ -95,9 +95,11 @@ class Monitor:
         self._targets = int((inputs["labels"] != -100).sum())
 
     def step_begins(self) -> None:
+        """Starts the clock of a step."""
         self._began = time.monotonic()
 
     def step_ends(self) -> None:
+        """Stops the clock of a step and smooths the seconds per step."""
         self._took = max(1e-6, time.monotonic() - self._began)
         old = self._seconds_per_step
         self._seconds_per_step = self._took if old is None else 0.9 * old + 0.1 * self._took
@@ -168,11 +170,13 @@ class Monitor:
             self.task.keep_row_losses(self._epoch, rows, means)
 
     def epoch_ends(self) -> None:
+        """Counts the epoch and hands on its row losses."""
         self._epoch += 1
         self.tell_row_losses()
 
     # -- evaluation --------------------------------------------------------------------------------------
     def wants_evaluation(self, step: int) -> bool:
+        """Whether an evaluation is due after this step."""
         every = self.task.plan.eval_every
         due = bool(every) and (step % every == 0 or step == self.task.plan.steps)
         return due and step > self._evaluated
@@ -205,6 +209,7 @@ class Monitor:
 
     # -- checkpoints and pauses --------------------------------------------------------------------------
     def wants_checkpoint(self, step: int) -> bool:
+        """Whether a checkpoint is due after this step: at a pause, at the end, or after so many seconds."""
         if not self.control.pausing:
             self._pause_saved = False
         elif not self._pause_saved:
@@ -216,6 +221,7 @@ class Monitor:
         )
 
     def saved(self, step: int) -> None:
+        """Says that the checkpoint of a step is on the disk."""
         self._saved_at = time.monotonic()
         self.emit(CheckpointEvent(step))
 

@@ -66,7 +66,7 @@ class Plan:
     processes: int = 1
     memory: int = 0
     padding: float = 0.0
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -111,6 +111,7 @@ class Plan:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """The plan of a run card; names that this version does not know are left out."""
         known = {f.name for f in fields(cls)}
         picked = {k: v for k, v in values.items() if k in known}
         for name in ("target_modules", "notes"):
@@ -131,7 +132,7 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def _text(value: Any) -> str:
+def _text(value: str | float | tuple[str, ...] | None) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     if isinstance(value, bool) or value is None:

@@ -6,9 +6,14 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import MissingPackage, TrainingError
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+    from .language_model import LanguageModel
 
 SMALL = 30_000_000  # below this an adapter has nothing to stand on: all weights are trained
 
@@ -57,7 +62,7 @@ def look_up(name: str, *, trust_remote_code: bool = False) -> Student:
         MissingPackage: transformers is not installed.
     """
     config = load_config(name, trust_remote_code=trust_remote_code)
-    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    text = cast(Any, config).get_text_config() if hasattr(config, "get_text_config") else config
     return Student(
         name=name,
         kind=str(getattr(config, "model_type", "")),
@@ -71,7 +76,7 @@ def look_up(name: str, *, trust_remote_code: bool = False) -> Student:
     )
 
 
-def load_config(name: str, *, trust_remote_code: bool = False) -> Any:
+def load_config(name: str, *, trust_remote_code: bool = False) -> PretrainedConfig:
     """The student's transformers config, with errors a person can act on."""
     try:
         from transformers import AutoConfig
@@ -86,7 +91,7 @@ def load_config(name: str, *, trust_remote_code: bool = False) -> Any:
     if not trust_remote_code and _brings_code(name):
         raise code_needed(name)
     try:
-        return AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code)
+        return cast(Any, AutoConfig).from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:
         if "trust_remote_code" in str(error) and not trust_remote_code:
             raise code_needed(name) from error
@@ -145,13 +150,15 @@ def _refuse_foreign(name: str) -> None:
         )
 
 
-def _count(config: Any, name: str, trust_remote_code: bool) -> int:
+def _count(config: PretrainedConfig, name: str, trust_remote_code: bool) -> int:
     import torch
     from transformers import AutoModelForCausalLM
 
     try:
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+            model: LanguageModel = cast(Any, AutoModelForCausalLM).from_config(
+                config, trust_remote_code=trust_remote_code
+            )
     except ValueError as error:
         raise TrainingError(
             f"The student {name!r} ({getattr(config, 'model_type', '?')}) is not a language model that "

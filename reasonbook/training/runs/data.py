@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,10 +32,12 @@ class RunData:
 
     @property
     def train(self) -> Examples:
+        """The arrays to train on."""
         return self.examples["train"]
 
     @property
     def validation(self) -> Examples | None:
+        """The arrays to validate on; None where there are none."""
         found = self.examples.get("validation")
         return found if found is not None and len(found) else None
 
@@ -93,7 +94,7 @@ class RunData:
             ) from error
 
 
-def _flat(arrays: Any) -> np.ndarray:
+def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(list(arrays)).astype(np.int32) if len(arrays) else np.zeros(0, np.int32)
 
 

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -51,6 +51,7 @@ class Journal:
         self._at = 0.0
 
     def __call__(self, event: Event) -> None:
+        """Takes an event in; the time that is left is not kept."""
         if event.kind == EtaEvent.kind:
             return
         with self._lock:
@@ -85,8 +86,8 @@ class CurveTable:
     def __init__(self, columns: Sequence[str]) -> None:
         self.columns = tuple(columns)
         self.cuts: list[int] = []
-        self._steps = np.empty(256, np.float64)
-        self._values = np.empty((len(self.columns), 256), np.float64)
+        self._steps: np.ndarray = np.empty(256, np.float64)
+        self._values: np.ndarray = np.empty((len(self.columns), 256), np.float64)
         self._length = 0
 
     def __len__(self) -> int:
@@ -106,7 +107,7 @@ class CurveTable:
         """One figure, by point."""
         return self.values[self.columns.index(name)]
 
-    def append(self, step: float, figures: Mapping[str, Any]) -> None:
+    def append(self, step: float, figures: Mapping[str, object]) -> None:
         """Adds a point; a step that is run again after a resume replaces what stood there and after it."""
         if self._length and step <= self._steps[self._length - 1]:
             self._length = int(np.searchsorted(self.steps, step))
@@ -132,8 +133,8 @@ class CurveTable:
     def arrays(self) -> dict[str, np.ndarray]:
         """Name → a copy of the column, ``step`` first."""
         return {
-            "step": self.steps.copy(),
-            **{name: self.column(name).copy() for name in self.columns},
+            "step": np.array(self.steps),
+            **{name: np.array(self.column(name)) for name in self.columns},
         }
 
 
@@ -249,9 +250,9 @@ def recorded(history: History, store: Store | None, subject: str) -> tuple[Strea
     return stream, journal
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     """A float, NaN for what is none."""
     try:
-        return float(value)
+        return float(cast(Any, value))
     except (TypeError, ValueError):
         return float("nan")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..backends.pick import get_backend
 from ..planning import device
@@ -16,6 +16,7 @@ from .output_log import muted
 
 if TYPE_CHECKING:
     from ..loop.control import Control
+    from ..planning.language_model import LanguageModel
     from ..planning.plan import Plan
 
 
@@ -42,28 +43,30 @@ class ModelHolder:
         self.plan, self.folder, self.control = plan, folder, control
         self._training, self._weights = training, weights
         self._loading = threading.RLock()
-        self.model: Any = None
+        self.model: LanguageModel | None = None
 
-    def ready(self) -> Any:
+    def ready(self) -> LanguageModel:
         """The model; loaded where it is not, and waited for while the training thread loads it."""
         while self.model is None and self._training():
             time.sleep(0.02)
         with self._loading:
-            if self.model is None:
+            model = self.model
+            if model is None:
                 with muted(self.folder / LOG):
-                    self.model = get_backend(self.plan.backend).load(self.plan, weights=self._weights())
-                self.model.eval()
-            return self.model
+                    model = get_backend(self.plan.backend).load(self.plan, weights=self._weights())
+                self.model = model
+                model.eval()
+            return model
 
     @contextmanager
-    def lent(self) -> Iterator[Any]:
+    def lent(self) -> Generator[LanguageModel]:
         """The model, between two steps where it trains."""
         model = self.ready()
         with self.control.borrow():
             yield model
 
     @contextmanager
-    def base(self) -> Iterator[Any]:
+    def base(self) -> Generator[LanguageModel]:
         """The untrained student: the adapter switched off, or the student's own weights read again."""
         if self.plan.tuning != "full":
             with self.lent() as model, model.disable_adapter():

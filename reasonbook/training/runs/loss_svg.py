@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 WIDTH, HEIGHT = 640, 190
 LEFT, RIGHT, TOP, BOTTOM = 46, 20, 12, 24
@@ -34,7 +35,7 @@ def loss_svg(history: Mapping[str, Mapping[str, np.ndarray]]) -> str:
     parts = [
         *(_level(value, up) for value in _ticks(low, high)),
         *(
-            _text(across(step), HEIGHT - 6, f"{step:,.0f}".replace(",", " "), "middle")
+            _text(float(across(step)), HEIGHT - 6, f"{step:,.0f}".replace(",", " "), "middle")
             for step in _ticks(float(steps[0]), float(steps[-1]), 6)
         ),
         f'<path d="{_path(across(x), up(band))}" stroke="{TRAIN}" stroke-opacity=".35" stroke-width="1"/>',
@@ -79,8 +80,8 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return (sums[ends] - sums[begins]) / (ends - begins)
 
 
-def _scale(low: float, high: float, first: float, last: float) -> Callable[[Any], Any]:
-    def place(value):
+def _scale(low: float, high: float, first: float, last: float) -> Callable[[ArrayLike], np.ndarray]:
+    def place(value: ArrayLike) -> np.ndarray:
         return first + (np.asarray(value) - low) * (last - first) / ((high - low) or 1.0)
 
     return place
@@ -89,16 +90,16 @@ def _scale(low: float, high: float, first: float, last: float) -> Callable[[Any]
 def _ticks(low: float, high: float, most: int = 4) -> list[float]:
     """Round values between two limits."""
     raw = (high - low) / most
-    power = 10.0 ** np.floor(np.log10(raw))
+    power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
-    return [float(value) for value in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step]
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def _level(value: float, up: Callable[[Any], Any]) -> str:
+def _level(value: float, up: Callable[[ArrayLike], np.ndarray]) -> str:
     y = float(up(value))
     line = f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" stroke-opacity=".15" stroke-width="1"/>'
     return line + _text(LEFT - 6, y + 4, f"{value:.3g}", "end")
@@ -106,4 +107,4 @@ def _level(value: float, up: Callable[[Any], Any]) -> str:
 
 def _text(x: float, y: float, words: str, anchor: str, colour: str = "") -> str:
     fill = f'fill="{colour}" font-weight="600"' if colour else 'fill="currentColor" fill-opacity=".65"'
-    return f'<text x="{float(x):.1f}" y="{float(y):.1f}" text-anchor="{anchor}" {fill}>{words}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {fill}>{words}</text>'

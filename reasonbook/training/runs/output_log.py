@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 
 class _Switch:
     """A text stream that sends one thread's text to a file and passes on everybody else's."""
 
-    def __init__(self, stream: Any, log: TextIO) -> None:
+    def __init__(self, stream: TextIO, log: TextIO) -> None:
         self._stream = stream
         self._log = log
         self._thread = threading.get_ident()
@@ -24,7 +24,7 @@ class _Switch:
             return self._log.write(text) if not self._log.closed else len(text)
         return self._stream.write(text)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 
@@ -40,7 +40,7 @@ class _ThisThread(logging.Filter):
 
 
 @contextmanager
-def muted(log: Path) -> Iterator[None]:
+def muted(log: Path) -> Generator[None]:
     """Sends the calling thread's prints, log lines and progress bars to a file; other threads print on.
 
     Args:
@@ -71,7 +71,7 @@ def muted(log: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
+def _no_bars() -> Generator[None]:
     """Turns off the progress bars of transformers while it loads and saves."""
     from transformers.utils import logging as hf
 

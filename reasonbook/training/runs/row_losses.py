@@ -118,7 +118,7 @@ class RowLosses:
         train, batch = self._data().train, self.plan.batch_size
         epoch, place = divmod(max(1, int(step)) - 1, -(-len(train) // batch))
         tasks, known = self._by_position(), self.losses
-        found = []
+        found: list[StepRow] = []
         for i in self._order(epoch)[place * batch : (place + 1) * batch].tolist():
             task = tasks[train.rows[i]]
             found.append(StepRow(task.position, task.key, task.request, task.expected, known.get(task.key)))

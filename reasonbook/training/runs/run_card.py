@@ -8,8 +8,9 @@ import math
 import os
 import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...data.reasoning_origin import Origin
 from ...errors import TrainingError
@@ -154,14 +155,14 @@ class RunCard:
             self.write(results={**self.read().get("results", {}), **results})
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """JSON-ready; numbers that JSON has no word for become null."""
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): _plain(v) for k, v in cast("dict[object, object]", value).items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return [_plain(v) for v in cast("Sequence[object]", value)]
+    if hasattr(value, "tolist"):  # of numpy, of torch
+        return _plain(cast(Any, value).tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...data.conversation import Conversation, Message
 from ...data.reasoning_origin import Origin
@@ -23,7 +24,40 @@ if TYPE_CHECKING:
     from ...chat import ChatFormat
     from ..answering.generate import Reply
     from ..planning.config import TrainConfig
+    from ..planning.language_model import LanguageModel
     from ..planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class AnswerKey:
+    """Which rows were answered, and by which weights.
+
+    Attributes:
+        split: whose rows.
+        limit: only so many of them; None for all.
+        base: by the student before its training.
+        step: optimizer steps that the weights had behind them.
+    """
+
+    split: str
+    limit: int | None
+    base: bool
+    step: int
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was written for held-out rows, not graded yet.
+
+    Attributes:
+        label: who wrote them.
+        replies: one per row.
+        seconds: that writing took.
+    """
+
+    label: str
+    replies: Sequence[Reply]
+    seconds: float
 
 
 class TrainedStudent:
@@ -51,7 +85,7 @@ class TrainedStudent:
         card: the run card.
         losses: of the rows.
         lock: held by this process while it trains the student.
-        evaluations: answers to held-out rows, which are written once; kept by `evaluation.evaluate`.
+        answers: to held-out rows, which are written once; kept by `evaluation.evaluate`.
     """
 
     def __init__(
@@ -80,7 +114,7 @@ class TrainedStudent:
         self.lock = RunLock(folder)
         self.card = RunCard(folder)
         self.losses = RowLosses(lambda: self.data, plan, folder)
-        self.evaluations: dict[Any, Any] = {}
+        self.answers: dict[AnswerKey, Answers] = {}
         self._form, self._data = form, data
         self._holder = ModelHolder(
             plan, folder, self.control, training=lambda: self.training, weights=self.weights
@@ -122,19 +156,19 @@ class TrainedStudent:
 
     # -- the model ---------------------------------------------------------------------------------------
     @property
-    def model(self) -> Any:
+    def model(self) -> LanguageModel | None:
         """The model in memory; None while there is none."""
         return self._holder.model
 
     @model.setter
-    def model(self, model: Any) -> None:
+    def model(self, model: LanguageModel | None) -> None:
         self._holder.model = model
 
-    def lent(self) -> AbstractContextManager[Any]:
+    def lent(self) -> AbstractContextManager[LanguageModel]:
         """The model, between two steps where it trains; read from disk where it is not in memory."""
         return self._holder.lent()
 
-    def base(self) -> AbstractContextManager[Any]:
+    def base(self) -> AbstractContextManager[LanguageModel]:
         """The model as it was before the training."""
         return self._holder.base()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import ReasonbookError, TrainingError
 from ...job import Status
@@ -24,6 +24,7 @@ from .output_log import muted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..planning.language_model import LanguageModel
     from .data import RunData
     from .trained import TrainedStudent
 
@@ -93,8 +94,8 @@ def _fit(student: TrainedStudent, emit: Emit, resume_from: Path | None, flush: C
     if not process_rank():
         _keep_inputs(student)
     backend = get_backend(plan.backend)
-    student.model = backend.load(plan, weights=None)
-    check_vocabulary(student.model, data, plan.student)
+    model = student.model = backend.load(plan, weights=None)
+    check_vocabulary(model, data, plan.student)
     watched = data.of("validation") or data.of("train")
     if process_rank() and plan.early_stopping != "score":
         watched = []  # the first process looks for all
@@ -116,10 +117,10 @@ def _fit(student: TrainedStudent, emit: Emit, resume_from: Path | None, flush: C
         keep_row_losses=lambda epoch, rows, losses: _keep_row_losses(student, epoch, rows, losses, emit),
         before_checkpoint=flush,
     )
-    result = backend.fit(student.model, task, emit, student.control)
-    student.model.eval()
+    result = backend.fit(model, task, emit, student.control)
+    model.eval()
     if not process_rank():
-        _keep_weights(student, emit)
+        _keep_weights(student, model, emit)
     return _outcome(student, result)
 
 
@@ -165,9 +166,9 @@ def _keep_row_losses(
     emit(RowLossEvent(epoch, len(rows), sum(losses) / len(losses)))
 
 
-def _keep_weights(student: TrainedStudent, emit: Emit) -> None:
+def _keep_weights(student: TrainedStudent, model: LanguageModel, emit: Emit) -> None:
     try:
-        student.model.save_pretrained(student.folder / MODEL)
+        model.save_pretrained(student.folder / MODEL)
     except Exception as error:  # safetensors, torch and the OS each raise their own
         why = (
             "The disk is full: the trained weights could not be kept on it."
@@ -193,7 +194,7 @@ def _close_card(student: TrainedStudent, status: Status, seconds: float, emit: E
         emit(AlarmEvent("card", f"The run card could not be written: {error}", student.step))
 
 
-def check_vocabulary(model: Any, data: RunData, student: str) -> None:
+def check_vocabulary(model: LanguageModel, data: RunData, student: str) -> None:
     """Refuses ids that the student has no embedding for.
 
     Raises:
