@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import TrainingError
 from ..loop.backend import FitResult, FitTask
@@ -12,6 +12,7 @@ from ..planning.student import code_needed, load_config, not_found
 from ..run_events import Emit
 
 if TYPE_CHECKING:
+    from ..planning.language_model import LanguageModel
     from ..planning.plan import Plan
 
 
@@ -29,28 +30,28 @@ class PeftBackend:
             return f'{", ".join(missing)} not installed: pip install "reasonbook[train]"'
         return None
 
-    def load(self, plan: Plan, *, weights: Path | None = None) -> Any:
+    def load(self, plan: Plan, *, weights: Path | None = None) -> LanguageModel:
         """The student with a fresh adapter, or with what ``weights`` holds."""
         import torch
 
-        torch.manual_seed(plan.seed)
+        cast(Any, torch).manual_seed(plan.seed)
         if plan.tuning == "full":
             model = base_model(plan, weights or Path(plan.student))
-            model.requires_grad_(True)
+            cast(Any, model).requires_grad_(True)
             return model
         model = base_model(plan, Path(plan.student))
         if plan.tuning == "qlora":
             guard_cpu_gradients(model)
         return with_adapter(model, plan, weights)
 
-    def fit(self, model: Any, task: FitTask, emit: Emit, control: Control) -> FitResult:
+    def fit(self, model: LanguageModel, task: FitTask, emit: Emit, control: Control) -> FitResult:
         """Trains with the transformers Trainer and the loss of this package."""
         from ..loop.fit import fit
 
         return fit(model, task, emit, control)
 
 
-def base_model(plan: Plan, source: Path | str) -> Any:
+def base_model(plan: Plan, source: Path | str) -> LanguageModel:
     """The student's own weights in the plan's precision and on its device."""
     import torch
     from transformers import AutoModelForCausalLM
@@ -76,41 +77,41 @@ def base_model(plan: Plan, source: Path | str) -> Any:
         )
         options["device_map"] = {"": _device(plan)}
     try:
-        model = AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, **options)
+        model = cast(Any, AutoModelForCausalLM).from_pretrained(name, use_safetensors=True, **options)
     except Exception as error:
         if "trust_remote_code" in str(error):
             raise code_needed(name) from error
         if isinstance(error, (OSError, ValueError)):
             raise not_found(name, error) from error
         raise
-    whole: Any = model
-    return whole if plan.tuning == "qlora" else whole.to(_device(plan))
+    return model if plan.tuning == "qlora" else model.to(_device(plan))
 
 
-def with_adapter(model: Any, plan: Plan, weights: Path | None) -> Any:
+def with_adapter(model: LanguageModel, plan: Plan, weights: Path | None) -> LanguageModel:
     """A LoRA adapter on a base model: fresh, or loaded from a folder of safetensors."""
-    from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+    import peft
 
+    lib, student = cast(Any, peft), cast(Any, model)
     if plan.tuning == "qlora":
-        model = prepare_model_for_kbit_training(
-            model,
+        student = lib.prepare_model_for_kbit_training(
+            student,
             use_gradient_checkpointing=plan.gradient_checkpointing,
             gradient_checkpointing_kwargs={"use_reentrant": False},
         )
     elif plan.gradient_checkpointing:
-        model.enable_input_require_grads()
+        student.enable_input_require_grads()
     if weights is not None:
         if not (weights / "adapter_model.safetensors").is_file():
             raise TrainingError(
                 f"{str(weights)!r} holds no adapter_model.safetensors.",
                 "rb.Run.load(id) names a finished run",
             )
-        return PeftModel.from_pretrained(model, str(weights), is_trainable=True)
+        return lib.PeftModel.from_pretrained(student, str(weights), is_trainable=True)
     target = list(plan.target_modules)
     try:
-        return get_peft_model(
-            model,
-            LoraConfig(
+        return lib.get_peft_model(
+            student,
+            lib.LoraConfig(
                 r=plan.rank,
                 lora_alpha=plan.alpha,
                 lora_dropout=plan.dropout,
@@ -125,7 +126,7 @@ def with_adapter(model: Any, plan: Plan, weights: Path | None) -> Any:
         ) from error
 
 
-def guard_cpu_gradients(model: Any) -> int:
+def guard_cpu_gradients(model: LanguageModel) -> int:
     """Keeps bitsandbytes from repacking 4-bit weights on the CPU; returns how many layers were told.
 
     On processors with AVX512-BF16 the first forward pass without gradients packs the weights anew in place,
@@ -133,7 +134,7 @@ def guard_cpu_gradients(model: Any) -> int:
     """
     from bitsandbytes.nn.modules import Linear4bit
 
-    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
+    layers = [module for module in cast(Any, model).modules() if isinstance(module, Linear4bit)]
     for layer in layers:
         layer.support_avx512bf16_for_cpu = False
     return len(layers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import TrainingError
 from ...store import home
@@ -15,6 +15,7 @@ from ..planning.student import load_config, not_found
 from ..run_events import Emit
 
 if TYPE_CHECKING:
+    from ..planning.language_model import LanguageModel
     from ..planning.plan import Plan
 
 NEEDS = ("torch", "transformers", "peft", "trl", "datasets", "bitsandbytes", "unsloth", "unsloth_zoo")
@@ -39,13 +40,13 @@ class UnslothBackend:
             return "unsloth does not run on macOS"
         return None
 
-    def load(self, plan: Plan, *, weights: Path | None = None) -> Any:
+    def load(self, plan: Plan, *, weights: Path | None = None) -> LanguageModel:
         """The student with a fresh adapter, or with what ``weights`` holds."""
         import torch
 
         load_config(plan.student, trust_remote_code=plan.trust_remote_code)
         fast = self._fast()
-        torch.manual_seed(plan.seed)
+        cast(Any, torch).manual_seed(plan.seed)
         compute = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[plan.precision]
         source = str(weights) if weights is not None else plan.student
         try:
@@ -77,7 +78,7 @@ class UnslothBackend:
             random_state=plan.seed,
         )
 
-    def fit(self, model: Any, task: FitTask, emit: Emit, control: Control) -> FitResult:
+    def fit(self, model: LanguageModel, task: FitTask, emit: Emit, control: Control) -> FitResult:
         """Trains with the transformers Trainer and Unsloth's own loss."""
         from ..loop.fit import fit
 
@@ -89,6 +90,6 @@ class UnslothBackend:
         """FastLanguageModel; no statistics are sent, and what it compiles stays out of the notebook's folder."""
         os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
         os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(home() / "unsloth_compiled_cache"))
-        from unsloth import FastLanguageModel
+        from unsloth import FastLanguageModel  # pyright: ignore[reportMissingTypeStubs]
 
         return FastLanguageModel

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from ..planning.language_model import LanguageModel
 from ..planning.plan import Plan
 from ..run_events import Emit
 from .batches import Examples
@@ -35,7 +36,7 @@ class FitTask:
     folder: Path
     pad_id: int
     resume_from: Path | None = None
-    observe: Callable[[Any, int], float | None] = lambda model, step: None
+    observe: Callable[[LanguageModel, int], float | None] = lambda model, step: None
     keep_row_losses: Callable[[int, list[int], list[float]], None] = lambda epoch, rows, losses: None
     before_checkpoint: Callable[[], None] = lambda: None
 
@@ -64,10 +65,10 @@ class Backend(Protocol):
         """Why it cannot run here, with the line that fixes it; None when it can."""
         ...
 
-    def load(self, plan: Plan, *, weights: Path | None = None) -> Any:
+    def load(self, plan: Plan, *, weights: Path | None = None) -> LanguageModel:
         """The model, ready to train, with the adapter or full weights in ``weights`` where given."""
         ...
 
-    def fit(self, model: Any, task: FitTask, emit: Emit, control: Control) -> FitResult:
+    def fit(self, model: LanguageModel, task: FitTask, emit: Emit, control: Control) -> FitResult:
         """Runs the steps on the calling thread; between them and afterwards the model is as its file has it."""
         ...

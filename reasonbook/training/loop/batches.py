@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...chat import ChatDataset
 
 IGNORED = -100
 
@@ -41,7 +46,7 @@ class Examples:
         return np.array([len(ids) for ids in self.input_ids], dtype=np.int64)
 
     @classmethod
-    def of(cls, chat: Any) -> Examples:
+    def of(cls, chat: ChatDataset) -> Examples:
         """The examples of a `ChatDataset`, as they are."""
         items = [chat[i] for i in range(len(chat))]
         return cls([e.input_ids for e in items], [e.labels for e in items], [e.position for e in items])
@@ -106,7 +111,8 @@ class Collator:
     def __init__(self, pad_id: int) -> None:
         self.pad_id = pad_id
 
-    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+        """A batch as tensors, with each example's number under ``index``."""
         import torch
 
         width = max(len(e["input_ids"]) for e in examples)
@@ -120,14 +126,14 @@ class Collator:
             labels[i, :n] = example["labels"]
             mask[i, :n] = 1
         return {
-            "input_ids": torch.from_numpy(ids),
-            "attention_mask": torch.from_numpy(mask),
-            "labels": torch.from_numpy(labels),
+            "input_ids": torch.as_tensor(ids),
+            "attention_mask": torch.as_tensor(mask),
+            "labels": torch.as_tensor(labels),
             "index": torch.tensor([e["index"] for e in examples]),
         }
 
 
-def cut(batch: dict[str, Any], size: int) -> Iterator[dict[str, Any]]:
+def cut(batch: dict[str, Tensor], size: int) -> Iterator[dict[str, Tensor]]:
     """Micro-batches of at most ``size`` rows, the longest first, each no wider than its longest row."""
     lengths = batch["attention_mask"].sum(1)
     order = lengths.argsort(descending=True, stable=True)

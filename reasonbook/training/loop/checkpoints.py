@@ -6,9 +6,12 @@ import errno
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import TrainingError
+
+if TYPE_CHECKING:
+    from ..planning.language_model import LanguageModel
 
 STATE = "trainer_state.json"  # written last, so a checkpoint without it was cut off by a crash
 WEIGHTS = ("model.safetensors", "adapter_model.safetensors", "model.safetensors.index.json")
@@ -84,7 +87,7 @@ def _holds_tensors(path: Path) -> bool:
     return True
 
 
-def check_weights(folder: Path, model: Any) -> None:
+def check_weights(folder: Path, model: LanguageModel) -> None:
     """Refuses a checkpoint whose weights are not those of this model.
 
     Raises:
@@ -106,7 +109,7 @@ def _shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
     shapes: dict[str, tuple[int, ...]] = {}
     for path in folder.glob("*.safetensors"):
-        with safe_open(str(path), framework="np") as file:
+        with cast(Any, safe_open)(str(path), framework="np") as file:
             for name in file.keys():
                 shapes[_plain(name)] = tuple(file.get_slice(name).get_shape())
     return shapes
@@ -123,7 +126,7 @@ def _unreadable(path: Path) -> str | None:
     from safetensors import safe_open
 
     try:
-        with safe_open(str(path), framework="np") as file:
+        with cast(Any, safe_open)(str(path), framework="np") as file:
             if not list(file.keys()):
                 return f"{path.name} is empty."
     except Exception as error:  # the reader's own error type is not public in every version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 
@@ -44,7 +44,7 @@ class Control:
             time.sleep(0.05)
 
     @contextmanager
-    def working(self) -> Iterator[None]:
+    def working(self) -> Generator[None]:
         """Held by the training thread while it touches the model."""
         while self._waiting:  # a plain lock would be taken back before a waiter wakes up
             time.sleep(0.002)
@@ -52,7 +52,7 @@ class Control:
             yield
 
     @contextmanager
-    def borrow(self) -> Iterator[None]:
+    def borrow(self) -> Generator[None]:
         """Takes the model between two steps."""
         with self._count:
             self._waiting += 1

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from ..run_events import Emit
 from . import checkpoints
@@ -14,8 +15,15 @@ from .monitor import Monitor
 from .processes import anywhere
 from .trainer import bare, trainer_class
 
+if TYPE_CHECKING:
+    from transformers import TrainerControl, TrainerState, TrainingArguments
 
-def fit(model: Any, task: FitTask, emit: Emit, control: Control, *, own_loss: bool = True) -> FitResult:
+    from ..planning.language_model import LanguageModel
+
+
+def fit(
+    model: LanguageModel, task: FitTask, emit: Emit, control: Control, *, own_loss: bool = True
+) -> FitResult:
     """Trains on the calling thread until the plan's last step, a stop, or early stopping.
 
     Args:
@@ -62,7 +70,7 @@ def fit(model: Any, task: FitTask, emit: Emit, control: Control, *, own_loss: bo
     return FitResult(trainer.state.global_step, ended)
 
 
-def _arguments(task: FitTask) -> Any:
+def _arguments(task: FitTask) -> TrainingArguments:
     from transformers import TrainingArguments
 
     plan = task.plan
@@ -99,51 +107,70 @@ def _arguments(task: FitTask) -> Any:
     )
 
 
-def _callback(trainer: Any, monitor: Monitor, control: Control) -> Any:
+def _callback(trainer: Any, monitor: Monitor, switch: Control) -> Any:
     from transformers import TrainerCallback
 
     class Events(TrainerCallback):
         """The trainer's callbacks as our events, and our switches as its control."""
 
-        held: Any = None
+        held: AbstractContextManager[None] | None = None
         stopped = False
 
-        def on_epoch_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+        def on_epoch_begin(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        ) -> None:
             trainer.order.set_epoch(int(state.global_step // max(1, monitor.steps_per_epoch)))
 
-        def on_train_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+        def on_train_begin(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        ) -> None:
             bare(trainer.model)
-            monitor.begin(trainer)
+            monitor.begin()
 
-        def on_step_begin(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+        def on_step_begin(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        ) -> None:
             monitor.pause_here()
-            self.held = control.working()
+            self.held = switch.working()
             self.held.__enter__()
             monitor.step_begins()
 
-        def on_step_end(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+        def on_step_end(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        ) -> None:
             self.release()
             monitor.step_ends()
-            wishes = control.stopping(), monitor.wants_checkpoint(state.global_step)
+            wishes = switch.stopping(), monitor.wants_checkpoint(state.global_step)
             stop, save = anywhere(wishes, monitor.task.plan.processes)
             if stop:
                 self.stopped = True
-                ctrl.should_training_stop = ctrl.should_save = True
+                control.should_training_stop = control.should_save = True
             elif save:
-                ctrl.should_save = True
+                control.should_save = True
 
-        def on_log(self, args: Any, state: Any, ctrl: Any, logs: Any = None, **_: Any) -> None:
+        def on_log(
+            self,
+            args: TrainingArguments,
+            state: TrainerState,
+            control: TrainerControl,
+            logs: dict[str, float] | None = None,
+            **_: Any,
+        ) -> None:
             del state.log_history[:-1]  # our events are the history; this one is written at each checkpoint
             if logs and "loss" in logs:
                 monitor.step(trainer, logs)
-                if monitor.wants_evaluation(state.global_step) and not control.stopping():
-                    ctrl.should_evaluate = True
+                if monitor.wants_evaluation(state.global_step) and not switch.stopping():
+                    control.should_evaluate = True
 
-        def on_evaluate(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+        def on_evaluate(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        ) -> None:
             if monitor.early:
-                ctrl.should_training_stop = ctrl.should_save = True
+                control.should_training_stop = control.should_save = True
 
-        def on_epoch_end(self, args: Any, state: Any, ctrl: Any, **_: Any) -> None:
+        def on_epoch_end(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        ) -> None:
             if not trainer.own_loss:
                 trainer.look_at_rows()
             monitor.epoch_ends()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..planning.language_model import LanguageModel
 
 
-def target_losses(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
+def target_losses(model: LanguageModel, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Summed loss and number of target tokens per row.
 
     Logits are made only for the columns where some row has a target: with a large vocabulary they are what
@@ -23,12 +28,12 @@ def target_losses(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
     return each.sum(1), (targets != -100).sum(1)
 
 
-def model_losses(model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
+def model_losses(model: LanguageModel, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The model's own loss, summed over the batch's target tokens, and their number; one value each."""
     count = (batch["labels"][:, 1:] != -100).sum().reshape(1)
     return (model(**inputs_of(batch)).loss * count).reshape(1), count
 
 
-def inputs_of(batch: dict[str, Any]) -> dict[str, Any]:
+def inputs_of(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """What goes into the model."""
     return {name: values for name, values in batch.items() if name != "index"}

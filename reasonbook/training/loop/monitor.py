@@ -7,9 +7,10 @@ import math
 import os
 import sys
 import time
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..run_events import (
     AlarmEvent,
@@ -25,6 +26,24 @@ from . import checkpoints
 from .backend import FitTask
 from .control import Control
 from .processes import gathered
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import TrainerState
+
+
+class Stepping(Protocol):
+    """What the monitor asks of the trainer.
+
+    Attributes:
+        state: the step and the epoch that it has reached.
+    """
+
+    state: TrainerState
+
+    def save_best(self) -> None:
+        """Keeps the weights of this step as the best ones."""
+        ...
 
 
 class Monitor:
@@ -59,7 +78,7 @@ class Monitor:
         self._epoch = 0
         self._step = 0
         self._eta_at = 0.0
-        self._device_rows: list[tuple[Any, Any, Any]] = []
+        self._device_rows: list[tuple[Tensor, Tensor, Tensor]] = []
 
     # -- state that a checkpoint carries -----------------------------------------------------------------
     def state(self) -> dict[str, Any]:
@@ -73,7 +92,7 @@ class Monitor:
             "evaluated": self._evaluated,
         }
 
-    def begin(self, trainer: Any) -> None:
+    def begin(self) -> None:
         """Restores the state of the checkpoint that the run goes on from."""
         self._saved_at = time.monotonic()
         if self.task.resume_from is None:
@@ -88,7 +107,7 @@ class Monitor:
         self._evaluated = state["evaluated"]
 
     # -- steps -------------------------------------------------------------------------------------------
-    def batch(self, inputs: Any) -> None:
+    def batch(self, inputs: Mapping[str, Tensor]) -> None:
         """Counts the tokens of a step, padding left out."""
         rows = inputs["index"] >= 0  # the others are blanks
         self._tokens = int(inputs["attention_mask"][rows].sum())
@@ -104,7 +123,7 @@ class Monitor:
         old = self._seconds_per_step
         self._seconds_per_step = self._took if old is None else 0.9 * old + 0.1 * self._took
 
-    def step(self, trainer: Any, logs: dict[str, Any]) -> None:
+    def step(self, trainer: Stepping, logs: dict[str, Any]) -> None:
         """Emits a step with its loss; alarms when the loss runs away."""
         step, loss = trainer.state.global_step, float(logs["loss"])
         self._step = step
@@ -148,15 +167,15 @@ class Monitor:
             self.emit(AlarmEvent(kind, text, self._step))
 
     # -- losses per row ----------------------------------------------------------------------------------
-    def rows(self, index: Any, sums: Any, counts: Any) -> None:
+    def rows(self, index: Tensor, sums: Tensor, counts: Tensor) -> None:
         """Keeps a micro-batch's losses; they are read from the device only when the epoch ends."""
         self._device_rows.append((index, sums, counts))
 
     def tell_row_losses(self) -> None:
         """Hands on the mean loss of each row that was seen since the last time, by row position."""
         seen: list[tuple[int, float, int]] = []
-        for index, sums, counts in self._device_rows:
-            for i, loss, n in zip(index.tolist(), sums.tolist(), counts.tolist(), strict=True):
+        for part in self._device_rows:
+            for i, loss, n in zip(*(cast(Any, each).tolist() for each in part), strict=True):
                 if n:  # not a blank
                     seen.append((self.task.train.rows[i], loss, n))
         self._device_rows = []
@@ -181,7 +200,7 @@ class Monitor:
         due = bool(every) and (step % every == 0 or step == self.task.plan.steps)
         return due and step > self._evaluated
 
-    def evaluated(self, trainer: Any, loss: float | None, score: float | None) -> None:
+    def evaluated(self, trainer: Stepping, loss: float | None, score: float | None) -> None:
         """Emits the evaluation and judges whether it was worth going on."""
         step = trainer.state.global_step
         self._evaluated = step

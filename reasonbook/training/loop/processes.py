@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -28,8 +28,9 @@ def gathered(mine: T, processes: int) -> list[T]:
     """
     if processes == 1:
         return [mine]
-    import torch.distributed as dist
+    import torch.distributed
 
+    dist = cast(Any, torch.distributed)
     values: list[T | None] = [None] * processes
     dist.all_gather_object(values, mine)
     return [value for value in values if value is not None]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from typing import Any
+from typing import Any, cast
 
 from ...errors import TrainingError
 from ..planning.device import out_of_memory
+from ..planning.plan import Plan
 from ..run_events import Emit, NoteEvent
 from . import checkpoints
 from .backend import FitTask
@@ -28,12 +29,16 @@ def trainer_class() -> type:
     class ArrayTrainer(Trainer):
         """Micro-batches that shrink when memory runs out, per-row loss, evaluation of our own."""
 
+        model: Any
+        accelerator: Any
+        callback_handler: Any
+        control: Any
+
         def begin(
             self, task: FitTask, emit: Emit, control: Control, monitor: Monitor, *, own_loss: bool
         ) -> None:
             self.task, self.emit_event, self.switch, self.monitor = task, emit, control, monitor
             self.own_loss = own_loss
-            self.model: Any
             self.micro = task.plan.micro_batch_size
             self.order = LengthOrder(
                 task.train.lengths,
@@ -114,7 +119,7 @@ def trainer_class() -> type:
             )
 
         def _clip_grad_norm(self, model: Any) -> Any:
-            norm = super()._clip_grad_norm(model)
+            norm = cast(Any, super())._clip_grad_norm(model)
             if norm is not None and self.accelerator.scaler is None and not math.isfinite(float(norm)):
                 raise not_finite("gradient", self.state.global_step + 1, self.task.plan)
             return norm
@@ -179,7 +184,7 @@ def trainer_class() -> type:
                 folder.mkdir(parents=True, exist_ok=True)
                 self.task.before_checkpoint()
                 (folder / "watch.json").write_text(json.dumps(self.monitor.state()))
-                super()._save_checkpoint(model, trial)
+                cast(Any, super())._save_checkpoint(model, trial)
                 self.monitor.saved(self.state.global_step)
             except Exception as error:  # safetensors, torch and the OS each raise their own
                 checkpoints.drop(folder)
@@ -208,7 +213,7 @@ def bare(model: Any) -> None:
             model.forward = forward
 
 
-def not_finite(what: str, step: int, plan: Any) -> TrainingError:
+def not_finite(what: str, step: int, plan: Plan) -> TrainingError:
     """The end of a run whose numbers ran away; the weights are still those of the step before."""
     lower = plan.learning_rate / 3
     cure = ', config=TrainConfig(precision="fp32")' if plan.precision == "fp16" else ""

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -22,7 +22,10 @@ from .adapter import Saved
 from .merged import merged_model
 
 if TYPE_CHECKING:
+    from gguf import GGUFWriter
+
     from ...chat import ChatFormat
+    from ..planning.language_model import LanguageModel
     from ..runs.trained import TrainedStudent
 
 TYPES = ("f16", "bf16", "f32", "q8_0")
@@ -80,7 +83,7 @@ def gguf(student: TrainedStudent, path: Path, *, quantization: str = "f16") -> S
 
 
 def write(
-    path: Path, model: Any, form: ChatFormat, *, quantization: str = "f16", name: str = "student"
+    path: Path, model: LanguageModel, form: ChatFormat, *, quantization: str = "f16", name: str = "student"
 ) -> None:
     """Writes a model of the Qwen2 or Qwen3 architecture; norms and biases stay in float32."""
     try:
@@ -91,7 +94,7 @@ def write(
     arch = lib.MODEL_ARCH.QWEN3 if config.model_type == "qwen3" else lib.MODEL_ARCH.QWEN2
     writer = lib.GGUFWriter(str(path), lib.MODEL_ARCH_NAMES[arch])
     head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    rope = getattr(config, "rope_parameters", None) or {}
+    rope: dict[str, Any] = getattr(config, "rope_parameters", None) or {}
     writer.add_name(name)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
@@ -108,7 +111,7 @@ def write(
         "f32": lib.LlamaFileType.ALL_F32, "q8_0": lib.LlamaFileType.MOSTLY_Q8_0,
     }[quantization]  # fmt: skip
     writer.add_file_type(kind)
-    _add_tokenizer(writer, lib, form, model.get_input_embeddings().weight.shape[0])
+    _add_tokenizer(writer, form, model.get_input_embeddings().weight.shape[0])
     names = lib.get_tensor_name_map(arch, config.num_hidden_layers)
     tied = bool(getattr(config, "tie_word_embeddings", False))
     for key, tensor in model.state_dict().items():
@@ -138,7 +141,9 @@ def write(
     writer.close()
 
 
-def _add_tokenizer(writer: Any, lib: Any, form: ChatFormat, rows: int) -> None:
+def _add_tokenizer(writer: GGUFWriter, form: ChatFormat, rows: int) -> None:
+    import gguf as lib
+
     tokenizer = form.export_tokenizer()
     spec = json.loads(tokenizer.backend_tokenizer.to_str())
     if spec["model"]["type"] != "BPE":
@@ -150,7 +155,8 @@ def _add_tokenizer(writer: Any, lib: Any, form: ChatFormat, rows: int) -> None:
     texts = {i: text for text, i in spec["model"]["vocab"].items()} | {
         i: t["content"] for i, t in added.items()
     }
-    tokens, types = [], []
+    tokens: list[str] = []
+    types: list[int] = []
     for i in range(rows):
         if i in added:
             kind = lib.TokenType.CONTROL if added[i]["special"] else lib.TokenType.USER_DEFINED
@@ -178,14 +184,15 @@ def rule_name(spec: Mapping[str, Any]) -> str | None:
     return RULES.get(tuple(rule for rule in _patterns(spec.get("pre_tokenizer")) if rule))
 
 
-def _patterns(part: Any) -> Iterator[str]:
+def _patterns(part: object) -> Iterator[str]:
     if isinstance(part, dict):
-        if part.get("type") == "Split":
-            yield str(part["pattern"].get("Regex", ""))
-        for value in part.values():
+        known = cast("dict[str, Any]", part)
+        if known.get("type") == "Split":
+            yield str(known["pattern"].get("Regex", ""))
+        for value in known.values():
             yield from _patterns(value)
     elif isinstance(part, list):
-        for value in part:
+        for value in cast("list[object]", part):
             yield from _patterns(value)
 
 

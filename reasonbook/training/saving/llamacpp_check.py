@@ -78,7 +78,7 @@ class Llama:
         }
         return [int(i) for i in self._post("/completion", body)["tokens"]]
 
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(
             f"{self._server.listening_address}{path}",
             data=json.dumps(body).encode(),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import TrainingError, choices
 from ..runs.folder import LOG
@@ -13,6 +13,7 @@ from ..runs.output_log import muted
 from .adapter import Saved, describe, free, size
 
 if TYPE_CHECKING:
+    from ..planning.language_model import LanguageModel
     from ..runs.trained import TrainedStudent
 
 DTYPES = ("bfloat16", "float16", "float32")
@@ -43,25 +44,26 @@ def merged(student: TrainedStudent, path: Path, *, dtype: str = "bfloat16") -> S
 
 
 @contextmanager
-def merged_model(student: TrainedStudent, dtype: str) -> Iterator[Any]:
+def merged_model(student: TrainedStudent, dtype: str) -> Generator[LanguageModel]:
     """The whole student in one piece, on the CPU, apart from the model that the run holds."""
     import torch
     from transformers import AutoModelForCausalLM
 
+    whole = cast(Any, AutoModelForCausalLM)
     kind = getattr(torch, dtype)
     weights, plan = student.weights(), student.plan
     options: dict[str, Any] = {
         "use_safetensors": True, "trust_remote_code": plan.trust_remote_code, "dtype": torch.float32,
     }  # fmt: skip
     if plan.tuning == "full":
-        model = AutoModelForCausalLM.from_pretrained(str(weights), **options)
+        model = whole.from_pretrained(str(weights), **options)
     else:
         from peft import PeftModel
 
         if plan.parameters > 1_000_000_000:
             options["dtype"] = kind  # float32 in between would need twice the memory
-        base = AutoModelForCausalLM.from_pretrained(plan.student, **options)
-        model = PeftModel.from_pretrained(base, str(weights)).merge_and_unload()
+        base = whole.from_pretrained(plan.student, **options)
+        model = cast(Any, PeftModel).from_pretrained(base, str(weights)).merge_and_unload()
     model = model.to(kind)
     if hasattr(model.config, "reasonbook_random_weights"):
         delattr(model.config, "reasonbook_random_weights")
