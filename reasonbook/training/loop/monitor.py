@@ -177,7 +177,7 @@ class Monitor:
         for part in self._device_rows:
             for i, loss, n in zip(*(cast(Any, each).tolist() for each in part), strict=True):
                 if n:  # not a blank
-                    seen.append((self.task.train.rows[i], loss, n))
+                    seen.append((self.task.train.rows[int(i)], loss, n))
         self._device_rows = []
         totals: dict[int, tuple[float, int]] = {}
         for row, loss, n in chain(*gathered(seen, self.task.plan.processes)):

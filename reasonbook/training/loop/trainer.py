@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ...errors import TrainingError
 from ..planning.device import out_of_memory
@@ -17,6 +17,12 @@ from .batches import Collator, LengthOrder, cut
 from .control import Control
 from .loss import inputs_of, model_losses, target_losses
 from .monitor import Monitor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.utils.data import Sampler
+
+    from ..planning.language_model import LanguageModel
 
 LOOKED_AT = 256  # rows an epoch, about, where each one costs a forward pass of its own
 
@@ -49,10 +55,10 @@ def trainer_class() -> type:
             self.model_accepts_loss_kwargs = True  # so that the trainer counts target tokens per step
 
         # -- data ----------------------------------------------------------------------------------------
-        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return self.order
+        def _get_train_sampler(self, train_dataset: object = None) -> Sampler[int]:
+            return cast("Sampler[int]", self.order)
 
-        def floating_point_ops(self, inputs: Any) -> int:
+        def floating_point_ops(self, inputs: object) -> int:
             return 0  # counting them walks over all parameters at each step
 
         def compute_loss_context_manager(self) -> Any:
@@ -60,7 +66,9 @@ def trainer_class() -> type:
             return self.accelerator.autocast()
 
         # -- one optimizer step --------------------------------------------------------------------------
-        def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        def training_step(
+            self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
+        ) -> Tensor:
             if num_items_in_batch is None:
                 num_items_in_batch = (inputs["labels"][:, 1:] != -100).sum()
             self.monitor.batch(inputs)
@@ -72,8 +80,8 @@ def trainer_class() -> type:
                         raise
                     self._shrink(model, len(inputs["input_ids"]), error)
 
-        def _accumulate(self, model: Any, inputs: Any, items: Any) -> Any:
-            total = None
+        def _accumulate(self, model: Any, inputs: dict[str, Tensor], items: Tensor | int) -> Tensor:
+            total: Any = None
             pieces = list(cut(inputs, self.micro))
             for number, piece in enumerate(pieces):
                 last = number == len(pieces) - 1
@@ -88,7 +96,7 @@ def trainer_class() -> type:
                     total = loss.detach() if total is None else total + loss.detach()
             return total
 
-        def _loss(self, model: Any, piece: Any, items: Any) -> Any:
+        def _loss(self, model: Any, piece: dict[str, Tensor], items: Tensor | int) -> Tensor:
             index = piece["index"]
             scale = self.accelerator.num_processes
             if not self.own_loss:
@@ -118,7 +126,7 @@ def trainer_class() -> type:
                 )
             )
 
-        def _clip_grad_norm(self, model: Any) -> Any:
+        def _clip_grad_norm(self, model: Any) -> Tensor | float | None:
             norm = cast(Any, super())._clip_grad_norm(model)
             if norm is not None and self.accelerator.scaler is None and not math.isfinite(float(norm)):
                 raise not_finite("gradient", self.state.global_step + 1, self.task.plan)
@@ -176,7 +184,7 @@ def trainer_class() -> type:
             self.model.train()
 
         # -- checkpoints ---------------------------------------------------------------------------------
-        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        def _save_checkpoint(self, model: Any, trial: object) -> None:
             folder = self.task.folder / f"checkpoint-{self.state.global_step}"
             if (folder / checkpoints.STATE).exists():
                 return
@@ -200,17 +208,18 @@ def trainer_class() -> type:
     return ArrayTrainer
 
 
-def bare(model: Any) -> None:
+def bare(model: LanguageModel) -> None:
     """Takes off the autocast that accelerate put around ``forward``; nothing where there is none.
 
     Answers, in mid-training too, are then what the saved weights give to whoever loads them. Accelerate's own
     ``unwrap_model(keep_fp32_wrapper=False)`` would strip the decorators of transformers as well.
     """
-    forward = model.__dict__.pop("_original_forward", None)
+    module = cast(Any, model)
+    forward = module.__dict__.pop("_original_forward", None)
     if forward is not None:
-        del model.forward
-        if model.forward != forward:  # not the class's: somebody else's, as unsloth's
-            model.forward = forward
+        del module.forward
+        if module.forward != forward:  # not the class's: somebody else's, as unsloth's
+            module.forward = forward
 
 
 def not_finite(what: str, step: int, plan: Plan) -> TrainingError:
