@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..errors import TeacherError, choices
-from .hosted import HostedTeacher
+from .hosted.hosted import HostedTeacher
 from .teacher import CallError, Capabilities, Completion, Limits, Request, Teacher, Usage
 
 __all__ = [

@@ -6,12 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import NeedsKey
-from .endpoints import local, shown
-from .hosted import HostedTeacher
-from .http import unconnected
+from .hosted.endpoints import local, needs_key, shown
+from .hosted.hosted import HostedTeacher
+from .hosted.http import unconnected
 from .json_access import as_object, part, parts
-from .openai import KEYLESS
 from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
 
 _STOPS = {"max_tokens": "length", "model_context_window_exceeded": "length", "refusal": "refusal"}
@@ -126,10 +124,7 @@ def _client(base_url: str | None, api_key: str | None) -> Any:
     if not key and not token and url and local(url):
         key = "none"
     if not key and not token:
-        raise NeedsKey(
-            "The teacher needs an API key, and the environment variable ANTHROPIC_API_KEY is not set.",
-            f'import os, getpass; os.environ["ANTHROPIC_API_KEY"] = getpass.getpass()\n  → {KEYLESS}',
-        )
+        raise needs_key("ANTHROPIC_API_KEY")
     return anthropic.AsyncAnthropic(
         api_key=key, base_url=base_url, max_retries=0, http_client=unconnected(anthropic)
     )

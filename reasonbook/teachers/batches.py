@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import orjson
 
 from ..errors import TeacherError
-from .call_errors import call_error
-from .hosted import HostedTeacher
+from .hosted.call_errors import call_error
+from .hosted.hosted import HostedTeacher
 from .json_access import part, parts
 from .teacher import CallError, Completion, Request, Teacher
 

@@ -6,14 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import NeedsKey, TeacherError
-from .endpoints import ENDPOINTS, endpoint, local, shown
-from .hosted import HostedTeacher
-from .http import unconnected
+from ..errors import TeacherError
+from .hosted.endpoints import ENDPOINTS, endpoint, local, needs_key, shown
+from .hosted.hosted import HostedTeacher
+from .hosted.http import unconnected
 from .json_access import as_object, part, parts
 from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
 
-KEYLESS = "Without any key: teacher=rb.examples.refund_rules (or any Python function of yours)"
 _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.effort", "reasoning", "effort",
              "prompt_cache_key", "max_completion_tokens", "max_tokens", "store", "strict")  # fmt: skip
 _STOPS = {"stop": "stop", "length": "length", "content_filter": "filter", "max_output_tokens": "length"}
@@ -229,11 +228,7 @@ def _client(url: str, api_key: str | None, variable: str) -> Any:
     if not key and local(url):
         key = "none"
     if not key:
-        at = "" if endpoint(url) is ENDPOINTS[0] else f" at {shown(url)}"
-        raise NeedsKey(
-            f"The teacher{at} needs an API key, and the environment variable {variable} is not set.",
-            f'import os, getpass; os.environ["{variable}"] = getpass.getpass()\n  → {KEYLESS}',
-        )
+        raise needs_key(variable, at="" if endpoint(url) is ENDPOINTS[0] else shown(url))
     return openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=unconnected(openai))
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .json_access import as_object
-from .teacher import CallError, CallErrorKind, Limits
+from ..json_access import as_object
+from ..teacher import CallError, CallErrorKind, Limits
 
 # Words in an error's code, type or message that say more than its status.
 QUOTA = ("insufficient_quota", "billing", "credit balance", "insufficient credits", "payment required",

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..teacher import CallError, Capabilities, Completion, Request, Rung
 from .downgrade import Downgrade
 from .http import HttpClient
-from .teacher import CallError, Capabilities, Completion, Request, Rung
 
 
 class HostedTeacher:

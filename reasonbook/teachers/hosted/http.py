@@ -19,9 +19,9 @@ from typing import Any
 
 import orjson
 
-from ..errors import TeacherError
+from ...errors import TeacherError
+from ..teacher import CallError, Limits
 from .call_errors import call_error, clean, limits
-from .teacher import CallError, Limits
 
 _RENEW, _SIGNING = 240.0, 60.0
 # Left out of the SDK's headers: what belongs to its own connection, and what it tells about itself.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from .teacher import LADDER, CallError, Rung
+from ..teacher import LADDER, CallError, Rung
 
 # A refusal with one of these statuses may be about a parameter, not about the row.
 STATUSES = (400, 404, 405, 415, 422, 501)
