@@ -30,6 +30,7 @@ class Downgrade:
 
     @property
     def rung(self) -> Rung:
+        """The best way that is left to be held to a schema."""
         return self.rungs[0]
 
     def learn(self, error: CallError, tried: Rung, sent: set[str]) -> bool:
