@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -205,6 +205,7 @@ class AnswerReader:
         return {method.label: {"text": kept, "answer": answer if method.thinking else ""}}
 
     def reader(self, names: tuple[str, ...]) -> FieldReader:
+        """The reader of an answer that gives these fields; one is made for each set of names."""
         reader = self._readers.get(names)
         if reader is None:
             reader = self._readers[names] = FieldReader(self.schema, names)
