@@ -186,7 +186,7 @@ def _packages() -> list[Diagnosis]:
 
 
 def _keys() -> list[Diagnosis]:
-    from .teachers.endpoints import ENDPOINTS
+    from .teachers.hosted.endpoints import ENDPOINTS
 
     names = sorted({p.variable for p in ENDPOINTS if p.variable} | {"ANTHROPIC_API_KEY", "HF_TOKEN"})
     here = [name for name in names if os.environ.get(name)]

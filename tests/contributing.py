@@ -31,8 +31,9 @@ def in_order(house: House, folder: str) -> list[str]:
     """Everything below a folder: as the law has it, and by name where it does not say."""
     named = [name for line in LAYERS.get(folder, ()) for name in line.split()]
     place = {name: i for i, name in enumerate(named)}
+    others = place.get("*", len(place))
     found = []
-    for each in sorted(house.rooms(folder), key=lambda name: (place.get(short(name), len(place)), name)):
+    for each in sorted(house.rooms(folder), key=lambda name: (place.get(short(name), others), name)):
         found += [each, *in_order(house, each)]
     return found
 

@@ -50,6 +50,7 @@ LAYERS = {
         "template config preflight preview reasoning_text task thinking_parser",
     ),
     "reasonbook.augment": ("datasets estimation", "augmentation", "engine", "*"),
+    "reasonbook.teachers": ("ask batches", "*", "hosted", "json_access teacher"),
 }
 # Who alone may import a thing, and of a room that is open the one door that a folder may take.
 ONLY = {
@@ -86,7 +87,7 @@ IMPORT_BUDGET = 0.5  # seconds, pandas among them
 def layer(name: str, folder: str) -> int | None:
     """How far down a room of a folder stands, by full name; None where the law does not name it."""
     lines = [line.split() for line in LAYERS[folder]]
-    return next((i for i, line in enumerate(lines) if short(name) in line or line == ["*"]), None)
+    return next((i for word in (short(name), "*") for i, line in enumerate(lines) if word in line), None)
 
 
 def arrows_run_down(house: House) -> list[str]:

@@ -205,6 +205,7 @@ class AnswerReader:
         return {method.label: {"text": kept, "answer": answer if method.thinking else ""}}
 
     def reader(self, names: tuple[str, ...]) -> FieldReader:
+        """The reader of an answer that gives these fields; one is made for each set of names."""
         reader = self._readers.get(names)
         if reader is None:
             reader = self._readers[names] = FieldReader(self.schema, names)

@@ -45,5 +45,5 @@ def _agreement(one: Candidate, other: Candidate) -> float:
     )
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     return " ".join(str(value).casefold().split())

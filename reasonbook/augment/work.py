@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..data.conversation import Conversation
+from ..data.dataframe import column_cells
 from ..data.layout import Layout
 from ..review.decisions import UNDECIDED, Decision
 from ..schema import Schema
@@ -48,23 +49,20 @@ class FrameSnapshot:
     def __init__(self, df: pd.DataFrame, layout: Layout) -> None:
         self.layout = layout
         self._roles = tuple(layout.columns)
-        self._cells = [_cells(df, name) for name in layout.columns.values()]
+        self._cells = [column_cells(df, name) for name in layout.columns.values()]
 
     def __len__(self) -> int:
         return len(self._cells[0])
 
     def rows(self, positions: Sequence[int]) -> Iterator[Conversation]:
+        """The conversations at these positions, each read when it is taken."""
         for position in positions:
             yield self.row(position)
 
     def row(self, position: int) -> Conversation:
+        """The conversation at a position."""
         cells = [column[position] for column in self._cells]
         return self.layout.conversation(dict(zip(self._roles, cells, strict=True)))
-
-
-def _cells(df: Any, name: str) -> list[Any]:
-    """A column's cells; pandas brings no types, and none go further than here."""
-    return df[name].tolist()
 
 
 class AnswerKeys:

@@ -233,6 +233,7 @@ class ProgressLine:
         self._last: tuple[int, float] = (-1, 0.0)
 
     def __call__(self, progress: NotebookProgress) -> None:
+        """Shows how far a notebook is."""
         if self._live:
             width = shutil.get_terminal_size().columns - 1
             self._out.write(f"\r\033[K{str(progress)[:width]}")

@@ -10,10 +10,14 @@ import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MissingPackage, ReasonbookError
 from ..store import home
+
+if TYPE_CHECKING:
+    from tokenizers.pre_tokenizers import PreTokenizer
+    from transformers import PreTrainedTokenizerFast
 
 VOCABULARY = 1024
 CORPUS_ROWS = 4000
@@ -126,7 +130,7 @@ def tiny_student(path: str | Path | None = None, *, seed: int = 0) -> str:
         made = Path(scratch) / "student"
         with _quiet():
             model.save_pretrained(made)
-        tokenizer.save_pretrained(made)
+        tokenizer.save_pretrained(made)  # pyright: ignore[reportUnknownMemberType]
         (made / "tiny_student.json").write_text(json.dumps(recipe))
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(made, folder)  # two notebooks at once: each sees a whole folder or none
@@ -171,7 +175,7 @@ def _made(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _tokenizer() -> Any:
+def _tokenizer() -> PreTrainedTokenizerFast:
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -198,7 +202,7 @@ def _tokenizer() -> Any:
     )
 
 
-def _split(rule: str) -> Any:
+def _split(rule: str) -> PreTokenizer:
     from tokenizers import Regex, pre_tokenizers
 
     return pre_tokenizers.Split(Regex(rule), behavior="isolated")

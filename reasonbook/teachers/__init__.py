@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..errors import TeacherError, choices
-from .hosted import HostedTeacher
+from .hosted.hosted import HostedTeacher
 from .teacher import CallError, Capabilities, Completion, Limits, Request, Teacher, Usage
 
 __all__ = [
@@ -56,7 +56,7 @@ def resolve(spec: TeacherSpec, *, ready: bool = True) -> Teacher:
     return teacher
 
 
-def _named(spec: Any) -> Teacher:
+def _named(spec: object) -> Teacher:
     if isinstance(spec, str):
         kind, found, model = spec.partition(":")
         if not found or not model.strip() or kind not in KINDS:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import NeedsKey
-from .endpoints import local, shown
-from .hosted import HostedTeacher
-from .http import unconnected
+from .hosted.endpoints import local, needs_key, shown
+from .hosted.hosted import HostedTeacher
+from .hosted.http import unconnected
 from .json_access import as_object, part, parts
-from .openai import KEYLESS
 from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
 
 _STOPS = {"max_tokens": "length", "model_context_window_exceeded": "length", "refusal": "refusal"}
 _OPTIONAL = ("temperature", "effort", "display", "adaptive", "thinking", "cache_control")
@@ -32,7 +33,12 @@ class Anthropic(HostedTeacher):
     """
 
     def __init__(
-        self, model: str, *, base_url: str | None = None, api_key: str | None = None, client: Any = None
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        client: AsyncAnthropic | None = None,
     ) -> None:
         super().__init__(
             model,
@@ -71,7 +77,8 @@ class Anthropic(HostedTeacher):
             body["temperature"] = request.temperature
         return "/v1/messages", body
 
-    def read(self, answer: Any) -> Completion:
+    def read(self, answer: object) -> Completion:
+        """The completion in a message; its input tokens include those read from the cache and written to it."""
         told = as_object(answer)
         if told is None:
             raise CallError("server", "the provider's answer is not an object")
@@ -102,6 +109,7 @@ class Anthropic(HostedTeacher):
         return {"type": "adaptive", **shown}
 
     def parameters(self, body: Mapping[str, Any]) -> set[str]:
+        """The parameters in a body, those inside the output and the thinking too."""
         names = set(body) | set(body.get("output_config", ()))
         if any("cache_control" in part for part in body.get("system", ())):
             names.add("cache_control")
@@ -117,7 +125,7 @@ def _enforceable(schema: Mapping[str, Any]) -> dict[str, Any]:
     return taken
 
 
-def _client(base_url: str | None, api_key: str | None) -> Any:
+def _client(base_url: str | None, api_key: str | None) -> AsyncAnthropic:
     import anthropic
 
     url = base_url or os.environ.get("ANTHROPIC_BASE_URL") or ""
@@ -126,10 +134,7 @@ def _client(base_url: str | None, api_key: str | None) -> Any:
     if not key and not token and url and local(url):
         key = "none"
     if not key and not token:
-        raise NeedsKey(
-            "The teacher needs an API key, and the environment variable ANTHROPIC_API_KEY is not set.",
-            f'import os, getpass; os.environ["ANTHROPIC_API_KEY"] = getpass.getpass()\n  → {KEYLESS}',
-        )
+        raise needs_key("ANTHROPIC_API_KEY")
     return anthropic.AsyncAnthropic(
         api_key=key, base_url=base_url, max_retries=0, http_client=unconnected(anthropic)
     )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..store import Call, Store
 from .teacher import CallError, Completion, Request, Teacher
+
+_Value = TypeVar("_Value")
 
 _TRIES = 4
 _LONGEST_WAIT = 20.0
 
 
 async def ask(
-    teacher: Teacher, request: Request, read: Callable[[Completion], Any], *, store: Store, key: str
-) -> Any:
+    teacher: Teacher, request: Request, read: Callable[[Completion], _Value], *, store: Store, key: str
+) -> _Value:
     """What `read` makes of the teacher's answer; every paid answer is in the store before it counts.
 
     Args:
@@ -40,7 +42,8 @@ async def ask(
             if number + 1 < _TRIES:
                 await asyncio.sleep(min(error.retry_after or 2.0**number, _LONGEST_WAIT))
             continue
-        value, problem = None, ""
+        value: Any = None
+        problem = ""
         try:
             value = read(completion)
         except ValueError as error:

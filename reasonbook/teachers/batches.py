@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import orjson
 
 from ..errors import TeacherError
-from .call_errors import call_error
-from .hosted import HostedTeacher
+from .hosted.call_errors import call_error
+from .hosted.hosted import HostedTeacher
 from .json_access import part, parts
 from .teacher import CallError, Completion, Request, Teacher
 
@@ -55,19 +55,33 @@ class BatchApi(Protocol):
     most: int
     bytes: int
 
-    def line(self, name: str, request: Request) -> bytes: ...
+    def line(self, name: str, request: Request) -> bytes:
+        """One request as the JSON that a batch holds for it, under a name that is given back."""
+        ...
 
-    async def submit(self, lines: Sequence[bytes], mark: str) -> str: ...
+    async def submit(self, lines: Sequence[bytes], mark: str) -> str:
+        """Sends a batch and gives its id at the provider."""
+        ...
 
-    async def find(self, mark: str, since: float, count: int) -> list[str]: ...
+    async def find(self, mark: str, since: float, count: int) -> list[str]:
+        """The ids of batches that may be the one whose receipt was lost."""
+        ...
 
-    async def look(self, batch: str) -> BatchState: ...
+    async def look(self, batch: str) -> BatchState:
+        """Asks once where a batch stands."""
+        ...
 
-    async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]: ...
+    async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]:
+        """What became of each request of a batch that has ended, by name, in any order."""
+        ...
 
-    async def cancel(self, batch: str) -> None: ...
+    async def cancel(self, batch: str) -> None:
+        """Has the provider end a batch; what it has finished is still given."""
+        ...
 
-    def learn(self, error: CallError, request: Request) -> bool: ...
+    def learn(self, error: CallError, request: Request) -> bool:
+        """Whether a request that a batch refused is worth making again, by what its refusal taught."""
+        ...
 
 
 class OpenAIBatches:
@@ -79,10 +93,12 @@ class OpenAIBatches:
         self.teacher = teacher
 
     def line(self, name: str, request: Request) -> bytes:
+        """A line of the input file, with the path of the protocol that the teacher speaks."""
         path, body = self.teacher.body(request, self.teacher.rung(request))
         return orjson.dumps({"custom_id": name, "method": "POST", "url": f"/v1{path}", "body": body})
 
     async def submit(self, lines: Sequence[bytes], mark: str) -> str:
+        """Uploads the lines as a file and makes a batch of it, with the mark in its metadata."""
         http = self.teacher.http
         content = b"\n".join(lines)
         file = await http.upload("/files", "reasonbook.jsonl", content, {"purpose": "batch"})
@@ -92,6 +108,7 @@ class OpenAIBatches:
         return str(told.body["id"])
 
     async def find(self, mark: str, since: float, count: int) -> list[str]:
+        """The ids of batches that bear the mark, newest first; looks back to ``since``."""
         found: list[str] = []
         after = ""
         while True:
@@ -103,6 +120,7 @@ class OpenAIBatches:
             after = f"&after={batches[-1]['id']}"
 
     async def look(self, batch: str) -> BatchState:
+        """Where a batch stands, with the files of its answers and of its errors."""
         told = (await self.teacher.http.get(f"/batches/{batch}")).body
         status, counts = told.get("status"), part(told, "request_counts")
         files = tuple(told[name] for name in ("output_file_id", "error_file_id") if told.get(name))
@@ -118,6 +136,7 @@ class OpenAIBatches:
         )
 
     async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]:
+        """The lines of both files; each is read when it is taken."""
         texts = [await self.teacher.http.text(f"/files/{file}/content") for file in state.files]
         return (
             self._result(orjson.loads(line)) for text in texts for line in text.splitlines() if line.strip()
@@ -135,9 +154,11 @@ class OpenAIBatches:
         return name, _read(self.teacher, answer["body"])
 
     async def cancel(self, batch: str) -> None:
+        """Ends a batch; what it finished stands in its files."""
         await self.teacher.http.post(f"/batches/{batch}/cancel", {}, timeout=60.0)
 
     def learn(self, error: CallError, request: Request) -> bool:
+        """Whether a refused request is worth making again; see `HostedTeacher.learn`."""
         return _learn(self.teacher, error, request)
 
 
@@ -150,15 +171,18 @@ class AnthropicBatches:
         self.teacher = teacher
 
     def line(self, name: str, request: Request) -> bytes:
+        """A request of the batch, to be put between others with a comma."""
         _, body = self.teacher.body(request, self.teacher.rung(request))
         return orjson.dumps({"custom_id": name, "params": body})
 
     async def submit(self, lines: Sequence[bytes], mark: str) -> str:
+        """Makes a batch of the requests; there is no place for a mark in it."""
         content = b'{"requests":[' + b",".join(lines) + b"]}"
         told = await self.teacher.http.post_bytes("/v1/messages/batches", content, timeout=600.0)
         return str(told.body["id"])
 
     async def find(self, mark: str, since: float, count: int) -> list[str]:
+        """The ids of batches made after ``since`` with this number of requests, newest first."""
         found: list[str] = []
         after = ""
         while True:
@@ -171,10 +195,12 @@ class AnthropicBatches:
             after = f"&after_id={batches[-1]['id']}"
 
     async def look(self, batch: str) -> BatchState:
+        """Where a batch stands, by the counts of its requests."""
         told = (await self.teacher.http.get(f"/v1/messages/batches/{batch}")).body
         return BatchState(ended=told.get("processing_status") == "ended", done=sum(_counts(told)[1:]))
 
     async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]:
+        """The lines of the results; each is read when it is taken."""
         text = await self.teacher.http.text(f"/v1/messages/batches/{batch}/results")
         return (self._result(orjson.loads(line)) for line in text.splitlines() if line.strip())
 
@@ -187,9 +213,11 @@ class AnthropicBatches:
         return name, "expired" if result["type"] == "expired" else "canceled"
 
     async def cancel(self, batch: str) -> None:
+        """Ends a batch; what it finished stands in its results."""
         await self.teacher.http.post(f"/v1/messages/batches/{batch}/cancel", {}, timeout=60.0)
 
     def learn(self, error: CallError, request: Request) -> bool:
+        """Whether a refused request is worth making again; see `HostedTeacher.learn`."""
         return _learn(self.teacher, error, request)
 
 
@@ -223,7 +251,7 @@ def _learn(teacher: HostedTeacher, error: CallError, request: Request) -> bool:
     return teacher.learn(error, rung, teacher.body(request, rung)[1])
 
 
-def _read(teacher: HostedTeacher, body: Any) -> Completion | CallError:
+def _read(teacher: HostedTeacher, body: object) -> Completion | CallError:
     try:
         return teacher.read(body)
     except CallError as error:

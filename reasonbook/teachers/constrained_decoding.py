@@ -134,7 +134,7 @@ class SchemaFiller:
         return answer
 
     # -- values ------------------------------------------------------------------------------------------
-    def _value(self, schema: Mapping[str, Any]) -> Any:
+    def _value(self, schema: Mapping[str, Any]) -> object:
         given: str | list[str] = schema["type"]
         kinds = [given] if isinstance(given, str) else given
         kind = next(k for k in kinds if k != "null")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 
-def as_object(value: Any) -> Mapping[str, Any] | None:
+def as_object(value: object) -> Mapping[str, Any] | None:
     """The value where it is a JSON object."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
 

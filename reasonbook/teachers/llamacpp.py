@@ -9,8 +9,9 @@ import importlib.util
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import MissingPackage, TeacherError
 from .openai import OpenAI
@@ -19,6 +20,13 @@ from .teacher import CallError, Capabilities, Completion, Request
 _ANSWER_TOKENS = 2048  # a small model that never ends must not keep its slot for ever
 _HEAD = 1 << 16
 _ALL_LAYERS = 999
+
+
+class _Server(Protocol):
+    """What is used of ``xllamacpp.Server``, which brings no types."""
+
+    @property
+    def listening_address(self) -> str: ...
 
 
 class LlamaCpp:
@@ -58,7 +66,7 @@ class LlamaCpp:
         self.capabilities = Capabilities(rungs=("schema", "text"), free=True, parallel=parallel)
         self.parallel, self.context = parallel, context
         self.threads, self.gpu_layers = threads, gpu_layers
-        self._server: Any = None
+        self._server: _Server | None = None
         self._client: OpenAI | None = None
         self._starting: asyncio.Lock | None = None  # belongs to the loop of one job
 
@@ -71,6 +79,7 @@ class LlamaCpp:
         return self._server.listening_address if self._server is not None else None
 
     async def complete(self, request: Request) -> Completion:
+        """Asks once; the first call loads the model and starts the server."""
         if self._starting is None:
             self._starting = asyncio.Lock()
         async with self._starting:
@@ -93,6 +102,7 @@ class LlamaCpp:
         return client.read(answer.body)
 
     async def close(self) -> None:
+        """Ends the server and frees its memory; the next call starts another."""
         client, self._client, self._starting = self._client, None, None
         if client is not None:
             await client.close()
@@ -100,12 +110,13 @@ class LlamaCpp:
 
     async def _start(self) -> None:
         key = secrets.token_urlsafe(24)
-        self._server = await asyncio.get_running_loop().run_in_executor(None, self._serve, key)
+        server = await asyncio.get_running_loop().run_in_executor(None, self._serve, key)
+        self._server = server
         self._client = OpenAI(
-            self.path.name, base_url=f"{self._server.listening_address}/v1", api="chat", api_key=key
+            self.path.name, base_url=f"{server.listening_address}/v1", api="chat", api_key=key
         )
 
-    def _serve(self, key: str) -> Any:
+    def _serve(self, key: str) -> _Server:
         xllamacpp: Any = importlib.import_module("xllamacpp")
         given = xllamacpp.CommonParams()
         given.model.path = str(self.path)
@@ -128,7 +139,7 @@ class LlamaCpp:
             ) from error
 
 
-def _grammar(schema: Any) -> str:
+def _grammar(schema: Mapping[str, Any]) -> str:
     """The schema as a grammar of llguidance: keys in order, no blank runs between them."""
     compact = {"x-guidance": {"whitespace_flexible": False}, **schema}
     return "%llguidance {}\nstart: %json " + json.dumps(compact, ensure_ascii=False)

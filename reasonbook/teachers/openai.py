@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from ..errors import NeedsKey, TeacherError
-from .endpoints import ENDPOINTS, endpoint, local, shown
-from .hosted import HostedTeacher
-from .http import unconnected
+from ..errors import TeacherError
+from .hosted.endpoints import ENDPOINTS, endpoint, local, needs_key, shown
+from .hosted.hosted import HostedTeacher
+from .hosted.http import unconnected
 from .json_access import as_object, part, parts
 from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
 
-KEYLESS = "Without any key: teacher=rb.examples.refund_rules (or any Python function of yours)"
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
 _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.effort", "reasoning", "effort",
              "prompt_cache_key", "max_completion_tokens", "max_tokens", "store", "strict")  # fmt: skip
 _STOPS = {"stop": "stop", "length": "length", "content_filter": "filter", "max_output_tokens": "length"}
@@ -39,7 +41,7 @@ class OpenAI(HostedTeacher):
         base_url: str | None = None,
         api: str | None = None,
         api_key: str | None = None,
-        client: Any = None,
+        client: AsyncOpenAI | None = None,
     ) -> None:
         url = base_url or os.environ.get("OPENAI_BASE_URL") or f"https://{ENDPOINTS[0].host}/v1"
         if client is not None:
@@ -61,17 +63,20 @@ class OpenAI(HostedTeacher):
         return f"OpenAI({self.model!r}, api={self.api!r})"
 
     def body(self, request: Request, rung: Rung) -> tuple[str, dict[str, Any]]:
+        """Path and JSON body of a request, in the protocol that is spoken."""
         make = _responses_body if self.api == "responses" else _chat_body
         path = "/responses" if self.api == "responses" else "/chat/completions"
         return path, make(self, request, rung)
 
-    def read(self, answer: Any) -> Completion:
+    def read(self, answer: object) -> Completion:
+        """The completion in a response or in a chat completion."""
         told = as_object(answer)
         if told is None:
             raise CallError("server", "the provider's answer is not an object")
         return read_responses(told) if self.api == "responses" else read_chat(told)
 
     def parameters(self, body: Mapping[str, Any]) -> set[str]:
+        """The parameters in a body, those inside the reasoning under both of their names."""
         reasoning = part(body, "reasoning")
         names = {*body, *reasoning, *(f"reasoning.{name}" for name in reasoning)}
         shape = part(part(body, "response_format"), "json_schema") or part(part(body, "text"), "format")
@@ -207,7 +212,7 @@ def _turns(request: Request) -> list[dict[str, str]]:
     ]
 
 
-def _content(content: Any) -> tuple[str, str]:
+def _content(content: str | Iterable[Mapping[str, Any]] | None) -> tuple[str, str]:
     """Text and thinking of a message's content, a text or a list of parts."""
     if content is None or isinstance(content, str):
         return content or "", ""
@@ -222,20 +227,16 @@ def _content(content: Any) -> tuple[str, str]:
     return "".join(texts), "".join(thoughts)
 
 
-def _client(url: str, api_key: str | None, variable: str) -> Any:
+def _client(url: str, api_key: str | None, variable: str) -> AsyncOpenAI:
     import openai
 
     key = api_key or os.environ.get(variable)
     if not key and local(url):
         key = "none"
     if not key:
-        at = "" if endpoint(url) is ENDPOINTS[0] else f" at {shown(url)}"
-        raise NeedsKey(
-            f"The teacher{at} needs an API key, and the environment variable {variable} is not set.",
-            f'import os, getpass; os.environ["{variable}"] = getpass.getpass()\n  → {KEYLESS}',
-        )
+        raise needs_key(variable, at="" if endpoint(url) is ENDPOINTS[0] else shown(url))
     return openai.AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=unconnected(openai))
 
 
-def _azure(client: Any) -> bool:
+def _azure(client: object) -> bool:
     return "Azure" in type(client).__name__

@@ -9,13 +9,16 @@ import inspect
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from ..errors import ReasonbookError, TeacherError
 from .json_access import as_object
 from .teacher import CallError, Capabilities, Completion, Request, Usage
 
 _THREADS = 16
+
+_Result = TypeVar("_Result")
+_Job: TypeAlias = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
 
 
 class PythonTeacher:
@@ -45,6 +48,7 @@ class PythonTeacher:
         return f"PythonTeacher({self.name!r})"
 
     async def complete(self, request: Request) -> Completion:
+        """Calls the function once; a sync one runs on a thread."""
         arguments = (request.prompt, request.response) if self.takes_response else (request.prompt,)
         try:
             if self.is_async:
@@ -71,6 +75,7 @@ class PythonTeacher:
         )
 
     async def close(self) -> None:
+        """Lets the threads go, each when its function returns."""
         self._threads.close()
 
 
@@ -80,10 +85,10 @@ class Threads:
     def __init__(self) -> None:
         self._crew = _Crew()
 
-    async def run(self, function: Callable[[], Any]) -> Any:
+    async def run(self, function: Callable[[], _Result]) -> _Result:
         """Runs a function on a thread that is free, or on a new one."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
+        future: asyncio.Future[_Result] = loop.create_future()
         self._crew.take((function, loop, future))
         return await future
 
@@ -95,12 +100,12 @@ class Threads:
 
 class _Crew:
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._idle = 0
         self._count = 0
         self._lock = threading.Lock()
 
-    def take(self, job: Any) -> None:
+    def take(self, job: _Job) -> None:
         with self._lock:
             if self._idle == 0:
                 self._count += 1
@@ -129,7 +134,7 @@ class _Crew:
                 pass
 
 
-def _settle(future: asyncio.Future[Any], done: bool, value: Any) -> None:
+def _settle(future: asyncio.Future[Any], done: bool, value: object) -> None:
     if future.cancelled():
         return
     if done:
@@ -176,10 +181,10 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(getattr(inner, "__call__", None))  # noqa: B004
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Plain Python values for numpy's."""
     if isinstance(value, (list, tuple, set)):
         return [_plain(item) for item in cast("Iterable[Any]", value)]
     if type(value).__module__ == "numpy":
-        return value.tolist()
+        return cast("Any", value).tolist()
     return value

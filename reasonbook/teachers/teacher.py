@@ -49,6 +49,7 @@ class Usage:
         return bool(self.input or self.output or self.calls)
 
     def to_dict(self) -> dict[str, int]:
+        """The counts by name, as the store keeps them."""
         return {
             "input": self.input,
             "output": self.output,
@@ -208,9 +209,13 @@ class Teacher(Protocol):
     name: str
     capabilities: Capabilities
 
-    async def complete(self, request: Request) -> Completion: ...
+    async def complete(self, request: Request) -> Completion:
+        """Answers one request, or raises `CallError`."""
+        ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Frees what the calls held, at the end of a job; a later call may take it again."""
+        ...
 
 
 CallErrorKind = Literal["rate", "server", "timeout", "auth", "quota", "request", "output"]

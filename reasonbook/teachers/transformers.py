@@ -18,6 +18,8 @@ from .python import Threads
 from .teacher import CallError, Capabilities, Completion, Request, Usage
 
 if TYPE_CHECKING:
+    import torch
+
     from .constrained_decoding import Allowed, Scores
 
 _ANSWER_TOKENS = 1024
@@ -53,6 +55,7 @@ class Transformers:
         return f"Transformers({self.model!r})"
 
     async def complete(self, request: Request) -> Completion:
+        """Answers one request on the teacher's thread; the first call loads the model."""
         stop = threading.Event()
         try:
             return await self._thread.run(functools.partial(self._answer, request, stop))
@@ -65,6 +68,7 @@ class Transformers:
             raise CallError("request", f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
+        """Lets the thread go when its call returns; the model stays loaded."""
         self._thread.close()
 
     # -- on the teacher's thread ---------------------------------------------------------------------------
@@ -164,7 +168,7 @@ class _Stopped:
     def __init__(self, stop: threading.Event) -> None:
         self.stop = stop
 
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+    def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
         import torch
 
         return torch.full(

@@ -42,13 +42,16 @@ class AugmentProgress(View):
         super().__init__(job)
 
     def snapshot(self) -> dict[str, Any]:
+        """How far the job is, its newest rows, what failed, and its notes."""
         return {**self._state(), "newest": self._rows(), "errors": self._errors(), "notes": self._noted()}
 
     def fold(self, event: Event) -> None:
+        """Keeps the rows and notes of an event that the page shows."""
         self._remember(event)
         self.touch(event.kind)
 
     def collect(self, topics: set[str]) -> dict[str, Any]:
+        """How far the job is, and the lists that changed."""
         news: dict[str, Any] = self._state()
         if "rows" in topics or "status" in topics:
             news["newest"] = self._rows()

@@ -58,7 +58,7 @@ def verb(
     """
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        function._reasonbook_verb = _Verb(function.__name__, once, background)  # type: ignore[attr-defined]
+        function.reasonbook_verb = _Verb(function.__name__, once, background)  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -80,6 +80,8 @@ class View(anywidget.AnyWidget):
         subject: a short name that lasts longer than the kernel, under which the page keeps unsent edits.
     """
 
+    core: Any  # a subclass says of which class
+
     _name: ClassVar[str] = ""
     _verbs: ClassVar[dict[str, _Verb]] = {}
     _unsubscribe: Callable[[], None] | None = None
@@ -90,10 +92,10 @@ class View(anywidget.AnyWidget):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)  # pyright: ignore[reportUnknownMemberType]
-        found = (getattr(member, "_reasonbook_verb", None) for member in vars(cls).values())
+        found = (getattr(member, "reasonbook_verb", None) for member in vars(cls).values())
         cls._verbs = {**cls._verbs, **{v.function: v for v in found if v is not None}}
 
-    def __init__(self, core: Any, *, stream: Stream | None = None, subject: str = "") -> None:
+    def __init__(self, core: object, *, stream: Stream | None = None, subject: str = "") -> None:
         script, style = assets(self._name)
         self.core = core
         self._gate = threading.RLock()  # one verb at a time; held while the core works
@@ -109,16 +111,17 @@ class View(anywidget.AnyWidget):
             self._unsubscribe = stream.subscribe(self._heard, replay=False)
 
     def open(self) -> None:
+        """Puts the view on the page; its answers go to the subshell that asked."""
         super().open()
         # ipykernel 7.4 hands a page's message not to the subshell that it names but to the one under which the
         # view spoke last; for a push that is whichever the kernel heard last. A page that is reloaded ends some,
         # and the kernel drops what goes to them. A view answers wherever it is asked: let the page choose.
         comm = cast("Any", self.comm)
         if hasattr(comm, "_reply_subshell_for"):
-            comm._reply_subshell_for = _as_addressed
+            comm._reply_subshell_for = _as_addressed  # noqa: SLF001 - it has no public name
 
     # -- what a subclass writes --------------------------------------------------------------------------
-    def snapshot(self) -> Any:
+    def snapshot(self) -> Packed | dict[str, Any]:
         """Everything that the page needs for its first paint; small, whatever the size of the data."""
         return {}
 
@@ -126,7 +129,7 @@ class View(anywidget.AnyWidget):
         """Takes an event in, on the thread that emitted it: quick, mostly `touch`."""
         self.touch(event.kind)
 
-    def collect(self, topics: set[str]) -> Any:
+    def collect(self, topics: set[str]) -> Packed | dict[str, Any] | None:
         """What to tell the page about touched topics, at most 20 times a second; None for nothing."""
         return {"topics": sorted(topics)}
 
@@ -139,7 +142,7 @@ class View(anywidget.AnyWidget):
             throttle().ask(self._flush)
 
     # -- calls from the page -----------------------------------------------------------------------------
-    def _received(self, _widget: Any, content: Any, buffers: Any) -> None:
+    def _received(self, _widget: object, content: object, buffers: object) -> None:
         if not is_object(content) or not isinstance(call := content.get("call"), str):
             return
         op, args = content.get("op"), content.get("args", {})
@@ -243,7 +246,7 @@ class View(anywidget.AnyWidget):
         return data, {}
 
 
-def _as_addressed(_data: Any, subshell: str | None) -> str | None:
+def _as_addressed(_data: object, subshell: str | None) -> str | None:
     return subshell
 
 

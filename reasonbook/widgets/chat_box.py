@@ -35,6 +35,7 @@ class ChatBox(View):
         super().__init__(session)
 
     def fold(self, event: Event) -> None:
+        """Touches the answer that an event is about."""
         if event.kind == "text":
             self.touch(f"{event.data['turn']}:{event.data['student']}")
         elif event.kind == "answered":
@@ -43,6 +44,7 @@ class ChatBox(View):
             self.touch(event.kind)
 
     def snapshot(self) -> dict[str, Any]:
+        """The students and the last turns of the talk, whole."""
         turns = self.core.turns
         first = max(0, len(turns) - SHOWN)
         return {
@@ -57,6 +59,7 @@ class ChatBox(View):
         }
 
     def collect(self, topics: set[str]) -> Packed | dict[str, Any] | None:
+        """What was written since the last message, answer by answer; an answer that ended is told whole."""
         if topics & {"asked", "cleared"}:
             self._told = {}
             return {"renew": True}
@@ -94,18 +97,22 @@ class ChatBox(View):
     # -- what the page may call --------------------------------------------------------------------------
     @verb(once=True)
     def ask(self, question: str) -> None:
+        """Puts a question to the students; their answers come as events."""
         self.core.ask(question)
 
     @verb(once=True)
     def again(self) -> None:
+        """Has the last question answered anew."""
         self.core.again()
 
     @verb(once=True)
     def stop(self) -> None:
+        """Ends the answer that is being written."""
         self.core.stop()
 
     @verb(once=True, background=True)
     def clear(self) -> None:
+        """Begins a new talk."""
         self.core.clear()
 
     @verb()

@@ -35,6 +35,7 @@ class Comparison(View):
         super().__init__(comparison)
 
     def snapshot(self) -> dict[str, Any]:
+        """The scores, and how many rows each filter picks; the page asks for the rows."""
         core = self.core
         return {
             "split": core.split,

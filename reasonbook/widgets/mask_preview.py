@@ -33,6 +33,7 @@ class MaskPreview(View):
         super().__init__(core, subject=f"mask:{core.fingerprint}")
 
     def snapshot(self) -> dict[str, Any]:
+        """The first row with its tokens; the page asks for the others."""
         dataset, rows = self._dataset, len(self._dataset)
         first = min(max(self._first, 0), max(rows - 1, 0))
         return {

@@ -48,10 +48,10 @@ def pairs(reasoning: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
     return [(str(name), value) for name, value in (reasoning or {}).items()]
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """A cell as text; nothing where nothing stands."""
     return "" if value is None else value if isinstance(value, str) else str(value)
 
 
-def _snippet(value: Any) -> str:
+def _snippet(value: object) -> str:
     return " ".join(text_of(value)[: 4 * _SNIPPET].split())[:_SNIPPET]

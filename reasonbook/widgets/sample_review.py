@@ -63,6 +63,7 @@ class SampleReview(View):
 
     # -- look --------------------------------------------------------------------------------------------
     def snapshot(self) -> dict[str, Any]:
+        """The list around the present row, and the first rows whole."""
         review = self.core
         at = self._place(review.cursor)
         start = max(0, (at or 0) - _WINDOW // 2)
@@ -140,6 +141,7 @@ class SampleReview(View):
 
     @verb(once=True)
     def rate(self, position: int, key: str, rating: int | None) -> dict[str, Any]:
+        """Rates a row; None takes the rating off."""
         row = self._row(position, key)
         self.core.rate(row, rating)
         return self._after(row)
@@ -159,6 +161,7 @@ class SampleReview(View):
 
     @verb(once=True)
     def confirm(self, position: int, key: str) -> dict[str, Any]:
+        """Says that a row's stale reasoning still fits its new response."""
         row = self._row(position, key)
         self.core.confirm(row)
         return {**self._after(row), "sample": full(self.core[row])}
@@ -229,6 +232,7 @@ class SampleReview(View):
 
     # -- news --------------------------------------------------------------------------------------------
     def fold(self, event: Event) -> None:
+        """Notes the rows that an act has changed, or that too many have to be named."""
         positions = event.data.get("positions")
         self._turned = positions[0] if positions and event.data.get("count") == 1 else None
         with self._news:
@@ -239,6 +243,7 @@ class SampleReview(View):
         self.touch("rows")
 
     def collect(self, topics: set[str]) -> dict[str, Any]:
+        """Summaries of the rows that changed, and the counts."""
         with self._news:
             changed, self._changed = self._changed, set()
             whole, self._whole = self._whole or len(changed) > _NAMED, False

@@ -12,6 +12,7 @@ from ..events import Event
 from ..schema import Schema, Trial
 from ..schema.field import TYPES, Field
 from ..schema.presets import PRESETS
+from ..teachers import TeacherSpec
 from .base import View, verb
 from .schema_trial import try_schema
 from .teacher_name import teacher_name
@@ -38,19 +39,24 @@ class SchemaEditor(View):
 
     core: Schema
 
-    def __init__(self, schema: Schema, *, df: pd.DataFrame | None = None, teacher: Any = None) -> None:
+    def __init__(
+        self, schema: Schema, *, df: pd.DataFrame | None = None, teacher: TeacherSpec | None = None
+    ) -> None:
         self._version = 0
         self._turn = threading.Lock()
         super().__init__(schema.edit(df, teacher=teacher))
 
     def snapshot(self) -> dict[str, Any]:
+        """The fields, and the types and presets to choose from."""
         return {**self._state(), "types": TYPES, "presets": list(PRESETS)}
 
     def fold(self, event: Event) -> None:
+        """Counts the changes of the schema, whoever made them."""
         self._version += 1
         self.touch("schema")
 
     def collect(self, topics: set[str]) -> dict[str, Any]:
+        """The fields as they are now."""
         return self._state()
 
     # -- edit --------------------------------------------------------------------------------------------

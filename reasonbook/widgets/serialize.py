@@ -23,7 +23,7 @@ class Packed:
 class _Listable(Protocol):
     """A numpy scalar or array, a pandas series, a tensor."""
 
-    def tolist(self) -> Any: ...
+    def tolist(self) -> object: ...
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
@@ -31,7 +31,7 @@ def is_object(value: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """JSON-ready twin of any value: NaN and infinities become None, unknown objects their text."""
     if value is None or isinstance(value, (str, bool)):
         return str(value.value) if isinstance(value, Enum) else value

@@ -43,12 +43,15 @@ class TrainingCurves(View):
         """The run's history folds; see `CurveFeed`."""
 
     def snapshot(self) -> Packed:
+        """Every run whole, its points thinned."""
         return self._join([track.whole() for track in self.tracks.values()])
 
     def collect(self, topics: set[str]) -> Packed:
+        """The points and messages of each run since the last message."""
         return self._join([track.fresh() for track in self.tracks.values()])
 
     def close_stream(self) -> None:
+        """Stops following the runs; they go on."""
         super().close_stream()
         for track in self.tracks.values():
             track.unsubscribe()
@@ -67,16 +70,19 @@ class TrainingCurves(View):
     # -- what the page may call --------------------------------------------------------------------------
     @verb(once=True)
     def pause(self, run: str) -> None:
+        """Holds a run after its present step; a checkpoint is written first."""
         self._track(run).run.pause()
         self.touch("status")
 
     @verb(once=True, background=True)
     def resume(self, run: str) -> None:
+        """Lets a run go on from where it was held or from its newest checkpoint."""
         self._track(run).run.resume()
         self.touch("status")
 
     @verb(once=True)
     def stop(self, run: str) -> None:
+        """Ends a run after its present step and keeps it as a checkpoint."""
         self._track(run).run.stop()
         self.touch("status")
 

@@ -295,7 +295,7 @@ def test_azure_puts_the_deployment_into_the_address(provider, schema):
     client = openai.AsyncAzureOpenAI(
         api_key=KEY, azure_endpoint="http://127.0.0.1:9", api_version="2025-01-01"
     )
-    from reasonbook.teachers.http import _signed
+    from reasonbook.teachers.hosted.http import _signed
 
     url, headers = asyncio.run(_signed(client, "POST", "/chat/completions", "my-deployment"))
     assert "/deployments/my-deployment/chat/completions" in url and "api-version=2025-01-01" in url

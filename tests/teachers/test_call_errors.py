@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from reasonbook.teachers.call_errors import call_error, clean, limits, retry_after
+from reasonbook.teachers.hosted.call_errors import call_error, clean, limits, retry_after
 
 
 @pytest.mark.parametrize(

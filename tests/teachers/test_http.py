@@ -9,7 +9,7 @@ import pytest
 
 from reasonbook.errors import TeacherError
 from reasonbook.teachers import CallError
-from reasonbook.teachers.http import HttpAnswer, HttpClient, unconnected
+from reasonbook.teachers.hosted.http import HttpAnswer, HttpClient, unconnected
 from tests.servers.provider import Provider
 
 BODY = {"model": "mock", "messages": [{"role": "user", "content": "ROW-000001: hello"}]}

@@ -4,7 +4,7 @@ import pytest
 
 from reasonbook.errors import NeedsKey, ReasonbookError, TeacherError
 from reasonbook.teachers import Teacher, resolve
-from reasonbook.teachers.endpoints import endpoint, local, shown
+from reasonbook.teachers.hosted.endpoints import endpoint, local, shown
 from reasonbook.teachers.openai import OpenAI
 
 

@@ -1,12 +1,17 @@
 """Dask frame: the same augmentation over a Dask DataFrame, on as many workers as there are."""
 
+# Neither Dask nor pandas brings types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ...data.dataframe import DataFrame
 from ...data.frame import Frame
 from ...data.layout import Layout, detect
 from ...errors import MissingPackage, ReasonbookError
@@ -16,16 +21,19 @@ from ..augmentation import Augmentation
 from ..config import AugmentConfig
 from .parquet_chunks import COLUMNS
 
+if TYPE_CHECKING:
+    from dask.dataframe import DataFrame as DaskFrame
+
 
 def augment_partitions(
-    ddf: Any,
-    schema: Any,
+    ddf: DaskFrame,
+    schema: object,
     *,
     teacher: TeacherSpec,
     workers: int = 1,
     layout: Mapping[str, Any] | Layout | None = None,
     **config: Any,
-) -> Any:
+) -> DaskFrame:
     """A Dask DataFrame with the reasoning columns; nothing is asked until it is computed.
 
     Each partition is augmented where it lies, by position, so that any index comes out as it went in. Rate,
@@ -61,7 +69,8 @@ def augment_partitions(
     named = Layout(**layout) if isinstance(layout, Mapping) else layout
     if named is None:
         named = detect(ddf.head(50, npartitions=-1))
-    meta = ddf._meta.assign(**{name: None for name in COLUMNS}).astype(dict.fromkeys(COLUMNS, object))
+    empty = import_module("dask.dataframe.dispatch").make_meta(ddf)
+    meta = empty.assign(**{name: None for name in COLUMNS}).astype(dict.fromkeys(COLUMNS, object))
     return ddf.map_partitions(
         fill, made.to_dict()["fields"], teacher, named, options, meta=meta, enforce_metadata=False
     )
@@ -88,8 +97,8 @@ def share(config: AugmentConfig, workers: int, partitions: int) -> AugmentConfig
 
 
 def fill(
-    df: Any, fields: list[dict[str, Any]], teacher: TeacherSpec, layout: Layout, config: AugmentConfig
-) -> Any:
+    df: DataFrame, fields: list[dict[str, Any]], teacher: TeacherSpec, layout: Layout, config: AugmentConfig
+) -> DataFrame:
     """One partition, on the worker: a copy with the reasoning columns; rows that fail say why in their status."""
     df = df.copy()
     if len(df) == 0:

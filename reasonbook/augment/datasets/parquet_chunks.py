@@ -8,8 +8,10 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
+from ...data.dataframe import DataFrame, column_cells
 from ...errors import MissingPackage, ReasonbookError
 from ...schema import Schema
 from ..methods import Method
@@ -27,36 +29,59 @@ class Chunk:
 
     @property
     def name(self) -> str:
+        """The file of its rows in the output."""
         return f"part-{self.file:05d}-{self.number:06d}.parquet"
+
+
+class ArrowSchema(Protocol):
+    """What is used of ``pyarrow.Schema``."""
+
+    metadata: dict[bytes, bytes] | None
 
 
 class ArrowTable(Protocol):
     """What is used of ``pyarrow.Table``; pyarrow brings no types."""
 
     @property
-    def column_names(self) -> list[str]: ...
+    def column_names(self) -> list[str]:
+        """The columns in order; a name may stand twice."""
+        ...
 
     @property
-    def schema(self) -> Any: ...
+    def schema(self) -> ArrowSchema:
+        """The types of the columns and the notes on them."""
+        ...
 
-    def slice(self, offset: int, length: int) -> ArrowTable: ...
+    def slice(self, offset: int, length: int) -> ArrowTable:
+        """At most ``length`` rows from ``offset`` on, without a copy."""
+        ...
 
-    def select(self, columns: list[str]) -> ArrowTable: ...
+    def select(self, columns: list[str]) -> ArrowTable:
+        """Only these columns."""
+        ...
 
-    def drop_columns(self, columns: list[str]) -> ArrowTable: ...
+    def drop_columns(self, columns: list[str]) -> ArrowTable:
+        """All but these columns."""
+        ...
 
-    def append_column(self, name: str, column: Any) -> ArrowTable: ...
+    def append_column(self, name: str, column: object) -> ArrowTable:
+        """One more column, an Arrow array of as many rows."""
+        ...
 
-    def replace_schema_metadata(self, metadata: dict[bytes, bytes]) -> ArrowTable: ...
+    def replace_schema_metadata(self, metadata: dict[bytes, bytes]) -> ArrowTable:
+        """The same rows with other notes on the schema."""
+        ...
 
-    def to_pandas(self) -> Any: ...
+    def to_pandas(self) -> DataFrame:
+        """The rows as a DataFrame."""
+        ...
 
 
-def _arrow() -> Any:
+def _arrow() -> ModuleType:
     return importlib.import_module("pyarrow")
 
 
-def _parquet() -> Any:
+def _parquet() -> ModuleType:
     return importlib.import_module("pyarrow.parquet")
 
 
@@ -93,7 +118,7 @@ def chunk_tables(
                     at += 1
 
 
-def write_part(piece: ArrowTable, df: Any, schema: Schema, method: Method, path: Path) -> None:
+def write_part(piece: ArrowTable, df: DataFrame, schema: Schema, method: Method, path: Path) -> None:
     """Writes the chunk with its columns as they came and the three of the reasoning; whole or not at all."""
     pa, pq = _arrow(), _parquet()
     kinds: dict[str, Any] = {
@@ -110,13 +135,13 @@ def write_part(piece: ArrowTable, df: Any, schema: Schema, method: Method, path:
     )
     for column, kind in zip(COLUMNS, (pa.struct(fields), pa.string(), pa.string()), strict=True):
         cells: list[object] = [
-            cell if isinstance(cell, (dict, str)) else None for cell in df[column].tolist()
+            cell if isinstance(cell, (dict, str)) else None for cell in column_cells(df, column)
         ]
         if column in piece.column_names:
             piece = piece.drop_columns([column])
         piece = piece.append_column(column, pa.array(cells, type=kind))
     # The index that pandas noted in the input says nothing of these rows any more.
-    noted: dict[bytes, bytes] = piece.schema.metadata or {}
+    noted = piece.schema.metadata or {}
     piece = piece.replace_schema_metadata({k: v for k, v in noted.items() if k != b"pandas"})
     unfinished = path.with_suffix(".unfinished")
     pq.write_table(piece, unfinished)

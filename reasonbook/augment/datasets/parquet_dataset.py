@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...data.dataframe import column_cells
 from ...data.frame import Frame
 from ...data.layout import Layout, detect
 from ...errors import LayoutError, ReasonbookError
@@ -42,7 +43,7 @@ _NOTES = "_reasonbook.json"
 def augment_dataset(
     path_in: str | Path,
     path_out: str | Path,
-    schema: Any,
+    schema: object,
     *,
     teacher: TeacherSpec,
     layout: Mapping[str, Any] | Layout | None = None,
@@ -170,6 +171,7 @@ class DatasetAugmentation(Job):
         return dict(self._causes.most_common())
 
     def stop(self) -> DatasetAugmentation:
+        """Stops soon; chunks that are written stay, and the same line again goes on from there."""
         super().stop()
         if self._chunk is not None:
             self._chunk.stop()
@@ -226,16 +228,16 @@ class DatasetAugmentation(Job):
         self._usage, self._cost = self._usage + job.usage, self._cost + (job.cost or 0.0)
         if job.status is Status.CANCELLED or (job.status is Status.FAILED and not _all_rows_failed(job)):
             self.error = job.error
-            self._count(df["reasoning_status"].tolist() if "reasoning_status" in df else [])
+            self._count(column_cells(df, "reasoning_status") if "reasoning_status" in df else [])
             return job.status
         write_part(piece, df, self.schema, METHODS[self.config.method], self.path_out / chunk.name)
-        self._count(df["reasoning_status"].tolist(), cached=job.progress.cached)
-        self._causes.update(error for error in df["reasoning_error"].tolist() if isinstance(error, str))
+        self._count(column_cells(df, "reasoning_status"), cached=job.progress.cached)
+        self._causes.update(error for error in column_cells(df, "reasoning_error") if isinstance(error, str))
         self._asked += job.progress.total
         progress = self.progress
         self.stream.emit("rows", count=len(df), done=progress.done, failed=progress.failed, chunk=chunk.name)
         spent = self.config.budget is not None and self._cost >= self.config.budget * 0.999
-        if spent or (job.status is Status.PARTIAL and (df["reasoning_status"] == "pending").any()):
+        if spent or (job.status is Status.PARTIAL and "pending" in column_cells(df, "reasoning_status")):
             self.stream.emit(
                 "note", text="The budget is used up; run the line again with a larger one to go on."
             )

@@ -35,10 +35,12 @@ class Bucket:
         return 0.0 if lacking <= 1e-9 else lacking / self.rate
 
     def take(self, amount: float) -> None:
+        """Withdraws an amount, even more than there is."""
         self._refill()
         self._level -= amount
 
     def set(self, *, rate: float | None = None, level: float | None = None) -> None:
+        """Changes the refill per second, the present level, or both."""
         self._refill()
         if rate is not None:
             self.rate = max(rate, 1e-3)
@@ -130,11 +132,13 @@ class Pacer:
             self._arm()
 
     def leave(self) -> None:
+        """Notes that a call has ended, however it did, and lets the next one go."""
         self.in_flight -= 1
         self._wake()
 
     # -- what is learnt ----------------------------------------------------------------------------------
     def succeeded(self) -> None:
+        """Learns from an answer: more calls at once, and after a while a faster rate."""
         self._outcomes.append(True)
         self._shut = 0
         if self.allowed < self.most:

@@ -51,7 +51,7 @@ class Template:
             self.own = source is not None
         self.source: str = source if source is not None else PLAIN_TEMPLATE
         try:
-            self._compiled = chat_template_utils._compile_jinja_template(self.source)  # type: ignore[attr-defined]
+            self._compiled = chat_template_utils._compile_jinja_template(self.source)  # type: ignore[attr-defined] # noqa: SLF001 - no public name
         except Exception as error:
             raise FormatError(
                 f"The chat template cannot be compiled: {error}.", 'ChatConfig(chat_template="…")'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from .teacher import LADDER, CallError, Rung
+from ..teacher import LADDER, CallError, Rung
 
 # A refusal with one of these statuses may be about a parameter, not about the row.
 STATUSES = (400, 404, 405, 415, 422, 501)
@@ -30,6 +30,7 @@ class Downgrade:
 
     @property
     def rung(self) -> Rung:
+        """The best way that is left to be held to a schema."""
         return self.rungs[0]
 
     def learn(self, error: CallError, tried: Rung, sent: set[str]) -> bool:

@@ -6,7 +6,10 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from .teacher import LADDER, Rung
+from ...errors import NeedsKey
+from ..teacher import LADDER, Rung
+
+_KEYLESS = "Without any key: teacher=rb.examples.refund_rules (or any Python function of yours)"
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,15 @@ def shown(url: str) -> str:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.hostname or ''}{port}{parts.path.rstrip('/')}"
+
+
+def needs_key(variable: str, at: str = "") -> NeedsKey:
+    """The error of an endpoint whose key was neither given nor stands in its environment variable.
+
+    Args:
+        at: the endpoint's URL as it is shown, where it is not the provider's own.
+    """
+    return NeedsKey(
+        f"The teacher{f' at {at}' if at else ''} needs an API key, and the environment variable {variable} is not set.",
+        f'import os, getpass; os.environ["{variable}"] = getpass.getpass()\n  → {_KEYLESS}',
+    )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..teacher import CallError, Capabilities, Completion, Request, Rung
 from .downgrade import Downgrade
 from .http import HttpClient
-from .teacher import CallError, Capabilities, Completion, Request, Rung
 
 
 class HostedTeacher:
@@ -60,6 +60,7 @@ class HostedTeacher:
                 return replace(self.read(answer.body), limits=answer.limits)
 
     async def close(self) -> None:
+        """Ends the connections of this event loop."""
         await self.http.close()
 
     # -- the protocol, also used by the batch mode ---------------------------------------------------------
@@ -71,7 +72,7 @@ class HostedTeacher:
         """Path and JSON body of a request."""
         raise NotImplementedError
 
-    def read(self, answer: Any) -> Completion:
+    def read(self, answer: object) -> Completion:
         """The completion in a provider's JSON answer."""
         raise NotImplementedError
 

@@ -15,13 +15,18 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ..errors import TeacherError
+from ...errors import TeacherError
+from ..teacher import CallError, Limits
 from .call_errors import call_error, clean, limits
-from .teacher import CallError, Limits
+
+if TYPE_CHECKING:
+    import aiohttp
+    import yarl
 
 _RENEW, _SIGNING = 240.0, 60.0
 # Left out of the SDK's headers: what belongs to its own connection, and what it tells about itself.
@@ -32,7 +37,7 @@ _NOT_OURS = ("host", "content-length", "connection", "accept-encoding", "x-stain
 class _Address:
     """Where a path is, how it is signed, through which proxy it is reached."""
 
-    url: Any
+    url: yarl.URL
     headers: Mapping[str, str]
     proxy: Any
     proxy_auth: Any
@@ -43,7 +48,7 @@ class _Address:
 class _Connections:
     """What belongs to one event loop: its session, and the lock under which an address is asked for."""
 
-    session: Any
+    session: aiohttp.ClientSession
     signing: asyncio.Lock
 
 
@@ -115,6 +120,7 @@ class HttpClient:
         return self._parsed(status, headers, raw)
 
     async def close(self) -> None:
+        """Ends the connections of this event loop; a later request opens new ones."""
         held = self._loops.pop(asyncio.get_running_loop(), None)
         if held is not None:
             await held.session.close()
@@ -143,7 +149,7 @@ class HttpClient:
         return HttpAnswer(body, limits(headers))
 
     async def _send(
-        self, to: _Address, method: str, data: Any, timeout: float
+        self, to: _Address, method: str, data: bytes | aiohttp.FormData | None, timeout: float
     ) -> tuple[int, Mapping[str, str], bytes]:
         import aiohttp
 
@@ -211,7 +217,7 @@ async def _signed(client: Any, method: str, path: str, model: str) -> tuple[str,
     http = _http_library(_sdk(client))
     seen: list[Any] = []
 
-    async def keep(request: Any) -> Any:
+    async def keep(request: object) -> object:
         seen.append(request)
         return http.Response(200, json={})
 
@@ -230,17 +236,17 @@ async def _signed(client: Any, method: str, path: str, model: str) -> tuple[str,
     }
 
 
-def unconnected(sdk: Any) -> Any:
+def unconnected(sdk: ModuleType) -> Any:
     """An HTTP client for an SDK's client that only ever signs: none of its connections is set up."""
     http = _http_library(sdk)
 
-    def refuse(request: object) -> Any:
+    def refuse(request: object) -> object:
         return http.Response(503)
 
     return http.AsyncClient(transport=http.MockTransport(refuse), trust_env=False)
 
 
-def _proxy(url: Any) -> tuple[Any, Any]:
+def _proxy(url: yarl.URL) -> tuple[Any, Any]:
     """The proxy that the environment names for an address; looked up once, not for every row."""
     from aiohttp.helpers import get_env_proxy_for_url
 
@@ -250,18 +256,18 @@ def _proxy(url: Any) -> tuple[Any, Any]:
         return None, None
 
 
-def _sdk(client: Any) -> Any:
+def _sdk(client: object) -> ModuleType:
     """The SDK that a client, or the class that a user derived, comes from."""
     for base in type(client).__mro__:
         sdk = sys.modules.get(base.__module__.split(".")[0])
-        if hasattr(sdk, "DefaultAsyncHttpxClient"):
+        if sdk is not None and hasattr(sdk, "DefaultAsyncHttpxClient"):
             return sdk
     raise TeacherError(
         f"A {type(client).__name__} is not a client of openai or anthropic.", "client=openai.AsyncOpenAI(…)"
     )
 
 
-def _http_library(sdk: Any) -> Any:
+def _http_library(sdk: ModuleType) -> ModuleType:
     """The HTTP library of an SDK's own choice: httpx in the older ones, httpx2 in the newer."""
     for base in sdk.DefaultAsyncHttpxClient.__mro__:
         root = base.__module__.split(".")[0]

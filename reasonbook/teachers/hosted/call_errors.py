@@ -7,10 +7,9 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from .json_access import as_object
-from .teacher import CallError, CallErrorKind, Limits
+from ..json_access import as_object
+from ..teacher import CallError, CallErrorKind, Limits
 
 # Words in an error's code, type or message that say more than its status.
 QUOTA = ("insufficient_quota", "billing", "credit balance", "insufficient credits", "payment required",
@@ -26,7 +25,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
-def call_error(status: int, headers: Mapping[str, str], body: Any, *, secret: str = "") -> CallError:
+def call_error(status: int, headers: Mapping[str, str], body: object, *, secret: str = "") -> CallError:
     """The error that an HTTP answer of this status is; ``body`` is parsed JSON or text."""
     message, words = _message(body, status)
     message = clean(message, secret)
@@ -98,7 +97,7 @@ def _read(headers: Mapping[str, str], name: str) -> float | None:
         return None
 
 
-def _message(body: Any, status: int) -> tuple[str, str]:
+def _message(body: object, status: int) -> tuple[str, str]:
     """The sentence to show, and every word of the error in lower case."""
     given = as_object(body)
     if given is None:
