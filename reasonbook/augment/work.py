@@ -9,8 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..data.conversation import Conversation
-from ..data.dataframe import column_cells
 from ..data.layout import Layout
+from ..data.typed_pandas import column_cells
 from ..review.decisions import UNDECIDED, Decision
 from ..schema import Schema
 from ..store import Store

@@ -11,9 +11,9 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ...data.dataframe import DataFrame
 from ...data.frame import Frame
 from ...data.layout import Layout, detect
+from ...data.typed_pandas import DataFrame
 from ...errors import MissingPackage, ReasonbookError
 from ...schema import Schema
 from ...teachers import TeacherSpec

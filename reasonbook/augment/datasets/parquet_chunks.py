@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from ...data.dataframe import DataFrame, column_cells
+from ...data.typed_pandas import DataFrame, column_cells
 from ...errors import MissingPackage, ReasonbookError
 from ...schema import Schema
 from ..methods import Method

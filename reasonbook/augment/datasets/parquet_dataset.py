@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...data.dataframe import column_cells
 from ...data.frame import Frame
 from ...data.layout import Layout, detect
+from ...data.typed_pandas import column_cells
 from ...errors import LayoutError, ReasonbookError
 from ...events import Stream
 from ...html_card import card, clip, details, table
