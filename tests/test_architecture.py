@@ -72,7 +72,6 @@ ONE_NAME_FOR_TWO = {"Comparison"}
 # A shelf is what a reader takes in at a glance. Where a new thing is a new file, the things do not count.
 SHELF = 12
 ONE_FILE_EACH = {
-    "reasonbook.teachers": "openai anthropic llamacpp transformers python",
     "reasonbook.widgets": (
         "augment_progress chat_box comparison mask_preview sample_review schema_editor training_curves"
     ),
