@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import BoolTensor, LongTensor, Tensor
 
     from ...chat import ChatFormat
-    from ...chat.template.fast_tokenizer import Tokenizer
+    from ...chat.template.typed_tokenizer import Tokenizer
     from ...data.conversation import Conversation, Message
     from ..planning.language_model import LanguageModel
 
