@@ -96,7 +96,7 @@ class ChatFormat:
         return {
             "student": self.student,
             "strategy": self.strategy,
-            "config": self.config.to_dict(),
+            "config": self.config.replace(chat_template=None).to_dict(),  # the template stands once, below
             "chat_template": self.template.source,
             "template_kwargs": self.template_kwargs,
             "probe": self.probe.to_dict(),
