@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..chat import ChatDataset, ChatRow, build, build_from_frame
 from ..data.frame import Frame
@@ -12,7 +12,6 @@ from ..data.layout import layout_of
 from ..errors import TrainingError
 from ..html_card import card, table
 from ..job import Job, Status
-from ..schema import Field, Schema
 from .answering.generate import Reply
 from .answering.scoring import ScoreLike
 from .evaluation.comparison import Comparison
@@ -27,6 +26,15 @@ if TYPE_CHECKING:
 
 ALL, NONE = "all fields", "answers only"
 LEVEL = 0.05
+
+
+class Named(Protocol):
+    """A field of a schema, as far as an ablation knows it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the reasoning."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -154,7 +162,7 @@ class Ablation(Job):
 def ablate(
     df: pd.DataFrame,
     student: object,
-    schema: Schema | Sequence[Field | str] | None = None,
+    schema: Iterable[Named | str] | None = None,
     *,
     steps: int | None = None,
     seeds: int = 1,
@@ -237,13 +245,12 @@ def _finding(field: str, gap: Difference, p: float) -> FieldEffect:
     return FieldEffect(field, gap.value, gap.low, gap.high, p, verdict)
 
 
-def _fields(chat: ChatDataset, schema: Schema | Sequence[Field | str] | None) -> list[str]:
+def _fields(chat: ChatDataset, schema: Iterable[Named | str] | None) -> list[str]:
     present: dict[str, None] = {}
     for row in chat.rows:
         if isinstance(row.reasoning, Mapping):
             present.update(dict.fromkeys(map(str, row.reasoning)))
-    chosen = (schema.fields if isinstance(schema, Schema) else schema) or present
-    wanted = [f.name if isinstance(f, Field) else f for f in chosen]
+    wanted = [each if isinstance(each, str) else each.name for each in schema or present]
     unknown = [name for name in wanted if name not in present]
     if unknown:
         raise TrainingError(
