@@ -47,6 +47,7 @@ class Run(Job):
 
     Attributes:
         trained: what the training has made so far: it answers, is judged and is saved.
+        resume_from: the checkpoint that it went on from; None where it began at the start.
 
     Example:
         >>> run = rb.train(chat, max_steps=2).wait()
@@ -59,7 +60,7 @@ class Run(Job):
         super().__init__(stream=stream)
         self.trained = trained
         trained.control.stopping = lambda: self.stopping
-        self._resume_from: Path | None = None
+        self.resume_from: Path | None = None
         kernel_runs.enter(self)
 
     # -- what it trains ----------------------------------------------------------------------------------
@@ -202,9 +203,9 @@ class Run(Job):
                 f"The run {self.name} is complete: all {self.plan.steps} steps are done.",
                 "rb.train(chat, max_steps=…) starts a longer one",
             )
-        self._resume_from = checkpoints.latest(self.folder)
+        self.resume_from = checkpoints.latest(self.folder)
         self.data  # noqa: B018  said before it starts, when the run's data is gone
-        if self._resume_from is None:
+        if self.resume_from is None:
             self.emit(NoteEvent("There is no whole checkpoint yet; the run begins anew."))
         self.trained.answers.clear()
         return self.start()
@@ -339,7 +340,7 @@ class Run(Job):
     def _work(self) -> Status:
         try:
             kernel_runs.make_room(self)
-            return fit_session(self.trained, self.emit, resume_from=self._resume_from, flush=self._flush)
+            return fit_session(self.trained, self.emit, resume_from=self.resume_from, flush=self._flush)
         finally:
             self.trained.lock.release()
 
