@@ -47,7 +47,7 @@ LAYERS = {
         "dataset",
         "format",
         "rendering",
-        "template config preflight preview reasoning_text task thinking_parser",
+        "template config preflight preview reasoning_text thinking_parser",
     ),
     "reasonbook.augment": ("datasets estimation", "augmentation", "engine", "*"),
     "reasonbook.teachers": ("ask batches", "*", "hosted", "json_access teacher"),

@@ -1,6 +1,7 @@
 """Chat: rows become ids and labels in the student's own thinking format, and answers are read back."""
 
 from ..data.reasoning_origin import Origin
+from ..data.task import Task
 from ..data.training_rows import ChatRow
 from .builder import build, build_from_frame
 from .config import ChatConfig, Strategy
@@ -9,7 +10,6 @@ from .format import ChatFormat
 from .preflight import Preflight
 from .preview import Preview, PreviewToken
 from .reasoning_text import Thought, thought
-from .task import Task
 from .template.probe import Probe
 from .thinking_parser import Parsed, ThinkingParser
 

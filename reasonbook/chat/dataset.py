@@ -11,6 +11,7 @@ import numpy as np
 
 from ..data.conversation import Conversation, Message
 from ..data.reasoning_origin import Origin
+from ..data.task import Task
 from ..data.training_rows import ChatRow
 from ..errors import FormatError
 from ..html_card import card, details, html_of
@@ -21,7 +22,6 @@ from .preview import Preview, PreviewToken
 from .rendering import segments
 from .rendering.growable_arrays import DatasetArrays, labels_of
 from .rendering.turns import turns_of
-from .task import Task
 from .template.probe import Probe
 from .template.typed_tokenizer import Tokenizer
 from .thinking_parser import Parsed

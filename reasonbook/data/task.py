@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..data.conversation import Message, digest
+from .conversation import Message, digest
 
 
 @dataclass(frozen=True)
