@@ -176,7 +176,7 @@ def _keep_weights(student: TrainedStudent, model: LanguageModel, emit: Emit) -> 
             else f"The trained weights could not be written ({error})."
         )
         shutil.rmtree(student.folder / MODEL, ignore_errors=True)
-        text = f"{why} They are still in memory: run.save('/another/place')."
+        text = f"{why} While this process lives they are still in memory: run.save('/another/place')."
         emit(AlarmEvent("checkpoint", text, student.step))
 
 
