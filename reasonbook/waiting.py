@@ -48,8 +48,8 @@ class _Line:
     def __init__(self, title: str) -> None:
         self._title = title
         self._began = time.monotonic()
-        self._display = _display()
-        self._patience = _PATIENCE["notebook" if self._display else "terminal"]
+        self._notebook = _in_notebook()
+        self._patience = _PATIENCE["notebook" if self._notebook else "terminal"]
         self._handle: Any = None
         self._told = ""
 
@@ -64,10 +64,12 @@ class _Line:
 
     def _tell(self, text: str, *, last: bool = False) -> None:
         before, self._told = self._told, text
-        if self._display is not None:
-            html = self._display.HTML(f'<div class="rb-card" style="opacity:.8">{escape(text)}</div>')
+        if self._notebook:
+            from IPython.display import HTML, display
+
+            html = HTML(f'<div class="rb-card" style="opacity:.8">{escape(text)}</div>')
             if self._handle is None:
-                self._handle = self._display.display(html, display_id=True)
+                self._handle = display(html, display_id=True)
             else:
                 self._handle.update(html)
         elif sys.stderr.isatty():
@@ -77,12 +79,8 @@ class _Line:
             print(text, file=sys.stderr, flush=True)
 
 
-def _display() -> Any:
-    """IPython's display functions where a kernel shows what is displayed; else None."""
+def _in_notebook() -> bool:
+    """Whether a kernel shows what is displayed."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    if shell is None or getattr(shell, "kernel", None) is None:
-        return None
-    from IPython import display
-
-    return display
+    return getattr(shell, "kernel", None) is not None

@@ -91,14 +91,17 @@ def run(client, code: str) -> tuple[str, list[str]]:
 
 def test_the_code_runs_as_printed_in_one_cell(kernel, provider, student):
     code = with_local(
-        printed(), {"openai:MODEL": "openai:gpt-4o-mini", "Qwen/Qwen3-4B": student, "refunds(2_000)": "refunds(60)"}
+        printed(),
+        {"openai:MODEL": "openai:gpt-4o-mini", "Qwen/Qwen3-4B": student, "refunds(2_000)": "refunds(60)"},
     )
     said, shown = run(kernel, code)
     assert said == ""
     lines = [html for html in shown if "waits" in html or "Waited for" in html]
     displays = [html for html in lines if html.startswith("display_data")]
     assert "compare waits: " in displays[-1] and "step " in "".join(lines), "it shows where the runs are"
-    assert any("Waited for: tiny" in html for html in lines if html.startswith("update")), "one display, updated"
+    assert any("Waited for: tiny" in html for html in lines if html.startswith("update")), (
+        "one display, updated"
+    )
     after = run(kernel, AFTERWARDS)[0].splitlines()
     assert after[0] == "COMPLETED {'ok'} 60 60 True"
     assert after[1] == "COMPLETED COMPLETED ['QUEUED', 'RUNNING', 'COMPLETED']"

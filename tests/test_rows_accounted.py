@@ -87,7 +87,8 @@ SHAPES = {
 def sums(told) -> tuple[int, int, dict]:
     """The account, wherever it stands; as told it is whole."""
     rows, kept, left_out = (
-        (told[name] if isinstance(told, dict) else getattr(told, name)) for name in ("rows", "rows_kept", "left_out")
+        (told[name] if isinstance(told, dict) else getattr(told, name))
+        for name in ("rows", "rows_kept", "left_out")
     )
     assert rows == kept + sum(left_out.values())
     return rows, kept, dict(left_out)
@@ -146,7 +147,9 @@ def test_a_limit_says_how_many_of_all(ten_of_fifty, tiny_student, tmp_path):
     assert "10 of 50" in report._repr_html_() and "plain 40" in report._repr_html_()
     assert sums(rb.export(ten_of_fifty).attrs) == sums(report)
     file = rb.export(ten_of_fifty, tmp_path / "rows.jsonl")
-    assert sums(file) == sums(report) and "10 of 50" in file._repr_html_() and "plain 40" in file._repr_html_()
+    assert (
+        sums(file) == sums(report) and "10 of 50" in file._repr_html_() and "plain 40" in file._repr_html_()
+    )
 
 
 @pytest.mark.parametrize("strategy", ["final_and_reasoning", "final_only"])
@@ -170,11 +173,15 @@ def test_plain_rows_are_kept_though_failed_ones_are_not(tiny_student):
 
 
 def test_data_that_came_with_reasoning_keeps_its_plain_rows_and_says_so(tiny_student):
-    df = pd.DataFrame({"prompt": ["a?", "b?", "c?", "d?"] * 5, "response": "A", "reasoning": ["why", None] * 10})
+    df = pd.DataFrame(
+        {"prompt": ["a?", "b?", "c?", "d?"] * 5, "response": "A", "reasoning": ["why", None] * 10}
+    )
     df["prompt"] = [f"{prompt} {i}" for i, prompt in enumerate(df["prompt"])]
     report = df.reason.to_chat(tiny_student).report
     assert report.ok and report.rows_kept == 20 and report.plain_rows == 10
-    assert any("10 of 20 rows have no reasoning and are trained as plain rows" in what for what, _ in report.warnings)
+    assert any(
+        "10 of 20 rows have no reasoning and are trained as plain rows" in what for what, _ in report.warnings
+    )
     assert not df.reason.to_chat(tiny_student, plain="keep").report.warnings
     assert sums(df.reason.to_chat(tiny_student, plain="drop").report) == (20, 10, {"plain": 10})
 
@@ -202,7 +209,11 @@ def test_what_an_export_returns_is_a_path(tmp_path):
     file = rb.export(filled(5), tmp_path / "rows.jsonl")
     assert isinstance(file, Path) and file == tmp_path / "rows.jsonl" and hash(file) == hash(Path(file))
     assert len(pd.read_json(file, lines=True)) == 5 and str(file) == str(tmp_path / "rows.jsonl")
-    assert file.parent == tmp_path and (file.parent / "x").name == "x" and file.with_suffix(".csv").suffix == ".csv"
+    assert (
+        file.parent == tmp_path
+        and (file.parent / "x").name == "x"
+        and file.with_suffix(".csv").suffix == ".csv"
+    )
 
 
 def test_an_export_of_nothing_says_why(tmp_path):
@@ -226,7 +237,9 @@ def test_a_stream_of_rows_is_accounted_for_too(tiny_student):
 
     said = Conversation(({"role": "user", "content": "6 x 7?"}, {"role": "assistant", "content": "42"}))
     rows = (
-        ChatRow(i, str(i), "train", said if i % 3 else Conversation(said.messages[:1]), {"Work": "6 x 7 = 42"})
+        ChatRow(
+            i, str(i), "train", said if i % 3 else Conversation(said.messages[:1]), {"Work": "6 x 7 = 42"}
+        )
         for i in range(9)
     )
     assert sums(build(rows, tiny_student).report) == (9, 6, {"there is no response": 3})

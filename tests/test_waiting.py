@@ -62,7 +62,9 @@ def test_every_reader_refuses_or_waits(df, tiny_student, tmp_path):
     for name, verb in made.items():
         if name == "train":
             continue  # by `to_chat`
-        with pytest.raises(ReasonbookError, match=r"still on their way: the augmentation by python:slow.*: .*(missing|read)") as caught:
+        with pytest.raises(
+            ReasonbookError, match=r"still on their way: the augmentation by python:slow.*: .*(missing|read)"
+        ) as caught:
             verb(wait=False)
         assert caught.value.fix.startswith("job.wait()"), name
     assert job.running and "split" not in df.columns and not (tmp_path / "rows.jsonl").exists()
@@ -126,7 +128,9 @@ def test_stopped_short_is_told_and_refused_until_the_caller_decides(df, tiny_stu
     done = int((df["reasoning_status"] == "ok").sum())
     report = df.reason.to_chat(tiny_student, strategy=strategy).report
     assert (report.rows, report.rows_kept) == (ROWS, done) and report.left_out == {"pending": ROWS - done}
-    assert not report.ok and "did not get through all rows" in report.notes[0] and "cancelled" in report.notes[0]
+    assert (
+        not report.ok and "did not get through all rows" in report.notes[0] and "cancelled" in report.notes[0]
+    )
     with pytest.raises(FormatError, match="were to get reasoning and have none") as caught:
         df.reason.train(tiny_student, strategy=strategy)
     goes_on, leaves_out = caught.value.fix.split("   or   ")

@@ -61,7 +61,9 @@ def stopped_short(df: DataFrame) -> str:
         return ""
     job = jobs[-1]
     why = getattr(job.error, "problem", job.error)
-    return f"The last job on this frame did not get through all rows: {job.how_far}{f' ({why})' if why else ''}."
+    return (
+        f"The last job on this frame did not get through all rows: {job.how_far}{f' ({why})' if why else ''}."
+    )
 
 
 def _of(df: DataFrame) -> list[Job]:

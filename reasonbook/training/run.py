@@ -391,7 +391,9 @@ class Run(Job):
     def _work(self) -> Status:
         try:
             if self.status is Status.QUEUED and not self._has_its_turn():
-                self.trained.reason = "Taken out of the line before its turn came: run.resume() lines it up again."
+                self.trained.reason = (
+                    "Taken out of the line before its turn came: run.resume() lines it up again."
+                )
                 return Status.CANCELLED
             kernel_runs.make_room(self)
             return fit_session(self.trained, self.emit, resume_from=self.resume_from, flush=self._flush)

@@ -65,7 +65,12 @@ def test_the_next_begins_however_the_first_ends(chat, monkeypatch):
 
 def test_a_run_is_taken_out_of_the_line(chat, tmp_path):
     first, second, third = (train(chat, name=name, **LONG) for name in ("a", "b", "c"))
-    for verb in (lambda: second.generate("Hi"), lambda: second.save(tmp_path / "x"), second.chat, second.evaluate):
+    for verb in (
+        lambda: second.generate("Hi"),
+        lambda: second.save(tmp_path / "x"),
+        second.chat,
+        second.evaluate,
+    ):
         with pytest.raises(TrainingError, match="b has not begun: it waits for a; 2nd in line"):
             verb()
     second.stop().wait(10)

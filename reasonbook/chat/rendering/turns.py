@@ -65,7 +65,12 @@ def turns_of(
     final = thought(own, config.style, config.prose)
     if not final and strategy != "final_only":
         final = thought(conversation.reasoning, config.style, config.prose)
-    if not final and strategy != "final_only" and config.missing in ("drop", "error") and config.plain != "keep":
+    if (
+        not final
+        and strategy != "final_only"
+        and config.missing in ("drop", "error")
+        and config.plain != "keep"
+    ):
         if config.missing == "drop":
             raise UnusableRowError(EMPTY)
         raise FormatError(
