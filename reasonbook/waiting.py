@@ -33,6 +33,7 @@ def wait_for(jobs: Sequence[Job], *, purpose: str = "") -> None:
         for job in jobs:
             while not job.deliver(_EVERY):
                 if job.status is Status.PAUSED:
+                    line.end(job.how_far, quick=True)
                     raise ReasonbookError(f"{job.how_far}.", "run.resume()   or   run.stop()")
                 line.show(job.how_far)
     except KeyboardInterrupt:

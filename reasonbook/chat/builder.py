@@ -17,6 +17,7 @@ from ..data.conversation import Message
 from ..data.frame import Frame
 from ..data.frame_jobs import settle, stopped_short
 from ..data.reasoning_origin import Origin, origin_of
+from ..data.row_account import UNFILLED
 from ..data.splits import write_splits
 from ..data.training_rows import ChatRow, training_rows
 from ..store import Store, default_store
@@ -130,12 +131,14 @@ def build_from_frame(
     """
     config = config or ChatConfig()
     settle(frame.df, wait=wait, purpose="to_chat")
-    notes = [text for text in (stopped_short(frame.df),) if text]
+    notes: list[str] = []
     if any(name is None for name in frame.column("split")):
         notes.append("Splits were made: 10 % test, 10 % validation, seed 0 (column `split`).")
         write_splits(frame)
     found = training_rows(frame, plain=config.plain, unfilled=config.missing == "keep")
     origin, said = origin_of(found.rows, store or default_store())
+    if any(why in UNFILLED for why in found.left_out):
+        notes += filter(None, [stopped_short(frame.df)])
     return build(
         found.rows,
         student,

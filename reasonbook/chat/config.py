@@ -75,7 +75,7 @@ class ChatConfig:
         for name, options in (("style", Style), ("missing", Missing), ("markers", Markers), ("turns", Turns),
                               ("plain", Plain)):  # fmt: skip
             value = getattr(self, name)
-            if value not in get_args(options) and (name not in ("missing", "plain") or value is not None):
+            if value not in get_args(options) and value != getattr(type(self), name):
                 raise FormatError(f"{name}={value!r} is not known.", choices(value, get_args(options)))
         if isinstance(self.roles, str) and self.roles != "all_but_system":
             object.__setattr__(self, "roles", (self.roles,))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Why a row is left out before anything is made of it; the first five are a row's `reasoning_status`.
+# Why a row is left out before anything is made of it; the first four are a row's `reasoning_status`.
 PENDING, ERROR, STALE, INVALID = "pending", "error", "stale", "invalid"
 EMPTY, PLAIN, REJECTED, SPLIT = "no reasoning", "plain", "rejected", "split"
 UNFILLED = (PENDING, ERROR, EMPTY)  # a teacher was to fill these rows, and did not

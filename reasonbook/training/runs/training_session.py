@@ -92,9 +92,7 @@ def take_lock(student: TrainedStudent) -> None:
 def _fit(student: TrainedStudent, emit: Emit, resume_from: Path | None, flush: Callable[[], None]) -> Status:
     plan, data = student.plan, student.data
     if not process_rank():
-        shutil.rmtree(
-            student.folder / MODEL, ignore_errors=True
-        )  # of an earlier stop; newer checkpoints will come
+        shutil.rmtree(student.folder / MODEL, ignore_errors=True)  # of an earlier stop
         keep_inputs(student)
     backend = get_backend(plan.backend)
     model = student.model = backend.load(plan, weights=None)
