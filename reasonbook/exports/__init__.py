@@ -116,7 +116,7 @@ def export(
     account = RowAccount(len(made) + sum(left_out.values()), len(made), left_out)
     if not made:
         raise FormatError(
-            f"There is no row to export of {account.rows}: "
+            f"There is no row to export{f' in the split {split!r}' if split else ''} of {account.rows}: "
             + (f"left out are {account.why_left_out}." if left_out else "none came in."),
             'df["reasoning_status"].value_counts()   ·   df["split"].value_counts()',
         )
