@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 from .data.frame import Frame
+from .data.frame_jobs import settle
 from .data.frame_metadata import Remembered
 from .data.layout import Layout, layout_of, name_layout
 from .data.splits import write_splits
@@ -165,10 +166,12 @@ class ReasonAccessor:
         seed: int = 0,
         stratify: Hashable = None,
         group: Hashable = None,
+        wait: bool = True,
     ) -> Series:
         """Writes ``train``, ``validation`` or ``test`` into the column ``split``; returns how many of each.
 
-        Rows that have a split keep it. Rows with the same request always share one.
+        Rows that have a split keep it. Rows with the same request always share one. A running augmentation of the
+        frame is waited for.
 
         Args:
             test: the part that tests, from 0 to 1.
@@ -176,11 +179,13 @@ class ReasonAccessor:
             seed: another seed gives another draw.
             stratify: a column whose classes are split alike.
             group: a column whose equal values stay together, instead of equal requests.
+            wait: for an augmentation that is filling the frame; it is an error otherwise.
 
         Example:
             >>> df.reason.split(test=0.2, validation=0.1).to_dict()
             {'train': 28, 'test': 8, 'validation': 4}
         """
+        settle(self._df, wait=wait, purpose="split")
         write_splits(
             self._frame(),
             test=test,
@@ -199,19 +204,24 @@ class ReasonAccessor:
         strategy: Strategy = "final_and_reasoning",
         max_length: int | None = None,
         config: ChatConfig | None = None,
+        wait: bool = True,
         **options: Any,
     ) -> ChatDataset:
         """The token ids and labels that a student would train on, checked.
 
-        Rows whose reasoning is ok and that are not rejected take part. Where the frame has no splits yet,
-        they are made (a tenth for test, a tenth for validation), and the report says so.
+        A running augmentation of the frame is waited for. Rows whose reasoning is ok and that are not rejected take
+        part; the report accounts for every row of the frame, and refuses a set in which rows still lack the
+        reasoning that they were to get. Where the frame has no splits yet, they are made (a tenth for test, a tenth
+        for validation), and the report says so.
 
         Args:
             student: a model's name or folder, or its tokenizer.
             strategy: ``final_and_reasoning``, ``final_only`` or ``two_message_cot``.
             max_length: most tokens of a row; longer ones are left out and counted, never cut.
             config: how rows are rendered and what carries loss; see `reasonbook.chat.ChatConfig`.
-            **options: single parts of `ChatConfig`, such as ``system`` or ``mask_reasoning``; they win over ``config``.
+            wait: for an augmentation that is filling the frame; it is an error otherwise.
+            **options: single parts of `ChatConfig`, such as ``plain``, ``missing`` or ``mask_reasoning``; they win
+                over ``config``.
 
         Example:
             >>> df.reason.to_chat(rb.examples.tiny_student()).report
@@ -219,13 +229,14 @@ class ReasonAccessor:
 
         Raises:
             FormatError: the student cannot be found, or there is no such option.
+            ReasonbookError: an augmentation is running, and it is not to be waited for.
         """
         from .chat import ChatConfig, build_from_frame
 
         if max_length is not None:
             options["max_length"] = max_length
         config = (config or ChatConfig()).replace(**options)
-        return build_from_frame(self._frame(), student, strategy=strategy, config=config)
+        return build_from_frame(self._frame(), student, strategy=strategy, config=config, wait=wait)
 
     @checked(TrainingError, 'df.reason.train("STUDENT")', configs=_train_options)
     def train(
@@ -236,9 +247,12 @@ class ReasonAccessor:
         max_length: int | None = None,
         chat: ChatConfig | None = None,
         config: TrainConfig | None = None,
+        wait: bool = True,
         **options: Any,
     ) -> Run:
-        """Fine-tunes a student on this frame in the background; returns the live run at once.
+        """Fine-tunes a student on this frame in the background; returns the live run.
+
+        A running augmentation of the frame is waited for. While another run trains, this one waits its turn.
 
         Args:
             student: a model's name or folder.
@@ -246,6 +260,7 @@ class ReasonAccessor:
             max_length: as in `to_chat`.
             chat: how rows are rendered and what carries loss; see `reasonbook.chat.ChatConfig`.
             config: how it is trained; see `reasonbook.training.TrainConfig`.
+            wait: for an augmentation that is filling the frame; it is an error otherwise.
             **options: single parts of either, such as ``mask_reasoning``, ``epochs`` or ``learning_rate``,
                 which win over the two; and ``name`` and ``score``, as in `reasonbook.train`.
 
@@ -255,8 +270,9 @@ class ReasonAccessor:
             COMPLETED
 
         Raises:
-            TrainingError: there is no such option, nothing to learn from, or another run is training.
+            TrainingError: there is no such option, or nothing to learn from.
             FormatError: the student cannot be found, or its rows must not be trained.
+            ReasonbookError: an augmentation is running, and it is not to be waited for.
         """
         from .chat import ChatConfig
         from .training import train
@@ -264,7 +280,9 @@ class ReasonAccessor:
         of_chat = {part.name for part in fields(ChatConfig)}
         rendering = {name: value for name, value in options.items() if name in of_chat}
         training = {name: value for name, value in options.items() if name not in of_chat}
-        data = self.to_chat(student, strategy=strategy, max_length=max_length, config=chat, **rendering)
+        data = self.to_chat(
+            student, strategy=strategy, max_length=max_length, config=chat, wait=wait, **rendering
+        )
         return train(data, config=config, **training)
 
     def _frame(self) -> Frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ class Status(str, Enum):
     """Where a job stands; the last four are final until it is started again."""
 
     CREATED = "CREATED"
+    QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     PAUSED = "PAUSED"
     COMPLETED = "COMPLETED"
@@ -121,6 +123,11 @@ class Job:
         return self._thread is not None and not self._done.is_set()
 
     @property
+    def how_far(self) -> str:
+        """What it is and how far, in a few words, for whoever waits for it."""
+        return f"{type(self).__name__} {self._status}"
+
+    @property
     def seconds(self) -> float:
         """Wall seconds from the start until now or the end."""
         if self.started_at is None:
@@ -137,7 +144,7 @@ class Job:
         self._done.clear()
         self.error = None
         self.started_at, self.ended_at = time.time(), None
-        self._set(Status.RUNNING)
+        self._set(self._first_status())
         self._thread = threading.Thread(
             target=self._run, name=f"reasonbook-{type(self).__name__}", daemon=True
         )
@@ -153,15 +160,8 @@ class Job:
         Raises:
             ReasonbookError: the job as a whole failed.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            while not self._done.is_set():
-                self.mailbox.drain()
-                left = 0.1 if deadline is None else min(0.1, deadline - time.monotonic())
-                if left <= 0:
-                    return self
-                self.mailbox.wait(left)
-            self.mailbox.drain()
+            self.deliver(math.inf if timeout is None else timeout)
         except KeyboardInterrupt:
             self.stop()
             self._done.wait(0.4)
@@ -171,10 +171,31 @@ class Job:
             raise self.error
         return self
 
+    def deliver(self, seconds: float) -> bool:
+        """Delivers what has come and what comes in so many seconds; whether the work has ended.
+
+        Unlike `wait`, an interrupt leaves the job alone, and its failure is not raised.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._done.is_set():
+            self.mailbox.drain()
+            left = min(0.1, deadline - time.monotonic())
+            if left <= 0:
+                return False
+            if self.mailbox.mine:
+                self.mailbox.wait(left)
+            else:
+                self._done.wait(left)
+        self.mailbox.drain()
+        return True
+
     def stop(self) -> Self:
         """Asks the work to end soon; what is finished stays."""
         self._stop.set()
         return self
+
+    def _first_status(self) -> Status:
+        return Status.RUNNING
 
     def _work(self) -> Status:
         raise NotImplementedError

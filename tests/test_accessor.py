@@ -25,7 +25,8 @@ def test_the_whole_way_of_the_data_in_one_frame(tiny_student):
     assert "Augmentation" in repr(job) and job.wait().status == "COMPLETED"
     review = df.reason.review().reject(0).accept([1, 2]).rate(1, 5)
     chat = df.reason.to_chat(tiny_student)
-    assert chat.report.ok and chat.report.rows == 39, "a rejected row takes no part"
+    assert chat.report.ok
+    assert (chat.report.rows, chat.report.rows_kept, chat.report.left_out) == (40, 39, {"rejected": 1})
     assert sum(chat.splits.values()) == 39 and set(df["split"]) == {"train", "validation", "test"}
     assert review.counts["accepted"] == 2
     assert list(df.columns) == [

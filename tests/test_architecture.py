@@ -28,6 +28,7 @@ LAYERS = {
         "review",
         "chat teachers schema",
         "data",
+        "waiting",
         "store job",
         "options",
         "errors html_card events _version",

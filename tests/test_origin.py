@@ -46,7 +46,7 @@ def filled(teacher, n=24, fields=None, **config):
 
 
 def traced(df):
-    return origin_of(training_rows(Frame(df, detect(df))), default_store())
+    return origin_of(training_rows(Frame(df, detect(df))).rows, default_store())
 
 
 @pytest.mark.train

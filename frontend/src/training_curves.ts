@@ -144,6 +144,7 @@ class TrainingCurves {
     if (info === undefined) return "No run yet.";
     if (info.status === "FAILED")
       return [info.error || "The run failed before its first step.", info.fix].filter(Boolean).join("\n→ ");
+    if (info.status === "QUEUED") return `This run ${info.waits}. It begins by itself.`;
     if (info.status === "RUNNING") return info.note || "Waiting for the first step…";
     return info.status === "CREATED" ? "This run has not started." : "This run ended before its first step.";
   }

@@ -11,10 +11,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ..data.frame import Frame
+from ..data.frame_jobs import announce
 from ..data.reasoning_origin import Origin, OriginKeys, record
 from ..errors import ReasonbookError, TeacherError
 from ..events import Stream
-from ..html_card import card, clip, details, table
+from ..html_card import card, clip, details, duration, table
 from ..job import Job, Status
 from ..review.decisions import Decisions
 from ..schema import Schema
@@ -123,6 +124,21 @@ class Augmentation(Job):
             )
 
     @property
+    def how_far(self) -> str:
+        """Whose reasoning, for how many rows, and how long it will still take."""
+        now = self.progress
+        rows = f"{now.done} of {now.total} rows" if now.total else f"{len(self.frame)} rows are being read"
+        left = now.total - now.done
+        parts = [
+            rows,
+            f"{left} missing" if left else "",
+            f"{now.failed} failed" if now.failed else "",
+            f"about {duration(now.eta)} left" if now.eta is not None else "",
+            "" if self.running else str(self.status).lower(),
+        ]
+        return f"the augmentation by {self.teacher.name}: {', '.join(filter(None, parts))}"
+
+    @property
     def errors(self) -> pd.DataFrame:
         """Rows without reasoning: position, error, the teacher's raw text, and the tokens they cost."""
         import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
@@ -156,6 +172,7 @@ class Augmentation(Job):
         if not self.running:
             self._snapshot = FrameSnapshot(self.frame.df, self.frame.layout)
             self._clear()
+        announce(self.frame.df, self)
         super().start()
         return self
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,14 +15,16 @@ import numpy as np
 
 from ..data.conversation import Message
 from ..data.frame import Frame
+from ..data.frame_jobs import settle, stopped_short
 from ..data.reasoning_origin import Origin, origin_of
+from ..data.row_account import UNFILLED
 from ..data.splits import write_splits
 from ..data.training_rows import ChatRow, training_rows
 from ..store import Store, default_store
 from .config import ChatConfig
 from .dataset import ChatDataset
 from .format import ChatFormat
-from .preflight import LOST, NO_STOP, TOO_LONG, UNTRAINED, DropCounts, Preflight, findings, histogram
+from .preflight import LOST, NO_STOP, PLACES, TOO_LONG, UNTRAINED, DropCounts, Preflight, findings, histogram
 from .rendering import segments
 from .rendering.alignment import Encodings, TokenAligner, part_runs
 from .rendering.growable_arrays import ArraysWriter, GrowableArray, RowBuffer, RowNumbers
@@ -29,6 +32,7 @@ from .rendering.segments import RenderedRow
 from .rendering.turns import TrainingTurn, UnusableRowError, turns_of
 
 CHUNK = 512  # rows that are encoded in one call
+NOTHING_LEARNT = "nothing in it is to be learnt"
 VERIFY_FIRST, VERIFY_EVERY = 32, 256  # rows held against the template's own rendering of the whole
 
 
@@ -38,6 +42,7 @@ class _Counts:
 
     rows: int = 0
     kept: int = 0
+    plain_rows: int = 0
     reasoning: int = 0
     learnt: int = 0
     stops: int = 0
@@ -64,6 +69,7 @@ def build(
     config: ChatConfig | None = None,
     notes: Sequence[str] = (),
     origin: Origin | None = None,
+    left_out: Mapping[str, Sequence[int]] | None = None,
 ) -> ChatDataset:
     """Ids and labels for a student, checked row by row.
 
@@ -74,6 +80,7 @@ def build(
         config: what carries loss, lengths, styles; see `ChatConfig`.
         notes: what the report shall say besides.
         origin: where the rows' reasoning comes from, for the run card.
+        left_out: why rows of the same frame are not among these: reason → their positions, for the report.
 
     Raises:
         FormatError: the student cannot be found or shows no requests.
@@ -87,7 +94,7 @@ def build(
         True
     """
     chat = ChatFormat(student, strategy=strategy, config=config)
-    return _Builder(RowBuffer(rows), chat, notes, origin).run()
+    return _Builder(RowBuffer(rows), chat, notes, origin, left_out or {}).run()
 
 
 def build_from_frame(
@@ -97,10 +104,12 @@ def build_from_frame(
     strategy: str = "final_and_reasoning",
     config: ChatConfig | None = None,
     store: Store | None = None,
+    wait: bool = True,
 ) -> ChatDataset:
     """Ids and labels of the rows of a frame that train; `build` with what the frame and the store know.
 
-    Where the frame has no splits yet they are made, and the report says so.
+    A running augmentation is waited for. Where the frame has no splits yet they are made, and the report says so; it
+    accounts for every row of the frame.
 
     Args:
         frame: the user's frame with its layout; its column ``split`` may be written.
@@ -108,6 +117,10 @@ def build_from_frame(
         strategy: as in `build`.
         config: as in `build`.
         store: which knows where the reasoning comes from; the default store when None.
+        wait: for an augmentation that is filling the frame; it is an error otherwise.
+
+    Raises:
+        ReasonbookError: an augmentation is running, and it is not to be waited for.
 
     Example:
         >>> from reasonbook.chat import build_from_frame
@@ -116,24 +129,43 @@ def build_from_frame(
         >>> len(build_from_frame(Frame(df, layout_of(df)), rb.examples.tiny_student()))
         40
     """
+    config = config or ChatConfig()
+    settle(frame.df, wait=wait, purpose="to_chat")
     notes: list[str] = []
     if any(name is None for name in frame.column("split")):
         notes.append("Splits were made: 10 % test, 10 % validation, seed 0 (column `split`).")
         write_splits(frame)
-    rows = training_rows(frame)
-    origin, said = origin_of(rows, store or default_store())
-    return build(rows, student, strategy=strategy, config=config, notes=[*notes, *said], origin=origin)
+    found = training_rows(frame, plain=config.plain, unfilled=config.missing == "keep")
+    origin, said = origin_of(found.rows, store or default_store())
+    if any(why in UNFILLED for why in found.left_out):
+        notes += filter(None, [stopped_short(frame.df)])
+    return build(
+        found.rows,
+        student,
+        strategy=strategy,
+        config=config,
+        notes=[*notes, *said],
+        origin=origin,
+        left_out=found.left_out,
+    )
 
 
 class _Builder:
     def __init__(
-        self, rows: RowBuffer, chat: ChatFormat, notes: Sequence[str], origin: Origin | None
+        self,
+        rows: RowBuffer,
+        chat: ChatFormat,
+        notes: Sequence[str],
+        origin: Origin | None,
+        left_out: Mapping[str, Sequence[int]],
     ) -> None:
         self.rows = rows
         self.notes = tuple(notes)
         self.origin = origin
         self.chat = chat
+        self.left_out = left_out
         self.dropped = DropCounts()
+        self.without: dict[int, str] = {}  # row → why, as long as nothing of it is kept
         self.aligner = TokenAligner(chat.tokenizer)
         self.splits: dict[str, int] = {}
         growing = partial(GrowableArray, spill=rows.spill)
@@ -200,17 +232,26 @@ class _Builder:
     def _row(self, ordinal: int, row: ChatRow, split: int, items: list[_Pending]) -> None:
         chat = self.chat
         verify = ordinal < VERIFY_FIRST or ordinal % VERIFY_EVERY == 0
+        before = len(items)
         try:
             for turn in turns_of(row, chat.strategy, chat.config, chat.markers):
                 try:
                     rendered = self._render(turn, row, verify)
                 except UnusableRowError as why:
-                    self.dropped.add(str(why), row.position)
+                    self._drop(str(why), ordinal, row.position)
                     continue
                 numbers = RowNumbers(ordinal, row.position, turn.number, int(turn.is_thought), split)
                 items.append(_Pending(rendered, numbers, bool(turn.thought)))
         except UnusableRowError as why:
-            self.dropped.add(str(why), row.position)
+            self._drop(str(why), ordinal, row.position)
+        if len(items) == before and ordinal not in self.without:
+            self._drop(NOTHING_LEARNT, ordinal, row.position)
+
+    def _drop(self, reason: str, ordinal: int, position: int) -> None:
+        """A training row is left out; the row is, while nothing of it is kept."""
+        self.dropped.add(reason, position)
+        if ordinal != self.last_kept:
+            self.without.setdefault(ordinal, reason)
 
     def _render(self, turn: TrainingTurn, row: ChatRow, verify: bool) -> RenderedRow:
         verify = verify or self.careful
@@ -233,6 +274,7 @@ class _Builder:
         kept: list[_Pending] = []
         sizes: list[int] = []
         lengths: list[int] = []
+        plain = False  # whether nothing of the present row has had reasoning so far
         found = self.aligner.find([item.rendered for item in items], future.result())
         for item, placed in zip(items, found, strict=True):
             mine = placed.ids
@@ -240,15 +282,24 @@ class _Builder:
             lengths.append(size)
             self.longest = max(self.longest, size)
             if size > self.chat.config.max_length:
-                self.dropped.add(TOO_LONG, item.numbers.position)
+                self._drop(TOO_LONG, item.numbers.row, item.numbers.position)
                 self.count.cut += placed.answer >= self.chat.config.max_length
                 continue
             row_runs = part_runs(item.rendered, placed, size)
             self.count.straddled += placed.straddles
             problem = self._problem(item, row_runs, mine)
             if problem:
-                self.dropped.add(problem, item.numbers.position)
+                self._drop(problem, item.numbers.row, item.numbers.position)
                 continue
+            if item.numbers.row != self.last_kept:
+                self.last_kept = item.numbers.row
+                self.without.pop(item.numbers.row, None)
+                self.count.kept += 1
+                self.count.plain_rows += 1
+                plain = True
+            if item.has_thought and plain:
+                self.count.plain_rows -= 1
+                plain = False
             ids += mine
             sizes.append(size)
             for start, end, code in row_runs:
@@ -260,10 +311,6 @@ class _Builder:
             return
         codes = np.repeat(np.array(run_codes, dtype=np.uint8), np.array(runs, dtype=np.int64))
         self.arrays.extend(ids, codes, sizes, [item.numbers for item in kept])
-        for item in kept:
-            if item.numbers.row != self.last_kept:
-                self.last_kept = item.numbers.row
-                self.count.kept += 1
 
     def _problem(self, item: _Pending, runs: list[tuple[int, int, int]], ids: list[int]) -> str:
         """Why a tokenised row must not be trained; "" when all is well. Counts what is learnt."""
@@ -291,20 +338,32 @@ class _Builder:
         names = tuple(self.splits)
         arrays = self.arrays.finish(names)
         report = self._report(names, arrays.split)
-        return ChatDataset(self.chat, arrays, self.rows, report, self.arrays.fingerprint, origin=self.origin)
+        return ChatDataset(
+            self.chat,
+            arrays,
+            self.rows,
+            report,
+            self.arrays.fingerprint,
+            origin=self.origin,
+            set_aside=self.left_out,
+        )
 
     def _report(self, names: tuple[str, ...], split: np.ndarray) -> Preflight:
         config, count = self.chat.config, self.count
         lengths = self.lengths.finish()
+        left_out = Counter({reason: len(positions) for reason, positions in self.left_out.items()})
+        places = {reason: list(positions[:PLACES]) for reason, positions in self.left_out.items()}
         report = Preflight(
-            rows=count.rows,
+            rows=count.rows + left_out.total(),
             rows_kept=count.kept,
+            left_out=dict(left_out + Counter(self.without.values())),
             examples={name: int((split == i).sum()) for i, name in enumerate(names)},
             dropped=dict(self.dropped.counts),
-            places=dict(self.dropped.places),
+            places={**self.dropped.places, **places},
             reasoning=count.reasoning,
             reasoning_learnt=count.learnt,
             plain=len(split) - count.reasoning,
+            plain_rows=count.plain_rows,
             stops_learnt=count.stops,
             max_length=config.max_length,
             longest=self.longest,
@@ -323,6 +382,8 @@ class _Builder:
             wants_reasoning=self.chat.strategy != "final_only",
             stops_masked=self.masks_stops,
             own_template=self.chat.template.own,
+            plain=config.plain,
+            missing=config.missing,
         )
         return replace(report, problems=tuple(problems), warnings=tuple(warnings))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
+from ..data.training_rows import Plain
 from ..errors import FormatError, choices
 from ..options import checked
 
@@ -37,7 +38,10 @@ class ChatConfig:
             None: only under ``final_only``.
         turns: train on ``all`` assistant turns, each as a row of its own, or on the ``last``.
         roles: whose messages carry loss: ``("assistant",)``, more roles, or ``"all_but_system"``.
-        missing: rows without reasoning that should have it: ``keep`` as plain rows, ``drop``, ``error``.
+        plain: rows that nobody asked reasoning for, beside rows that have it: ``keep`` or ``drop``. Unsaid, an
+            augmented frame leaves them out, data that came with reasoning keeps them, and the report warns.
+        missing: rows that were to get reasoning and have none (pending, failed, empty): ``error`` refuses the
+            set, ``drop`` leaves them out, ``keep`` trains them as plain rows. Unsaid, an augmented frame refuses.
         markers: reserved markers in your texts: ``refuse`` the row, or ``escape`` the marker.
         system: a system prompt for rows that have none, in training and at inference.
         thinking_instructions: what asks for the thinking under ``two_message_cot``.
@@ -59,7 +63,8 @@ class ChatConfig:
     train_empty_thinking: bool | None = None
     turns: Turns = "all"
     roles: Roles = ("assistant",)
-    missing: Missing = "keep"
+    plain: Plain | None = None
+    missing: Missing | None = None
     markers: Markers = "refuse"
     system: str = ""
     thinking_instructions: str = field(default=THINKING_INSTRUCTIONS)
@@ -67,9 +72,10 @@ class ChatConfig:
     date: str | None = None
 
     def __post_init__(self) -> None:
-        for name, options in (("style", Style), ("missing", Missing), ("markers", Markers), ("turns", Turns)):
+        for name, options in (("style", Style), ("missing", Missing), ("markers", Markers), ("turns", Turns),
+                              ("plain", Plain)):  # fmt: skip
             value = getattr(self, name)
-            if value not in get_args(options):
+            if value not in get_args(options) and value != getattr(type(self), name):
                 raise FormatError(f"{name}={value!r} is not known.", choices(value, get_args(options)))
         if isinstance(self.roles, str) and self.roles != "all_but_system":
             object.__setattr__(self, "roles", (self.roles,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -77,6 +77,7 @@ class ChatDataset(Sequence[ChatExample]):
         report: what was kept, what was dropped, and whether training may start.
         fingerprint: of all ids and labels.
         origin: what a teacher was asked for the reasoning; None where nobody or several were.
+        set_aside: why rows of the frame did not come in: reason → their positions.
         rows: the rows that came in, also those of which nothing is trained; `build` takes them again.
         arrays: ids and parts of every training row; a split has those of the whole.
         chosen: which of these training rows belong here, as int64 numbers.
@@ -96,12 +97,14 @@ class ChatDataset(Sequence[ChatExample]):
         fingerprint: str,
         *,
         origin: Origin | None = None,
+        set_aside: Mapping[str, Sequence[int]] | None = None,
         chosen: np.ndarray | None = None,
     ) -> None:
         self.format = chat
         self.report = report
         self.fingerprint = fingerprint
         self.origin = origin
+        self.set_aside = set_aside or {}
         self.arrays = arrays
         self.rows = rows
         self.chosen = chosen if chosen is not None else np.arange(len(arrays.row))
@@ -271,6 +274,7 @@ class ChatDataset(Sequence[ChatExample]):
             self.report,
             self.fingerprint,
             origin=self.origin,
+            set_aside=self.set_aside,
             chosen=chosen,
         )
 

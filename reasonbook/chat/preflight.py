@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..data.row_account import PLAIN, UNFILLED, RowAccount
 from ..errors import FormatError
 from ..html_card import card, clip, details, table
 
-_PLACES = 5  # how many row positions are named for a reason
+PLACES = 5  # how many row positions are named for a reason
 TOO_LONG = "longer than max_length"
 UNTRAINED = "no token of it carries loss"
 LOST = "its reasoning carries no loss"
@@ -32,23 +33,27 @@ class DropCounts:
         """One more row, by its position in the frame."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
         places = self.places.setdefault(reason, [])
-        if len(places) < _PLACES and position not in places:
+        if len(places) < PLACES and position not in places:
             places.append(position)
 
 
 @dataclass(frozen=True)
-class Preflight:
+class Preflight(RowAccount):
     """The report of a build; nothing is trained while it holds a problem.
 
+    Rows of the splits ``validation`` and ``test`` are kept like those that train; ``examples`` tells them apart.
+
     Attributes:
-        rows: rows that came in.
+        rows: rows of the frame, or that came in.
         rows_kept: rows of which at least one training row remains.
+        left_out: reason → rows of which none remains; with ``rows_kept`` they are all rows.
         examples: training rows by split.
-        dropped: reason → count of training rows (or whole rows) left out.
-        places: reason → positions of the first of them.
+        dropped: reason → count of training rows (or whole rows) left out of those that were rendered.
+        places: reason → positions of the first rows that were left out, whole or in part.
         reasoning: training rows with reasoning.
         reasoning_learnt: those of them whose reasoning carries loss.
         plain: training rows without.
+        plain_rows: rows kept that have no reasoning in any of theirs.
         stops_learnt: training rows whose stop token carries loss.
         lengths: tokens per training row, kept and too long.
         longest: tokens of the longest row that came in.
@@ -67,8 +72,6 @@ class Preflight:
         (True, 154)
     """
 
-    rows: int
-    rows_kept: int
     examples: Mapping[str, int]
     dropped: Mapping[str, int]
     places: Mapping[str, list[int]]
@@ -82,6 +85,7 @@ class Preflight:
     histogram: tuple[tuple[int, ...], tuple[int, ...]]
     duplicates: Mapping[str, int]
     verified: int
+    plain_rows: int = 0
     straddled: int = 0
     rebuilt: int = 0
     tools_unseen: int = 0
@@ -120,10 +124,14 @@ class Preflight:
         return f"Preflight({state}, rows={self.rows}, kept={self.rows_kept}, examples={examples})"
 
     def _repr_html_(self) -> str:
-        dropped = [
-            (reason, count, ", ".join(map(str, self.places.get(reason, ()))))
-            for reason, count in sorted(self.dropped.items(), key=lambda item: -item[1])
-        ]
+        parts = {reason: n for reason, n in self.dropped.items() if n != self.left_out.get(reason)}
+        left_out, in_part = (
+            [
+                (reason, count, ", ".join(map(str, self.places.get(reason, ()))))
+                for reason, count in sorted(counts.items(), key=lambda item: -item[1])
+            ]
+            for counts in (self.left_out, parts)
+        )
         counts, edges = self.histogram
         most = max(counts, default=0)
         bars = [
@@ -135,12 +143,15 @@ class Preflight:
             *(("stop", *pair) for pair in self.problems), *(("note", *pair) for pair in self.warnings)
         ]) if self.problems or self.warnings else ""  # fmt: skip
         body = remedies
-        body += details("left out", table(("why", "rows", "first at"), dropped)) if dropped else ""
+        body += details("rows left out", table(("why", "rows", "first at"), left_out)) if left_out else ""
+        told = table(("why", "training rows", "first at"), in_part)
+        body += details("training rows left out, also of rows that are kept", told) if in_part else ""
         body += details("tokens per row", table(("tokens", "rows", ""), bars)) if bars else ""
         return card(
             "Preflight: ready to train" if self.ok else "Preflight: not ready to train",
             {
-                "rows kept": f"{self.rows_kept} of {self.rows}",
+                "rows kept": self.kept_of,
+                **({"left out": clip(self.why_left_out)} if self.left_out else {}),
                 **{f"{split} rows": count for split, count in self.examples.items()},
                 "with reasoning": f"{self.reasoning_learnt} of {self.reasoning} learnt"
                 if self.reasoning
@@ -163,7 +174,14 @@ def histogram(lengths: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def findings(
-    report: Preflight, *, masked: bool, wants_reasoning: bool, stops_masked: bool, own_template: bool
+    report: Preflight,
+    *,
+    masked: bool,
+    wants_reasoning: bool,
+    stops_masked: bool,
+    own_template: bool,
+    plain: str | None,
+    missing: str | None,
 ) -> tuple[list[Remark], list[Remark]]:
     """Problems and warnings of a build, each with the line to type.
 
@@ -173,6 +191,8 @@ def findings(
         wants_reasoning: the strategy teaches reasoning.
         stops_masked: stop tokens are meant to carry no loss.
         own_template: the student has a chat template.
+        plain: what the caller said of rows that nobody asked reasoning for.
+        missing: what the caller said of rows that were to get reasoning and have none.
     """
     problems: list[Remark] = []
     warnings: list[Remark] = []
@@ -192,6 +212,27 @@ def findings(
             f"{_at(report, NO_STOP)}.",
             'tokenizer.eos_token = "…"   # the token at which generation stops',
         ))  # fmt: skip
+    unfilled = {reason: n for reason in UNFILLED if (n := report.left_out.get(reason))}
+    if unfilled and missing in (None, "error"):
+        told = ", ".join(f"{reason} {count}" for reason, count in unfilled.items())
+        found = (
+            f"{sum(unfilled.values())} of {report.rows} rows were to get reasoning and have none ({told})"
+            f"{_at(report, *unfilled)}.",
+            "df.reason.augment(schema, teacher=teacher) goes on where it ended   or   "
+            'df.reason.to_chat(student, missing="drop") leaves them out',
+        )
+        (problems if wants_reasoning else warnings).append(found)
+    if report.left_out.get(PLAIN) and plain is None:
+        warnings.append((
+            f"{report.left_out[PLAIN]} of {report.rows} rows were never asked for reasoning and are left out, since "
+            "others have theirs.",
+            'df.reason.to_chat(student, plain="keep") trains them as plain rows   or   plain="drop" says that it is meant',
+        ))  # fmt: skip
+    if wants_reasoning and report.reasoning and report.plain_rows and plain is None and missing != "keep":
+        warnings.append((
+            f"{report.plain_rows} of {report.rows_kept} rows have no reasoning and are trained as plain rows.",
+            'df.reason.to_chat(student, plain="drop") leaves them out   or   plain="keep" says that it is meant',
+        ))  # fmt: skip
     if not own_template:
         warnings.append((
             "The student has no chat template: it learns, and is asked in, a plain form "
@@ -199,7 +240,7 @@ def findings(
             'df.reason.to_chat(student, chat_template="…")   # for another form: a Jinja template',
         ))  # fmt: skip
     if not report.examples.get("train"):
-        most = max(dropped, key=lambda reason: dropped[reason], default="")
+        most = max(report.left_out, key=lambda reason: report.left_out[reason], default="")
         why = f" Most were left out because: {most}." if most else ""
         problems.append((
             f"No row is left to train on ({report.rows} came in).{why}",
@@ -241,17 +282,18 @@ def findings(
             f"{report.tools_unseen} rows offer tools, and the student's chat template does not show them.",
             'df.reason.to_chat(student, chat_template="…")   # one that uses `tools`',
         ))  # fmt: skip
-    if wants_reasoning and not report.reasoning:
-        warnings.append(
-            ("No row has reasoning; all are trained as plain rows.", "df.reason.augment(schema, teacher=…)")
-        )
+    if wants_reasoning and kept and not report.reasoning:
+        problems.append((
+            "No row has reasoning, so the student would learn to answer without thinking.",
+            'df.reason.augment(schema, teacher=teacher)   or   df.reason.to_chat(student, strategy="final_only")',
+        ))  # fmt: skip
     return problems, warnings
 
 
 def _at(report: Preflight, *reasons: str) -> str:
     """Where rows were first left out for these reasons."""
     places = sorted({place for reason in reasons for place in report.places.get(reason, ())})
-    return f" (first at row {', '.join(map(str, places[:_PLACES]))})" if places else ""
+    return f" (first at row {', '.join(map(str, places[:PLACES]))})" if places else ""
 
 
 def _remedy(most: str, longest: int) -> str:

@@ -1,27 +1,46 @@
-"""Training rows: which rows of a frame a student may learn from."""
+"""Training rows: which rows of a frame a student may learn from, and why the others do not take part."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from .conversation import Conversation
+from .conversation import Conversation, is_mapping, is_sequence, missing
 from .frame import Frame
+from .row_account import EMPTY, PLAIN, REJECTED, UNFILLED
+
+Plain = Literal["keep", "drop"]
 
 
-def training_rows(frame: Frame) -> list[ChatRow]:
-    """The rows that may take part: reasoning ok where there is a status, and not rejected."""
+def training_rows(frame: Frame, *, plain: Plain | None = None, unfilled: bool = False) -> TrainingRows:
+    """The rows that may take part, and the positions of the others by reason; every row is in one of them.
+
+    Args:
+        frame: the user's frame with its layout.
+        plain: whether rows that nobody asked reasoning for take part beside rows that have it. None: no, where an
+            augmentation has filled the others; yes, where the data brought the reasoning.
+        unfilled: whether rows take part that a teacher was to fill and did not.
+    """
     statuses, verdicts = frame.column("reasoning_status"), frame.column("verdict")
     reasonings, splits = frame.column("reasoning"), frame.column("split")
-    augmented = "reasoning_status" in frame.df.columns
+    augmented = any(status is not None for status in statuses)
     unmask = frame.column(frame.layout.unmask) if frame.layout.unmask is not None else None
-    rows: list[ChatRow] = []
+    found = TrainingRows()
     for i, conversation in enumerate(frame.layout.read(frame.df)):
-        if verdicts[i] == "rejected" or (augmented and statuses[i] != "ok"):
+        reasoning, status = reasonings[i] if augmented else conversation.reasoning, statuses[i]
+        why = ""
+        if verdicts[i] == "rejected":
+            why = REJECTED
+        elif augmented and status is None:
+            why = "" if plain == "keep" else PLAIN
+        elif augmented and (status != "ok" or _empty(reasoning, conversation)):
+            why = EMPTY if status == "ok" else str(status)
+            why = "" if unfilled and why in UNFILLED else why
+        if why:
+            found.leave_out(i, why)
             continue
-        reasoning = reasonings[i] if augmented else conversation.reasoning
-        rows.append(
+        found.rows.append(
             ChatRow(
                 position=i,
                 key=frame.keys[i],
@@ -31,7 +50,36 @@ def training_rows(frame: Frame) -> list[ChatRow]:
                 unmask=bool(unmask and unmask[i]),
             )
         )
-    return rows
+    if plain == "drop" and not augmented:
+        found.leave_out_plain()
+    return found
+
+
+@dataclass
+class TrainingRows:
+    """The rows of a frame that take part, and the positions of those that do not.
+
+    Attributes:
+        rows: that take part, of all splits.
+        left_out: reason → positions.
+    """
+
+    rows: list[ChatRow] = field(default_factory=lambda: [])
+    left_out: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+
+    def leave_out(self, position: int, why: str) -> None:
+        """One more row that does not take part."""
+        self.left_out.setdefault(why, []).append(position)
+
+    def leave_out_plain(self) -> None:
+        """Leaves out rows whose data brought no reasoning, where others' did."""
+        reasoned = [row for row in self.rows if not missing(row.conversation.reasoning)]
+        if reasoned:
+            kept = {row.position for row in reasoned}
+            for row in self.rows:
+                if row.position not in kept:
+                    self.leave_out(row.position, PLAIN)
+            self.rows = reasoned
 
 
 @dataclass(frozen=True)
@@ -60,3 +108,19 @@ class ChatRow:
     conversation: Conversation
     reasoning: Mapping[str, Any] | str | None = None
     unmask: bool = False
+
+
+def _empty(reasoning: object, conversation: Conversation) -> bool:
+    """Whether a row that was filled has nothing to think; also a list of one reasoning per assistant turn."""
+    return _nothing(reasoning) and missing(conversation.reasoning)
+
+
+def _nothing(reasoning: object) -> bool:
+    parts: Sequence[object]
+    if is_mapping(reasoning):
+        parts = list(reasoning.values())
+    elif is_sequence(reasoning):
+        parts = reasoning
+    else:
+        return missing(reasoning)
+    return all(_nothing(part) for part in parts)

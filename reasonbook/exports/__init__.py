@@ -9,13 +9,16 @@ from typing import Any, overload
 
 from ..chat.config import STRATEGIES, check_strategy
 from ..data.frame import Frame
+from ..data.frame_jobs import settle
 from ..data.layout import layout_of
-from ..data.training_rows import ChatRow, training_rows
+from ..data.row_account import SPLIT, RowAccount
+from ..data.training_rows import ChatRow, Plain, TrainingRows, training_rows
 from ..data.typed_pandas import DataFrame, new_frame
 from ..errors import FormatError, choices
 from ..options import checked
 from . import kiln
 from . import layouts as out
+from .exported import ExportedFile
 from .files import save
 from .rows import ExportRow, UnsupportedRowError, row_of
 
@@ -48,6 +51,8 @@ def export(
     layout: str = "messages",
     strategy: str = "final_and_reasoning",
     split: str | None = None,
+    plain: Plain | None = None,
+    wait: bool = True,
 ) -> DataFrame: ...
 @overload
 def export(
@@ -57,7 +62,9 @@ def export(
     layout: str = "messages",
     strategy: str = "final_and_reasoning",
     split: str | None = None,
-) -> Path: ...
+    plain: Plain | None = None,
+    wait: bool = True,
+) -> ExportedFile: ...
 @checked(FormatError, 'rb.export(df, "train.jsonl")')
 def export(
     source: DataFrame | Iterable[ChatRow],
@@ -66,8 +73,12 @@ def export(
     layout: str = "messages",
     strategy: str = "final_and_reasoning",
     split: str | None = None,
-) -> Path | DataFrame:
-    """Writes the rows that train, with their reasoning, in a layout that others read.
+    plain: Plain | None = None,
+    wait: bool = True,
+) -> ExportedFile | DataFrame:
+    """Writes the rows that train, with their reasoning, in a layout that others read; says what became of each row.
+
+    A running augmentation of the frame is waited for. Rows without the reasoning that they were to get are left out.
 
     Args:
         source: a frame, or chat rows.
@@ -75,12 +86,16 @@ def export(
             back as a DataFrame.
         layout: see `reasonbook.exports.LAYOUTS`; e.g. ``messages``, ``openai``, ``sharegpt``, ``kiln_chat``.
         strategy: as in `df.reason.to_chat`.
-        split: only the rows of this split.
+        split: only the rows of this split; those of the others count as left out.
+        plain: as in `reasonbook.chat.ChatConfig`.
+        wait: for an augmentation that is filling the frame; it is an error otherwise.
 
     Returns:
-        The path, or a DataFrame.
+        The path of the file with ``rows``, ``rows_kept`` and ``left_out`` (reason → rows); or a DataFrame, which has
+        the three in ``attrs["rows"]``, ``attrs["rows_kept"]`` and ``attrs["left_out"]``.
 
     Raises:
+        ReasonbookError: an augmentation is running, and it is not to be waited for.
         FormatError: a row cannot be expressed in the layout, with its place; the file is not written.
 
     Example:
@@ -90,17 +105,26 @@ def export(
         'train.jsonl'
     """
     chosen = _layout(layout, check_strategy(strategy))
-    rows = (row for row in _rows(source) if split is None or row.split == split)
-    made = list(records(rows, layout=chosen, strategy=strategy))
+    found = _rows(source, plain, wait)
+    if split is not None:
+        for row in found.rows:
+            if row.split != split:
+                found.leave_out(row.position, SPLIT)
+        found.rows = [row for row in found.rows if row.split == split]
+    made = list(records(found.rows, layout=chosen, strategy=strategy))
+    left_out = {reason: len(positions) for reason, positions in found.left_out.items()}
+    account = RowAccount(len(made) + sum(left_out.values()), len(made), left_out)
     if not made:
         raise FormatError(
-            "There is no row to export: reasoning must be ok, not rejected"
-            + (f", and in the split {split!r}." if split else "."),
+            f"There is no row to export{f' in the split {split!r}' if split else ''} of {account.rows}: "
+            + (f"left out are {account.why_left_out}." if left_out else "none came in."),
             'df["reasoning_status"].value_counts()   ·   df["split"].value_counts()',
         )
     if path is not None:
-        return save(made, Path(path))
-    return new_frame(made)
+        return ExportedFile.of(save(made, Path(path)), account)
+    frame = new_frame(made)
+    frame.attrs.update(account.account)
+    return frame
 
 
 def records(
@@ -139,10 +163,11 @@ def _layout(name: str, strategy: str) -> ExportLayout:
     return chosen
 
 
-def _rows(source: DataFrame | Iterable[ChatRow]) -> Iterable[ChatRow]:
+def _rows(source: DataFrame | Iterable[ChatRow], plain: Plain | None, wait: bool) -> TrainingRows:
     if isinstance(source, DataFrame):
-        return training_rows(Frame(source, layout_of(source)))
-    return source
+        settle(source, wait=wait, purpose="export")
+        return training_rows(Frame(source, layout_of(source)), plain=plain)
+    return TrainingRows(list(source))
 
 
 _NO_R1 = ("final_only", "two_message_cot")

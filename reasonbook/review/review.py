@@ -10,6 +10,7 @@ import numpy as np
 
 from ..data.conversation import missing
 from ..data.frame import Frame
+from ..data.frame_jobs import settle
 from ..errors import ReviewError
 from ..events import Event, Stream
 from ..html_card import card
@@ -198,8 +199,14 @@ class Review:
         ).start()
 
     @checked(ReviewError, "review.accept_all(passing=True)")
-    def accept_all(self, *, passing: bool = True) -> Review:
-        """Accepts every undecided row whose reasoning is ok and, with ``passing``, that no check flags."""
+    def accept_all(self, *, passing: bool = True, wait: bool = True) -> Review:
+        """Accepts every undecided row whose reasoning is ok and, with ``passing``, that no check flags.
+
+        An augmentation that is filling the frame is waited for, or with ``wait=False`` an error, so that no row is
+        passed over because it came late.
+        """
+        if settle(self.frame.df, wait=wait, purpose="accept_all"):
+            self.refresh()
         rows = self.where(status="ok", verdict="undecided").tolist()
         if passing and rows:
             flags = self.flags

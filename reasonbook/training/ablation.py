@@ -275,7 +275,14 @@ def _rebuilt(
     chat: ChatDataset, student: object, rows: Sequence[ChatRow], *, strategy: str | None = None
 ) -> ChatDataset:
     """The same choices over other rows, or for another strategy."""
-    return build(rows, student, strategy=strategy or chat.strategy, config=chat.config, origin=chat.origin)
+    return build(
+        rows,
+        student,
+        strategy=strategy or chat.strategy,
+        config=chat.config,
+        origin=chat.origin,
+        left_out=chat.set_aside,
+    )
 
 
 def _mean(name: str, evaluations: Sequence[Evaluation]) -> Evaluation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from ..data.conversation import Conversation, Message
 from ..errors import TrainingError
-from ..html_card import card, details
+from ..html_card import card, details, duration
 from ..job import Job, Status
 from ..options import checked
 from ..store import Store, default_store
@@ -25,7 +26,7 @@ from .runs.history import recorded
 from .runs.load import load_student, places, subject_of
 from .runs.loss_svg import loss_svg
 from .runs.trained import TrainedStudent
-from .runs.training_session import fit_session, take_lock
+from .runs.training_session import fit_session, keep_inputs, take_lock
 
 if TYPE_CHECKING:
     from ..chat import ChatFormat
@@ -171,22 +172,22 @@ class Run(Job):
 
     # -- steering ----------------------------------------------------------------------------------------
     def start(self) -> Run:
-        """Starts the training and returns at once; one at a time in a process.
+        """Starts the training, or lines it up behind those of this kernel; returns at once.
 
         Raises:
-            TrainingError: another run is training, or another process trains this one.
+            TrainingError: another process trains this one.
         """
-        with kernel_runs.claiming:
-            kernel_runs.claim(self)
+        with kernel_runs.starting:
             if not self.running:
                 take_lock(self.trained)
-            self.trained.reason = ""
+                self.trained.reason = ""
+                kernel_runs.line_up(self)
             super().start()
         return self
 
     def pause(self) -> Run:
         """Holds the training after the current step; a checkpoint is written first."""
-        if self.running:
+        if self.running and not self.waits:
             self.trained.control.pause()
         return self
 
@@ -212,10 +213,37 @@ class Run(Job):
         return self.start()
 
     def stop(self) -> Run:
-        """Ends the training after the current step and keeps it as a checkpoint."""
+        """Ends the training after the current step and keeps it as a checkpoint; takes it out of the line."""
         super().stop()
         self.trained.control.go_on()
+        kernel_runs.look_again()
         return self
+
+    @property
+    def waits(self) -> str:
+        """For which run it waits, and its place in the line, such as "waits for plain; 2nd in line"; else empty."""
+        if self._status is not Status.QUEUED:
+            return ""
+        first, place = kernel_runs.training(), kernel_runs.place(self)
+        if first is None or first is self:
+            return "is about to begin"
+        return f"waits for {first.trained.name}; {_ORDINALS.get(place, f'{place}th')} in line"
+
+    @property
+    def how_far(self) -> str:
+        """Its name, step, loss and the time that is left; or its place in the line."""
+        if self.waits:
+            return f"{self.name} {self.waits}"
+        step, left = f"step {self.step} of {self.plan.steps}", self.seconds_left
+        if not self.running:
+            return f"{self.name} {str(self.status).lower()} at {step}"
+        loss = self.last_step.get("loss")
+        parts = [
+            f"{self.name} {'is paused at ' if self.status is Status.PAUSED else ''}{step}",
+            f"loss {loss:.3f}" if loss is not None else "",
+            f"about {duration(left)} left" if left is not None else "",
+        ]
+        return ", ".join(filter(None, parts))
 
     @property
     def possible(self) -> tuple[str, ...]:
@@ -241,7 +269,12 @@ class Run(Job):
         on_text: Callable[[int, str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> list[Reply]:
-        """Greedy answers from the prompt ids that training used; see `TrainedStudent.generate`."""
+        """Greedy answers from the prompt ids that training used; see `TrainedStudent.generate`.
+
+        Raises:
+            TrainingError: the run waits for its turn.
+        """
+        self._refuse_in_line()
         return self.trained.generate(
             prompts, max_tokens=max_tokens, batch_size=batch_size, on_text=on_text, should_stop=should_stop
         )
@@ -258,6 +291,7 @@ class Run(Job):
             return self.generate([text])[0]
         from .chat_session import ChatSession
 
+        self._refuse_in_line()
         return ChatSession([run.trained for run in (self, beside) if run is not None])
 
     @checked(TrainingError, 'run.evaluate(split="test")')
@@ -267,6 +301,7 @@ class Run(Job):
         """Answers the rows of a split and grades them; the same question is answered from memory."""
         from .evaluation.evaluation import evaluate
 
+        self._refuse_in_line()
         return evaluate(self.trained, split=split, score=score, limit=limit)
 
     @checked(TrainingError, 'run.save("adapters/mine", format="adapter")')
@@ -280,6 +315,7 @@ class Run(Job):
         """
         from .saving.save import save
 
+        self._refuse_in_line()
         return save(self.trained, path, format=format, **options)
 
     def unload(self) -> Run:
@@ -312,7 +348,9 @@ class Run(Job):
     # -- showing -----------------------------------------------------------------------------------------
     def __repr__(self) -> str:
         last, tail = self.last_step, ""
-        if last:
+        if self.waits:
+            tail = f", {self.waits}"
+        elif last:
             tail = f", step {int(last['step'])} of {self.plan.steps}, loss {last['loss']:.3f}"
         return f"Run({self.id!r}, {self.status}{tail})"
 
@@ -324,7 +362,8 @@ class Run(Job):
             facts["tokens/s"] = int(last["tokens_per_second"])
         if seen:
             facts["eval loss"] = seen["eval_loss"]
-        notes = [self.reason] if self.reason else []
+        notes = [f"It {self.waits}."] if self.waits else []
+        notes += [self.reason] if self.reason else []
         notes += [each.text for each in self.trained.history.messages][-3:]
         return card(
             f"Run {self.name}: {self.plan.tuning} tuning of {self.student}",
@@ -343,12 +382,47 @@ class Run(Job):
         else:
             self.stream.emit(event.kind, **to_data(event))
 
+    def _first_status(self) -> Status:
+        if kernel_runs.place(self) == 1:
+            return Status.RUNNING
+        self.started_at = None  # its time begins with its turn
+        return Status.QUEUED
+
     def _work(self) -> Status:
         try:
+            if self.status is Status.QUEUED and not self._has_its_turn():
+                self.trained.reason = (
+                    "Taken out of the line before its turn came: run.resume() lines it up again."
+                )
+                return Status.CANCELLED
             kernel_runs.make_room(self)
             return fit_session(self.trained, self.emit, resume_from=self.resume_from, flush=self._flush)
         finally:
             self.trained.lock.release()
+            kernel_runs.leave(self)
+
+    def _has_its_turn(self) -> bool:
+        """Waits for it; data and card are kept before, so that the run outlives this kernel."""
+        if not self.trained.card.there:
+            with suppress(OSError):  # a full disk may have room again when its turn comes
+                keep_inputs(self.trained)
+                self.trained.card.write(status=str(Status.QUEUED))
+        if not kernel_runs.wait_turn(
+            self, stopping=lambda: self.stopping, moved=lambda: self._set(Status.QUEUED)
+        ):
+            with suppress(OSError):
+                self.trained.card.write(status=str(Status.CANCELLED))
+            return False
+        self.started_at = time.time()
+        self._set(Status.RUNNING)
+        return True
+
+    def _refuse_in_line(self) -> None:
+        if self.waits:
+            raise TrainingError(
+                f"{self.name} has not begun: it {self.waits}.",
+                "run.wait()   or   run.stop()",
+            )
 
     def _run(self) -> None:
         super()._run()
@@ -359,13 +433,16 @@ class Run(Job):
             self._journal.flush()
 
 
+_ORDINALS = {2: "2nd", 3: "3rd"}
 _POSSIBLE = {
+    Status.QUEUED: ("stop",),
     Status.RUNNING: ("pause", "stop"),
     Status.PAUSED: ("resume", "stop"),
     Status.CANCELLED: ("resume",),
     Status.FAILED: ("resume",),
 }
 _NEXT = {
+    Status.QUEUED: "run.wait()   or   run.stop()",
     Status.RUNNING: "run.wait()",
     Status.PAUSED: "run.resume()",
     Status.COMPLETED: 'run.chat("…")   rb.compare([run, …])   run.save("folder")',

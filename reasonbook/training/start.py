@@ -37,6 +37,8 @@ def train(
 ) -> Run:
     """Fine-tunes the student of a chat dataset in the background; returns the live run at once.
 
+    One run trains at a time in a kernel; further ones wait in line, and each begins when those before it have ended.
+
     Args:
         chat: what `df.reason.to_chat(student)` made.
         epochs: passes over the training rows.
@@ -50,7 +52,7 @@ def train(
 
     Raises:
         FormatError: the chat dataset must not be trained; its report says why.
-        TrainingError: nothing to learn from, no such student, or another run is training.
+        TrainingError: nothing to learn from, or no such student.
 
     Example:
         >>> run = rb.train(df.reason.to_chat(rb.examples.tiny_student()), max_steps=2)

@@ -45,6 +45,7 @@ class CurveFeed:
             "id": run.id,
             "label": run.name or run.id,
             "status": str(run.status),
+            "waits": run.waits,
             "step": history.step,
             "total": history.total or run.total_steps,
             "epoch": None if np.isnan(epoch) else epoch,

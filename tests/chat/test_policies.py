@@ -73,9 +73,7 @@ def test_blank_reasoning_is_no_reasoning(blank):
     chat = build(rows, student("qwen3"))
     assert (chat.report.reasoning, chat.report.plain) == (1, 1)
     dropped = build(rows, student("qwen3"), config=ChatConfig(missing="drop"))
-    assert dropped.report.dropped == {"there is no reasoning": 1} and dropped.report.places == {
-        "there is no reasoning": [7]
-    }
+    assert dropped.report.dropped == {"no reasoning": 1} and dropped.report.places == {"no reasoning": [7]}
     with pytest.raises(FormatError, match="Row 7 has no reasoning"):
         build(rows, student("qwen3"), config=ChatConfig(missing="error"))
 

@@ -19,8 +19,7 @@ def nothing_trains_on():
     yield
     from reasonbook.training.runs import kernel_runs
 
-    left = kernel_runs.training()
-    if left is not None:
+    while (left := kernel_runs.training()) is not None:
         left.stop()._done.wait(60)
 
 

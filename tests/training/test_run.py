@@ -163,20 +163,6 @@ def test_the_trainer_sees_the_labels_as_they_are(tiny_student, monkeypatch):
     assert len(seen) == 16 and set(seen) == ours
 
 
-def test_two_at_once_are_refused(tiny_student):
-    chat = refund_chat(tiny_student, 40)
-    run = train(chat, max_steps=200, samples=0)
-    try:
-        with pytest.raises(TrainingError, match="is training in this kernel") as caught:
-            train(chat, max_steps=2)
-        assert caught.value.fix.startswith(f"rb.Run.load({run.id!r}).wait()")
-        Run.load(run.id).stop().wait()  # the other thing that the line says
-    finally:
-        run.stop()._done.wait(60)
-    assert run.status is Status.CANCELLED
-    assert train(chat, max_steps=2, samples=0).wait().status is Status.COMPLETED
-
-
 @pytest.mark.parametrize(
     "settings, words",
     [

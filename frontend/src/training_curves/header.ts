@@ -5,6 +5,7 @@ import type { RunCurves } from "./runs.ts";
 
 const STATUS: Record<string, string> = {
   CREATED: "not started",
+  QUEUED: "waiting",
   RUNNING: "training",
   PAUSED: "paused",
   COMPLETED: "done",
@@ -63,7 +64,7 @@ export class Header {
     this.run = run;
     if (run === null) return;
     const { info } = run;
-    const cut = !this.alive && info.status === "RUNNING";
+    const cut = !this.alive && ["RUNNING", "QUEUED"].includes(info.status);
     const now = cut ? run.told : Date.now();
     if (this.asked !== null && !info.verbs.includes(this.asked)) this.asked = null;
     const status = cut ? "CANCELLED" : info.status;
@@ -72,6 +73,7 @@ export class Header {
     setText(this.state, cut ? "interrupted" : (STATUS[status] ?? status.toLowerCase()));
     const eta = cut ? null : run.eta(now);
     const parts = [
+      cut ? "" : info.waits,
       info.step > 0 || info.total ? `step ${number(info.step)}${info.total ? ` of ${number(info.total)}` : ""}` : "",
       info.epoch !== null && info.step > 0 ? `epoch ${info.epoch.toFixed(2)}` : "",
       run.seconds(now) > 0 ? duration(run.seconds(now)) : "",

@@ -6,6 +6,7 @@ const info = (over: Partial<RunInfo> = {}): RunInfo => ({
   id: "r1",
   label: "run",
   status: "RUNNING",
+  waits: "",
   step: 0,
   total: 100,
   epoch: 0,

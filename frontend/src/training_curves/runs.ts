@@ -6,6 +6,8 @@ export interface RunInfo {
   id: string;
   label: string;
   status: string;
+  /** For which run it waits and its place in the line; empty where it does not. */
+  waits: string;
   step: number;
   total: number | null;
   epoch: number | null;

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ...data.conversation import REASONING_KEYS, Message, missing
+from ...data.row_account import EMPTY
 from ...data.training_rows import ChatRow
 from ...errors import FormatError
 from ..config import ChatConfig
@@ -64,9 +65,14 @@ def turns_of(
     final = thought(own, config.style, config.prose)
     if not final and strategy != "final_only":
         final = thought(conversation.reasoning, config.style, config.prose)
-    if not final and strategy != "final_only" and config.missing != "keep":
+    if (
+        not final
+        and strategy != "final_only"
+        and config.missing in ("drop", "error")
+        and config.plain != "keep"
+    ):
         if config.missing == "drop":
-            raise UnusableRowError("there is no reasoning")
+            raise UnusableRowError(EMPTY)
         raise FormatError(
             f"Row {row.position} has no reasoning.",
             'ChatConfig(missing="drop")   or   ChatConfig(missing="keep") to train it as a plain row',

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from ...chat import Task
 from ...errors import MissingPackage, TrainingError
 from ...html_card import card, clip, details, table
+from ...job import Job
 from ...options import checked
+from ...waiting import wait_for
 from ..answering.generate import Reply
 from ..answering.scoring import ScoreLike
 from ..run_events import HEALTH
@@ -242,18 +244,24 @@ def compare(
     score: ScoreLike = None,
     base: bool = False,
     limit: int | None = None,
+    wait: bool = True,
 ) -> Comparison:
     """Judges runs on the same held-out rows; the first is the one the others are measured against.
 
+    Runs that train or wait in line are waited for, with a line that says step and time left; an interrupt leaves them
+    training.
+
     Args:
-        runs: finished or stopped runs, or students loaded from a folder, in the order of the table.
+        runs: runs, or students loaded from a folder, in the order of the table.
         split: whose rows.
         score: None for exact match, ``"numeric"``, ``"choice"``, `judge`, or a function
             ``(answer, expected) -> grade from 0 to 1``.
         base: judge the first run's student before its training too, as the first line.
         limit: only so many rows.
+        wait: for runs that have not ended; it is an error otherwise.
 
     Raises:
+        ReasonbookError: a run has not ended, and it is not to be waited for or is paused.
         TrainingError: the runs share no rows of the split, or a run was trained on some of them.
 
     Example:
@@ -270,6 +278,8 @@ def compare(
     students = [run.trained for run in given]
     if not students:
         raise TrainingError("There is no run to compare.", "rb.compare([plain, thinking])")
+    if wait:
+        wait_for([run for run in given if isinstance(run, Job) and run.running], purpose="compare")
     for student in students:
         if student.training:
             raise TrainingError(f"{student.name} is still training.", "run.wait()   or   run.stop()")
@@ -290,6 +300,11 @@ def compare(
     most = max(map(len, held))
     if len(common) < most:
         notes.append(f"{len(common)} of {most} {split} rows were held out by every run; only these count.")
+    notes += [
+        f"{each.name} ended at step {each.step} of {each.plan.steps}."
+        for each in students
+        if each.step < each.plan.steps
+    ]
     if split == "train":
         notes.append("These rows were trained on: the figures say what was memorised.")
     return Comparison(_aligned(_distinct(evaluations), common), notes=notes)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...chat import ChatDataset, Task
+from ...data.row_account import RowAccount
 from ...errors import TrainingError
 from ..loop.batches import Examples
 
@@ -23,12 +24,20 @@ class RunData:
         fingerprint: of all ids and labels of the chat dataset.
         examples: split → arrays.
         tasks: one per row and turn, all splits.
+        account: of the rows of the frame; None for data that was kept by an older version.
     """
 
-    def __init__(self, fingerprint: str, examples: dict[str, Examples], tasks: list[Task]) -> None:
+    def __init__(
+        self,
+        fingerprint: str,
+        examples: dict[str, Examples],
+        tasks: list[Task],
+        account: RowAccount | None = None,
+    ) -> None:
         self.fingerprint = fingerprint
         self.examples = examples
         self.tasks = tasks
+        self.account = account
 
     @property
     def train(self) -> Examples:
@@ -51,7 +60,7 @@ class RunData:
         examples = {name: Examples.of(chat.split(name)) for name in ("train", "validation")}
         # The two halves of a two-message row are one task.
         tasks = {(task.position, task.turn): task for task in chat.tasks}
-        return cls(chat.fingerprint, examples, list(tasks.values()))
+        return cls(chat.fingerprint, examples, list(tasks.values()), chat.report)
 
     # -- on disk -----------------------------------------------------------------------------------------
     def save(self, folder: Path) -> None:
@@ -62,6 +71,8 @@ class RunData:
             arrays[f"{name}_rows"] = np.asarray(examples.rows, dtype=np.int64)
             arrays[f"{name}_ids"] = _flat(examples.input_ids)
             arrays[f"{name}_labels"] = _flat(examples.labels)
+        if self.account is not None:
+            arrays["account"] = np.array(json.dumps(self.account.account, ensure_ascii=False))
         np.savez(folder / ARRAYS, fingerprint=np.array(self.fingerprint), **arrays)  # pyright: ignore[reportArgumentType]
         with (folder / TASKS).open("w", encoding="utf-8") as file:
             for t in self.tasks:
@@ -86,7 +97,8 @@ class RunData:
                     for name in ("train", "validation")
                 }
                 fingerprint = str(arrays["fingerprint"])
-            return cls(fingerprint, examples, list(read_tasks(folder / TASKS)))
+                account = RowAccount(**json.loads(str(arrays["account"]))) if "account" in arrays else None
+            return cls(fingerprint, examples, list(read_tasks(folder / TASKS)), account)
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise TrainingError(
                 f"The data of the run in {str(folder)!r} is missing or damaged ({type(error).__name__}).",

@@ -1,13 +1,13 @@
-"""Kernel runs: the runs of this kernel; one of them trains at a time."""
+"""Kernel runs: the runs of this kernel; one of them trains at a time, the others wait in line."""
 
 from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from ...errors import TrainingError
 from .trained import TrainedStudent
 
 
@@ -19,15 +19,11 @@ class RegisteredRun(Protocol):
         """What it trains."""
         ...
 
-    @property
-    def running(self) -> bool:
-        """Whether its training is under way."""
-        ...
-
 
 _runs: weakref.WeakSet[RegisteredRun] = weakref.WeakSet()
-_training: weakref.ref[RegisteredRun] | None = None
-claiming = threading.Lock()  # held from `claim` until the run is started
+_line: list[RegisteredRun] = []  # the run that trains, then those that wait for their turn, in order
+starting = threading.Lock()  # held while a run is lined up and started
+_moved = threading.Condition()  # held to look at the line or to change it
 
 
 def enter(run: RegisteredRun) -> None:
@@ -42,33 +38,63 @@ def find(folder: Path) -> RegisteredRun | None:
 
 def training() -> RegisteredRun | None:
     """The run that trains now."""
-    run = _training() if _training is not None else None
-    return run if run is not None and run.running else None
+    with _moved:
+        return _line[0] if _line else None
 
 
-def claim(run: RegisteredRun) -> None:
-    """Makes a run the one that trains.
+def line_up(run: RegisteredRun) -> None:
+    """Puts a run at the end of the line; it trains when all before it have left."""
+    with _moved:
+        if run not in _line:
+            _line.append(run)
 
-    Raises:
-        TrainingError: another one is training.
+
+def place(run: RegisteredRun) -> int:
+    """Where a run stands in the line: 1 for the one that trains, 0 for one that is not in it."""
+    with _moved:
+        return _line.index(run) + 1 if run in _line else 0
+
+
+def wait_turn(run: RegisteredRun, *, stopping: Callable[[], bool], moved: Callable[[], object]) -> bool:
+    """Waits until a run is the first of the line; whether it may train.
+
+    Args:
+        run: that has been lined up.
+        stopping: whether it was asked to end; `look_again` has it asked anew.
+        moved: called when a run before it has left, and it is still not the first.
     """
-    global _training
-    other = training()
-    if other is not None and other is not run:
-        held = other.trained
-        raise TrainingError(
-            f"{held.name} ({held.id}) is training in this kernel, and two at once would slow and "
-            "confuse each other.",
-            f"rb.Run.load({held.id!r}).wait()   or   .stop() instead, and then this cell again",
-        )
-    _training = weakref.ref(run)
+    at = place(run)
+    while True:
+        with _moved:
+            while not stopping() and _line[0] is not run and _line.index(run) + 1 == at:
+                _moved.wait()
+            if stopping():
+                return False
+            if _line[0] is run:
+                return True
+            at = _line.index(run) + 1
+        moved()
+
+
+def look_again() -> None:
+    """Wakes those who wait for their turn, to see whether one of them was stopped."""
+    with _moved:
+        _moved.notify_all()
+
+
+def leave(run: RegisteredRun) -> None:
+    """Takes a run out of the line, trained or not; the next one begins."""
+    with _moved:
+        if run in _line:
+            _line.remove(run)
+        _moved.notify_all()
 
 
 def make_room(run: RegisteredRun) -> None:
     """Takes from the GPU what other runs hold there; they load again when they are asked."""
     if run.trained.plan.device == "cuda":
         for other in list(_runs):
-            if other is not run and not other.running:
+            if other is not run and not place(other):
                 other.trained.unload()
 
 

@@ -23,6 +23,7 @@ from .trained import TrainedStudent
 if TYPE_CHECKING:
     from ...chat import ChatFormat
 
+NOT_BEGUN = "The kernel ended before its turn came; run.resume() begins it."
 ENDED = "The kernel ended while it was training; run.resume() goes on from the last checkpoint."
 
 
@@ -108,7 +109,7 @@ def status_of(record: Mapping[str, Any], events: Sequence[Event], *, held: bool)
     told = [event.data["status"] for event in events if event.kind == StatusEvent.kind]
     status = Status(told[-1] if told else record.get("status", "COMPLETED"))
     if not status.final and not held:
-        return Status.CANCELLED, ENDED
+        return Status.CANCELLED, NOT_BEGUN if status is Status.QUEUED else ENDED
     return status, str(record.get("reason", ""))
 
 

@@ -64,6 +64,7 @@ def begin(
         "format": {**form.to_dict(), "student": plan.student},
         "data": {
             "fingerprint": data.fingerprint,
+            **(data.account.account if data.account is not None else {}),
             "train_examples": len(data.train),
             "validation_examples": len(data.validation or ()),
             "tasks": {s: len(data.of(s)) for s in ("train", "validation", "test")},

@@ -92,7 +92,8 @@ def take_lock(student: TrainedStudent) -> None:
 def _fit(student: TrainedStudent, emit: Emit, resume_from: Path | None, flush: Callable[[], None]) -> Status:
     plan, data = student.plan, student.data
     if not process_rank():
-        _keep_inputs(student)
+        shutil.rmtree(student.folder / MODEL, ignore_errors=True)  # of an earlier stop
+        keep_inputs(student)
     backend = get_backend(plan.backend)
     model = student.model = backend.load(plan, weights=None)
     check_vocabulary(model, data, plan.student)
@@ -136,10 +137,10 @@ def _outcome(student: TrainedStudent, result: FitResult) -> Status:
     return Status.COMPLETED
 
 
-def _keep_inputs(student: TrainedStudent) -> None:
-    """Data, tokenizer and card, so that another kernel can go on."""
+def keep_inputs(student: TrainedStudent) -> None:
+    """Writes data, tokenizer and card, so that another kernel can begin the training or go on with it."""
     folder = student.folder
-    shutil.rmtree(folder / MODEL, ignore_errors=True)  # of an earlier stop; newer checkpoints will come
+    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / TOKENIZER).is_dir():
         student.data.save(folder)
         student.format.export_tokenizer().save_pretrained(folder / TOKENIZER)
