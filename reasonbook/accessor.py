@@ -11,7 +11,7 @@ import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 from .data.frame import Frame
 from .data.frame_metadata import Remembered
-from .data.layout import Layout, layout_of, name_layout
+from .data.layout import PARTS, Layout, layout_of, name_layout
 from .data.splits import write_splits
 from .data.typed_pandas import DataFrame, Series, column_cells, value_counts
 from .errors import LayoutError, TrainingError, choices
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .review import Review
     from .training import Run, TrainConfig
 
-_PARTS = tuple(part.name for part in fields(Layout) if part.name != "guessed")
 _TRAIN_OPTIONS = ("name", "score", "store")  # what `train` takes beside its config
 _VERBS = ("layout", "estimate", "augment", "review", "split", "to_chat", "train")
 
@@ -51,9 +50,11 @@ class ReasonAccessor:
     def layout(self, **columns: Any) -> Layout:
         """Where requests and responses stand: the guess, or the columns that you name.
 
+        Its card says what it takes, what it converts and what it leaves over, down to the row.
+
         Args:
             **columns: prompt, response, messages, system, context or reasoning, each a column name. What
-                is named is kept for this frame; a copy of the frame starts from the guess again.
+                is named is kept for this frame, its slices and its copies.
 
         Raises:
             LayoutError: the guess is unclear, or a named column is not there.
@@ -63,10 +64,10 @@ class ReasonAccessor:
             Layout(prompt='prompt', response='response')
         """
         if columns:
-            for unknown in set(columns) - set(_PARTS):
-                raise LayoutError(f"A layout has no part {unknown!r}.", choices(unknown, _PARTS))
-            return name_layout(self._df, Layout(**columns))
-        return layout_of(self._df)
+            for unknown in set(columns) - set(PARTS):
+                raise LayoutError(f"A layout has no part {unknown!r}.", choices(unknown, PARTS))
+            return name_layout(self._df, Layout(**columns)).accounted(self._df)
+        return layout_of(self._df).accounted(self._df)
 
     def estimate(
         self, schema: Any, *, teacher: Any, method: MethodName = "extract", pilot: int = 0, **config: Any
