@@ -15,10 +15,13 @@ _KILN = ("reasoning", "chain_of_thought")
 _ANSWER_KEYS = ("output", "response", "answer", "text", "content", "value")
 
 
-def plain(prompt: object, response: object) -> bool:
-    """Whether a row is one text and its answer, with no thinking in it: most are, and are read quickly."""
+def plain(prompt: object, response: object) -> str | None:
+    """The response of a row that is one text and its answer, with no thinking in it: most are, and are read quickly."""
+    if type(response) is int or type(response) is float:
+        response = text_of(response)
     return (
-        type(prompt) is str
+        response
+        if type(prompt) is str
         and type(response) is str
         and not prompt.isspace()
         and not response.isspace()
@@ -26,6 +29,7 @@ def plain(prompt: object, response: object) -> bool:
         and not prompt.startswith("[{")
         and not response.startswith("[{")
         and not any([closing in response for _, closing in INLINE])
+        else None
     )
 
 

@@ -22,7 +22,7 @@ _SHORT = 40  # up to which a value may be a mark
 OWN = ("reasoning", "reasoning_status", "reasoning_error", "verdict", "rating", "split")
 _MARKS = {
     "on", "off", "yes", "no", "true", "false", "none", "null", "auto", "low", "medium", "high", "enabled",
-    "disabled", "thinking", "no_thinking", "think", "no_think", "0", "1",
+    "disabled", "thinking", "no_thinking", "think", "no_think",
 }  # fmt: skip
 
 TEXTS, TURNS, LISTS, DICTS, EMPTY, MIXED = (

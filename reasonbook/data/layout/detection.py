@@ -84,15 +84,12 @@ def _of(known: HubLayout, columns: Columns) -> Layout:
     def first(candidates: tuple[str, ...]) -> Any:
         return next((columns.name(name) for name in candidates if name in columns), None)
 
-    thoughts = tuple(
-        name for name in known.reasoning if name in columns and not columns[name].marks(columns[known.prompt])
-    )
     return Layout(
         prompt=columns.name(known.prompt),
         response=columns.name(known.response),
         system=columns.name(known.system) if known.system else _system(columns),
         context=columns.name(known.context),
-        reasoning=first(thoughts),
+        reasoning=first(known.reasoning),
         repaired=columns.name(known.repaired),
         verified=first(known.verified),
         guessed=True,
@@ -157,7 +154,9 @@ def _reasoning(columns: Columns, prompt: str, response: str | None) -> Any:
     alike = [name for name in columns if name not in exact and _THOUGHT.search(name)]
     asked = columns[prompt]
     for name in [*exact, *sorted(alike, key=lambda name: -columns[name].length)]:
-        if name not in (prompt, response) and _thinks(columns[name]) and not columns[name].marks(asked):
+        if name in (prompt, response) or not _thinks(columns[name]):
+            continue
+        if name.endswith(SUFFIX) or not columns[name].marks(asked):
             return columns.name(name)
     return _worked(columns, prompt, response)
 

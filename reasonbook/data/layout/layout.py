@@ -100,20 +100,19 @@ class Layout:
         for prompt, response in zip(
             column_cells(picked, self.prompt), column_cells(picked, self.response), strict=True
         ):
-            if cells.plain(prompt, response):
-                yield plain_key(prompt, response)
+            words = cells.plain(prompt, response)
+            if words is not None:
+                yield plain_key(prompt, words)
             else:
                 yield self.conversation({"prompt": prompt, "response": response}).key
 
     def conversation(self, given: Mapping[str, Any]) -> Conversation:
         """The conversation of one row, from its cells by role."""
-        if tuple(given) == _PAIR and cells.plain(given["prompt"], given["response"]):
-            return Conversation(
-                (
-                    {"role": "user", "content": given["prompt"]},
-                    {"role": "assistant", "content": given["response"]},
-                )
-            )
+        if tuple(given) == _PAIR:
+            words = cells.plain(given["prompt"], given["response"])
+            if words is not None:
+                asked = {"role": "user", "content": given["prompt"]}
+                return Conversation((asked, {"role": "assistant", "content": words}))
         try:
             messages = self._messages(given)
         except UnusableCellError as problem:

@@ -12,7 +12,7 @@ from .hub import ANSWER, CALL_ROLES, CONTENT_KEYS, INLINE, ROLE_KEYS, ROLES, SOL
 from .literals import parsed
 from .values import said, text_of
 
-_KEPT = ("tool_calls", "tool_call_id", "name")
+_KEPT = ("tool_call_id", "name")
 _THINKING_KEYS = (*REASONING_KEYS, "thought", "thoughts", "think", "thinking_content")
 _CALL_KEYS = ("tool_calls", "function_call", "tool_call")
 KNOWN_KEYS = {*_KEPT, *_THINKING_KEYS, *_CALL_KEYS, *ROLE_KEYS, *CONTENT_KEYS, "weight"}
@@ -41,7 +41,25 @@ def turns(cell: object, what: str) -> list[Message]:
         raise UnusableCellError(f"{what} is empty")
     if not is_sequence(cell):
         raise UnusableCellError(f"{what} is {said(cell)}, not a list of messages")
-    return [message for i, item in enumerate(cell) for message in _turn(item, f"{what}[{i}]")]
+    made: list[Message] = []
+    for i, item in enumerate(cell):
+        plain = _plain(item)
+        made += _turn(item, f"{what}[{i}]") if plain is None else (plain,)
+    return made
+
+
+def _plain(item: object) -> Message | None:
+    """A message of a role and a text and nothing else: most are, and are read quickly."""
+    if type(item) is not dict or len(item) != 2:
+        return None
+    known: dict[str, Any] = item
+    spelled, words = known.get("role", known.get("from")), known.get("content", known.get("value"))
+    if type(words) is not str or type(spelled) is not str or spelled in CALL_ROLES:
+        return None
+    role = ROLES.get(spelled)
+    if role == "assistant":
+        return assistant(words)
+    return None if role is None else {"role": role, "content": words}
 
 
 def rows_of(cell: object) -> object:
@@ -73,7 +91,11 @@ def holds_turns(cell: object) -> bool:
 
 def _role(item: Mapping[str, Any]) -> str | None:
     """Who speaks, as it is spelled."""
-    named = next((item[key] for key in ROLE_KEYS if item.get(key) is not None), None)
+    named = None
+    for key in ROLE_KEYS:
+        named = item.get(key)
+        if named is not None:
+            break
     if is_mapping(named):
         named = named.get("role")
     return None if named is None else str(named).strip().lower()
@@ -101,14 +123,16 @@ def _turn(item: object, where: str) -> list[Message]:
         has = "is missing" if spelled is None else f"is {spelled!r}, which is not known"
         raise UnusableCellError(f"{where}.role {has}")
     key = next((key for key in CONTENT_KEYS if key in known), "content")
-    content = known.get(key)
-    parts = Parts()
-    if is_mapping(content) and (role != "tool" or set(content) & {*_TEXTS, "parts"}):
-        content = content.get("parts", [content])
-    if is_sequence(content):
-        parts = _joined(content, f"{where}.{key}")
-        content = parts.text
-    calls = _calls(known, where) + parts.calls
+    content, parts = known.get(key), _NO_PARTS
+    if type(content) is not str:
+        if is_mapping(content) and (role != "tool" or set(content) & {*_TEXTS, "parts"}):
+            content = content.get("parts", [content])
+        if is_sequence(content):
+            parts = _joined(content, f"{where}.{key}")
+            content = parts.text
+    calls = parts.calls
+    if any([key in known for key in _CALL_KEYS]):
+        calls = _calls(known, where) + calls
     if spelled in CALL_ROLES and isinstance(content, str):
         called = _called(content)
         calls, content = (called, "") if called else ([], content)
@@ -120,7 +144,7 @@ def _turn(item: object, where: str) -> list[Message]:
         raise UnusableCellError(
             f"{where}.{key} is {'missing' if content is None else said(content) + ', not text'}"
         )
-    extra: dict[str, Any] = {k: bare(known[k]) for k in _KEPT[1:] if k in known}
+    extra: dict[str, Any] = {k: bare(known[k]) for k in _KEPT if k in known}
     if calls:
         extra = {"tool_calls": calls, **extra}
     before: list[Message] = [*parts.results]
@@ -137,10 +161,8 @@ def _turn(item: object, where: str) -> list[Message]:
 def _reasoning(known: Mapping[str, Any], where: str) -> str:
     """The reasoning of a message under whichever key; a boolean there is a switch and no reasoning."""
     for key in _THINKING_KEYS:
-        value = known.get(key)
-        if missing(value) or isinstance(value, bool):
-            continue
-        return text(value, f"{where}.{key}")
+        if key in known and not missing(known[key]) and not isinstance(known[key], bool):
+            return text(known[key], f"{where}.{key}")
     return ""
 
 
@@ -204,6 +226,9 @@ class Parts:
     thought: str = ""
     calls: list[Any] = field(default_factory=list[Any])
     results: list[Message] = field(default_factory=list[Message])
+
+
+_NO_PARTS = Parts()
 
 
 def _joined(contents: Iterable[object], where: str) -> Parts:
