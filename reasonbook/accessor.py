@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
@@ -88,7 +87,7 @@ class ReasonAccessor:
         from .augment import AugmentConfig, estimate
 
         options = AugmentConfig(method=method, **config)
-        return estimate(self._frame(), _schema(schema), teacher, options, pilot=pilot)
+        return estimate(self._frame(), Schema.of(schema), teacher, options, pilot=pilot)
 
     def augment(
         self,
@@ -120,7 +119,7 @@ class ReasonAccessor:
         from .augment import Augmentation, AugmentConfig
 
         options = AugmentConfig(method=method, budget=budget, limit=limit, **config)
-        schema = _schema(schema)
+        schema = Schema.of(schema)
         job = Augmentation(self._frame(), schema, teacher, options)
         _last.set(self._df, (schema, teacher))
         return job.start()
@@ -272,9 +271,3 @@ class ReasonAccessor:
 
 # What was last asked of a frame, and of whom: a review's repair asks the same again.
 _last: Remembered[tuple[Schema, Any]] = Remembered()
-
-
-def _schema(source: Any) -> Schema:
-    if isinstance(source, (str, Path)):
-        return Schema.load(source) if Path(source).suffix == ".json" else Schema.preset(str(source))
-    return source if isinstance(source, Schema) else Schema(source)

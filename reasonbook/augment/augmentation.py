@@ -157,6 +157,8 @@ class Augmentation(Job):
             self._snapshot = FrameSnapshot(self.frame.df, self.frame.layout)
             self._clear()
         super().start()
+        for text in self.frame.layout.notes(self.frame.df):
+            self.stream.emit("note", text=text)
         return self
 
     def retry(self) -> Augmentation:

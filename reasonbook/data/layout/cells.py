@@ -26,8 +26,8 @@ def plain(prompt: object, response: object) -> str | None:
         and not prompt.isspace()
         and not response.isspace()
         and "" not in (prompt, response)
-        and not prompt.startswith("[{")
-        and not response.startswith("[{")
+        and prompt[:2] != "[{"
+        and response[:2] != "[{"
         and not any([closing in response for _, closing in INLINE])
         else None
     )
