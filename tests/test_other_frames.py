@@ -12,7 +12,10 @@ import reasonbook as rb
 from reasonbook.errors import ReasonbookError
 
 ROWS = [
-    {"messages": [{"role": "user", "content": f"{i} x 7?"}, {"role": "assistant", "content": str(7 * i)}], "n": i}
+    {
+        "messages": [{"role": "user", "content": f"{i} x 7?"}, {"role": "assistant", "content": str(7 * i)}],
+        "n": i,
+    }
     for i in range(3)
 ]
 
@@ -130,7 +133,9 @@ WRITE = {
     "named.json": lambda path: path.write_text(json.dumps({"version": 1, "data": ROWS})),
     "rows.parquet": lambda path: pd.DataFrame(ROWS).to_parquet(path),
     "rows.csv": lambda path: pd.DataFrame(ROWS).to_csv(path, index=False),
-    "semicolons.csv": lambda path: pd.DataFrame(ROWS).to_csv(path, index=False, sep=";", encoding="utf-8-sig"),
+    "semicolons.csv": lambda path: pd.DataFrame(ROWS).to_csv(
+        path, index=False, sep=";", encoding="utf-8-sig"
+    ),
     "rows.tsv": lambda path: pd.DataFrame(ROWS).to_csv(path, index=False, sep="\t"),
 }
 
@@ -149,7 +154,7 @@ def test_the_files_of_a_folder_keep_their_order(tmp_path):
         (tmp_path / f"part-{i}.jsonl").write_text(json.dumps(row))
     assert rb.frame(tmp_path)["n"].tolist() == [0, 1, 2]
     (tmp_path / "more.csv").write_text("q,a\n")
-    with pytest.raises(ReasonbookError, match="several kinds: .csv, .jsonl"):
+    with pytest.raises(ReasonbookError, match=r"several kinds: \.csv, \.jsonl"):
         rb.frame(tmp_path)
 
 

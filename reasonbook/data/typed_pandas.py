@@ -58,3 +58,9 @@ def first_cells(df: DataFrame) -> list[Any]:
 def new_frame(records: list[dict[str, Any]]) -> DataFrame:
     """A frame of these rows."""
     return pd.DataFrame(records)
+
+
+def object_frame(records: list[dict[str, Any]], columns: Iterable[str]) -> DataFrame:
+    """A frame of these columns of the rows, every cell as it is, None where a row has none."""
+    cells = {name: pd.Series([row.get(name) for row in records], dtype=object) for name in columns}
+    return pd.DataFrame(cells)

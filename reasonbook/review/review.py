@@ -250,6 +250,8 @@ class Review:
 
     def _take_in_ratings(self) -> None:
         """Ratings that the data brings for rows nobody has decided on become decisions like any other."""
+        if "rating" not in self.frame.df.columns:
+            return
         known, given = self.decisions.roots, self.frame.column("rating")
         ratings = {
             root: {"rating": int(rating)}
