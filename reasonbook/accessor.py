@@ -10,7 +10,7 @@ import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 from .data.frame import Frame
 from .data.frame_metadata import Remembered
-from .data.layout import PARTS, Layout, layout_of, name_layout
+from .data.layout import Layout, layout_of, name_layout
 from .data.splits import write_splits
 from .data.typed_pandas import DataFrame, Series, column_cells, value_counts
 from .errors import LayoutError, TrainingError, choices
@@ -63,9 +63,7 @@ class ReasonAccessor:
             Layout(prompt='prompt', response='response')
         """
         if columns:
-            for unknown in set(columns) - set(PARTS):
-                raise LayoutError(f"A layout has no part {unknown!r}.", choices(unknown, PARTS))
-            return name_layout(self._df, Layout(**columns)).accounted(self._df)
+            return name_layout(self._df, Layout.named(columns)).accounted(self._df)
         return layout_of(self._df).accounted(self._df)
 
     def estimate(

@@ -66,7 +66,7 @@ def augment_partitions(
         )
     made = Schema.of(schema)
     options = share(AugmentConfig(**config), workers, ddf.npartitions)
-    named = Layout(**layout) if isinstance(layout, Mapping) else layout
+    named = Layout.named(layout) if isinstance(layout, Mapping) else layout
     if named is None:
         named = detect(ddf.head(50, npartitions=-1))
     empty = import_module("dask.dataframe.dispatch").make_meta(ddf)

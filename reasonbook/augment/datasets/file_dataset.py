@@ -69,7 +69,7 @@ def augment_dataset(
         >>> job.wait().progress.done
         40
     """
-    named = Layout(**layout) if isinstance(layout, Mapping) else layout
+    named = Layout.named(layout) if isinstance(layout, Mapping) else layout
     options = AugmentConfig(**config)
     job = DatasetAugmentation(path_in, path_out, Schema.of(schema), teacher, options, layout=named, rows=rows)
     return job.start()

@@ -4,12 +4,12 @@ from .cells import edited
 from .detection import detect
 from .frame_layout import layout_of, name_layout
 from .hub import HUB, INLINE, ROLES, HubLayout
-from .layout import PARTS, Layout
+from .layout import Layout
+from .values import text_of
 
 __all__ = [
     "HUB",
     "INLINE",
-    "PARTS",
     "ROLES",
     "HubLayout",
     "Layout",
@@ -17,4 +17,5 @@ __all__ = [
     "edited",
     "layout_of",
     "name_layout",
+    "text_of",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...errors import LayoutError, choices
 from ...html_card import card, table
 from ..conversation import Conversation, Message, is_mapping, is_sequence, missing, plain_key
 from ..typed_pandas import DataFrame, column_cells, rows_at
@@ -67,6 +68,17 @@ class Layout:
     def columns(self) -> dict[str, Any]:
         """Role → column, for those that are set."""
         return {role: getattr(self, role) for role in PARTS if getattr(self, role) is not None}
+
+    @classmethod
+    def named(cls, columns: Mapping[str, Any]) -> Layout:
+        """The layout of these columns by role.
+
+        Raises:
+            LayoutError: there is no such role.
+        """
+        for unknown in set(columns) - set(PARTS):
+            raise LayoutError(f"A layout has no part {unknown!r}.", choices(unknown, PARTS))
+        return cls(**columns)
 
     def check(self, df: DataFrame) -> Layout:
         """The layout itself, when every named column exists exactly once.

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...errors import MissingPackage, ReasonbookError
-from ..conversation import is_mapping
+from ..conversation import is_mapping, is_sequence, missing
+from ..layout import text_of
 from ..typed_pandas import DataFrame, new_frame
 
 LINES, SHEETS, PARQUET = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet", ".pq")
@@ -139,6 +143,37 @@ def csv_rows(path: Path) -> Iterator[dict[str, str | None]]:
         raise ReasonbookError(
             f"{path.name} cannot be read as CSV: {error}.", f'df = pd.read_csv("{path}", …)'
         ) from error
+
+
+def write_json_lines(df: DataFrame, path: Path) -> None:
+    """Writes the rows as one object a line, whole or not at all; what pandas calls missing is null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    columns = {str(name): df.iloc[:, i].tolist() for i, name in enumerate(df.columns)}
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+            for cells in zip(*columns.values(), strict=True):
+                row = {name: _ready(cell) for name, cell in zip(columns, cells, strict=True)}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _ready(value: Any) -> Any:
+    """A cell as JSON has it: arrays as lists, dates and exact numbers as text."""
+    if is_mapping(value):
+        return {str(key): _ready(inner) for key, inner in value.items()}
+    if is_sequence(value):
+        return [_ready(inner) for inner in value]
+    if isinstance(value, str):
+        return value
+    if missing(value):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    plain = isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value))
+    return value if plain else (text_of(value) or str(value))
 
 
 def separator(path: Path) -> str:
