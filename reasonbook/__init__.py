@@ -14,6 +14,7 @@ from .schema import Field, Schema
 if TYPE_CHECKING:
     from . import examples, widgets
     from .augment import augment_dataset
+    from .data.sources import frame
     from .environment import doctor
     from .exports import export
     from .ipython import load_ipython_extension as load_ipython_extension
@@ -37,6 +38,7 @@ __all__ = [
     "doctor",
     "examples",
     "export",
+    "frame",
     "train",
     "widgets",
 ]
@@ -47,6 +49,7 @@ _HOMES = {
     "compare": "training",
     "doctor": "environment",
     "export": "exports",
+    "frame": "data.sources",
     "load_ipython_extension": "ipython",
     "train": "training",
     "unload_ipython_extension": "ipython",

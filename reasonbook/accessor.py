@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
@@ -66,13 +65,14 @@ class ReasonAccessor:
     def __dir__(self) -> list[str]:
         return list(_VERBS)
 
-    @checked(LayoutError, 'df.reason.layout(prompt="question", response="answer")', configs=lambda: (Layout,))
     def layout(self, **columns: Any) -> Layout:
         """Where requests and responses stand: the guess, or the columns that you name.
 
+        Its card says what it takes, what it converts and what it leaves over, down to the row.
+
         Args:
             **columns: prompt, response, messages, system, context or reasoning, each a column name. What
-                is named is kept for this frame; a copy of the frame starts from the guess again.
+                is named is kept for this frame, its slices and its copies.
 
         Raises:
             LayoutError: the guess is unclear, or a named column is not there.
@@ -82,8 +82,8 @@ class ReasonAccessor:
             Layout(prompt='prompt', response='response')
         """
         if columns:
-            return name_layout(self._df, Layout(**columns))
-        return layout_of(self._df)
+            return name_layout(self._df, Layout.named(columns)).accounted(self._df)
+        return layout_of(self._df).accounted(self._df)
 
     @checked(TeacherError, 'df.reason.estimate(schema, teacher="openai:MODEL")', configs=_augment_options)
     def estimate(
@@ -105,7 +105,7 @@ class ReasonAccessor:
         from .augment import AugmentConfig, estimate
 
         options = AugmentConfig(method=method, **config)
-        return estimate(self._frame(), _schema(schema), teacher, options, pilot=pilot)
+        return estimate(self._frame(), Schema.of(schema), teacher, options, pilot=pilot)
 
     @checked(TeacherError, 'df.reason.augment(schema, teacher="openai:MODEL")', configs=_augment_options)
     def augment(
@@ -138,7 +138,7 @@ class ReasonAccessor:
         from .augment import Augmentation, AugmentConfig
 
         options = AugmentConfig(method=method, budget=budget, limit=limit, **config)
-        schema = _schema(schema)
+        schema = Schema.of(schema)
         job = Augmentation(self._frame(), schema, teacher, options)
         _last.set(self._df, (schema, teacher))
         return job.start()
@@ -304,9 +304,3 @@ class ReasonAccessor:
 
 # What was last asked of a frame, and of whom: a review's repair asks the same again.
 _last: Remembered[tuple[Schema, Any]] = Remembered()
-
-
-def _schema(source: Any) -> Schema:
-    if isinstance(source, (str, Path)):
-        return Schema.load(source) if Path(source).suffix == ".json" else Schema.preset(str(source))
-    return source if isinstance(source, Schema) else Schema(source)

@@ -1,4 +1,4 @@
-"""Command line: `reasonbook` demo, lab, examples, doctor, train, rerun."""
+"""Command line: `reasonbook` demo, lab, examples, doctor, inspect, augment, export, train, rerun."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from . import file_commands
 from ._version import __version__
 from .errors import MissingPackage, ReasonbookError
 
@@ -135,6 +136,8 @@ def parser() -> argparse.ArgumentParser:
     sub = add("examples", examples)
     sub.add_argument("dir", help="folder for your copies; files that are there already are kept")
     add("doctor", doctor)
+    for function in (file_commands.inspect, file_commands.augment, file_commands.export):
+        file_commands.add_options(add(function.__name__, function), function.__name__)
     sub = add("train", train)
     sub.add_argument("card", help="a run's card.json, or the folder it stands in")
     sub.add_argument(

@@ -21,7 +21,7 @@ from tests.house import PACKAGE, House, built, circles, inside, short
 LAYERS = {
     "reasonbook": (
         "cli ipython",
-        "demo widgets",
+        "demo widgets file_commands",
         "accessor",
         "environment exports",
         "augment training examples",

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reasonbook.data.layout import HUB, Layout, detect
+from reasonbook.data.layout import Layout, detect
 from reasonbook.errors import LayoutError
 
 USER = {"role": "user", "content": "What is 6 × 7?"}
 REPLY = {"role": "assistant", "content": "42", "reasoning_content": "Six sevens."}
 EXPECTED = (USER, REPLY)
+KEY = "01ad8ed9a74a1acbbbd395423844963e"  # of these two in every store there is
 INLINE = "<think>\nSix sevens.\n</think>\n\n42"
 MARKED = (
     "<|begin_of_thought|>\n\nSix sevens.\n\n<|end_of_thought|>\n\n"
@@ -157,12 +158,58 @@ def test_and_found_again_after_parquet(name, tmp_path):
     assert [c.messages for c in detect(back).read(back)] == [EXPECTED, EXPECTED]
 
 
-def test_every_known_layout_has_a_row_here():
-    found = set()
-    for row in ROWS.values():
-        layout = detect(pd.DataFrame([row]))
-        found |= {h.name for h in HUB if h.prompt == layout.prompt and h.response == layout.response}
-    assert found == {h.name for h in HUB} - {"s1K-1.1, Gemini"}, "DeepSeek's comes first in s1K-1.1"
+def test_rows_that_were_read_before_keep_their_names():
+    """What a store knows of a row hangs on its key: these must never change."""
+    keys = {name: detect(df).keys(df) for name in ROWS for df in [pd.DataFrame([ROWS[name]])]}
+    assert {name: next(iter(found)) for name, found in keys.items()} == dict.fromkeys(ROWS, KEY)
+
+
+CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": {"a": 1, "b": None}}}
+TURNS = [{"from": who, "value": what} for who, what in zip(["human", "gpt"] * 2, "abcd", strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("row", "key"),
+    [
+        ({"prompt": "Do", "response": "<think>a</think>b"}, "106a25ac576d45c556dba95dec3374f6"),
+        ({"instruction": "Do", "input": "this", "output": "done"}, "a0cbeeaa9aaa994657bd912562cfb6ae"),
+        ({"instruction": "Do", "input": "", "output": "done"}, "6ddf9bdb850bfd3f07e3d20d53bf2071"),
+        ({"prompt": "Do", "response": None}, "3360b3a965f90cfe043fe7e3eaadc1ac"),
+        ({"system": "s", "conversations": TURNS}, "f142f1f2908549f625aec90928a48787"),
+        (
+            {"messages": [USER, {"role": "assistant", "content": None, "tool_calls": []}]},
+            "1595768cee4682abdc536614b8e3e0cd",
+        ),
+        (
+            {
+                "messages": [
+                    USER,
+                    {
+                        "role": "assistant",
+                        "content": "",
+                        "tool_calls": [{"name": "f", "arguments": "{}"}],
+                    },
+                ]
+            },
+            "a9edd43f87872036064b56f47c0f4964",
+        ),
+        (
+            {
+                "messages": [
+                    USER,
+                    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+                    {"role": "tool", "content": "5", "tool_call_id": "1"},
+                    {"role": "assistant", "content": "5", "weight": 0},
+                ],
+                "tools": json.dumps([{"type": "function", "function": {"name": "f"}}]),
+            },
+            "2f436f6b3879abd19157b2771a56e9f2",
+        ),
+    ],
+)
+def test_and_so_do_odder_ones(row, key):
+    df = pd.DataFrame([row])
+    assert list(detect(df).keys(df)) == [key]
 
 
 def test_the_other_attempt_can_be_named():
@@ -203,8 +250,9 @@ def test_tool_calls_come_in_without_what_arrow_adds():
         ({"prompt": "a", "response": None}, ""),
         ({"prompt": "", "response": "b"}, "the request is empty"),
         ({"prompt": math.nan, "response": "b"}, "the request is empty"),
-        ({"prompt": 5, "response": "b"}, "the request is not text but int"),
-        ({"prompt": "a", "response": 7.5}, "the response is not text but float"),
+        ({"prompt": "a", "response": b"7"}, "response is of type bytes, not text"),
+        ({"prompt": "a", "response": math.inf}, "response is an infinite number, not text"),
+        ({"prompt": "a", "response": {"b": 1}}, "response is a dict with the key 'b'"),
         (
             {"problem": "a", "generations": ["x"], "is_reasoning_complete": [False]},
             "none of its responses passed",
@@ -221,13 +269,24 @@ def test_rows_that_cannot_be_used_say_why(row, why):
     ("cell", "why"),
     [
         (None, "empty"),
-        ("no list", "not a list"),
-        ("[{", "not valid JSON"),
-        ([1], "not a message"),
-        ([{"role": "wizard", "content": "x"}], "without a known role"),
-        ([{"role": "user", "content": {"a": 1}}], "not text"),
-        ([{"role": "user", "content": [{"type": "image"}]}], "content that is not text"),
-        ([USER, {**REPLY, "reasoning_content": ["a"]}], "reasoning of a message is not text"),
+        ("no list", "m is a text, not a list of messages"),
+        (5, "m is a number, not a list of messages"),
+        ("[{", "m is neither valid JSON nor a printed Python list"),
+        ([1], "m[0] is a number, not a message"),
+        ([{"role": "wizard", "content": "x"}], "m[0].role is 'wizard', which is not known"),
+        ([{"content": "x"}], "m[0].role is missing"),
+        ([USER, {"role": "assistant"}], "m[1].content is missing"),
+        ([USER, REPLY, {"role": "user", "content": 7}], "m[2].content is a number, not text"),
+        ([{"from": "human", "value": 7}], "m[0].value is a number, not text"),
+        ([{"role": "user", "content": {"a": 1}}], "m[0].content[0] holds no text; it has 'a'"),
+        (
+            [{"role": "user", "content": [{"type": "image", "url": "x"}]}],
+            "m[0].content[0] is 'image', not text",
+        ),
+        ([{"role": "user", "content": [{"type": "text", "txt": "x"}]}], "holds no text; it has 'txt'"),
+        ([USER, {**REPLY, "reasoning_content": ["a"]}], "m[1].reasoning_content is a list, not text"),
+        ([USER, {**REPLY, "tool_calls": ["{"]}], "m[1].tool_calls[0] is neither valid JSON"),
+        ([USER, {**REPLY, "tool_calls": [5]}], "m[1].tool_calls[0] is a number, not a call"),
     ],
 )
 def test_conversations_that_cannot_be_used_say_why(cell, why):

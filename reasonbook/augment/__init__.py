@@ -3,7 +3,7 @@
 from .augmentation import Augmentation
 from .config import AugmentConfig
 from .datasets.dask_frame import augment_partitions
-from .datasets.parquet_dataset import DatasetAugmentation, augment_dataset
+from .datasets.file_dataset import DatasetAugmentation, augment_dataset
 from .estimation import CostEstimate, estimate
 from .results import Candidate, Outcome, Progress, RowError
 

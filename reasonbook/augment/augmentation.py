@@ -174,6 +174,8 @@ class Augmentation(Job):
             self._clear()
         announce(self.frame.df, self)
         super().start()
+        for text in self.frame.layout.notes(self.frame.df):
+            self.stream.emit("note", text=text)
         return self
 
     def retry(self) -> Augmentation:

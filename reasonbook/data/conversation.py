@@ -93,7 +93,7 @@ def plain_key(prompt: str, response: str) -> str:
 
 def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
     """A dict or its like; keys of data are texts."""
-    return isinstance(value, Mapping)
+    return type(value) is dict or (type(value) is not str and isinstance(value, Mapping))
 
 
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import LayoutError
-from .conversation import REASONING_KEYS, Conversation, is_mapping, missing
-from .layout import Layout
+from .conversation import Conversation, missing
+from .layout import Layout, edited
 
 COLUMNS = ("reasoning", "reasoning_status", "reasoning_error", "verdict", "rating", "split")
 _DTYPES = {"rating": "Int64"}
@@ -126,7 +126,7 @@ class Frame:
             cells = column.to_numpy(dtype=object, copy=True)
             for position, value in values.items():
                 cells[position] = value
-            changed = _series(cells, column)
+            changed = _series(cells, column, values.values())
         with _quiet():
             self.df.isetitem(at, changed)
 
@@ -166,7 +166,7 @@ class Frame:
         if layout.repaired is not None and not missing(self.df.iat[position, self._at(layout.repaired)]):
             name = layout.repaired
         cell = self.df.iat[position, self._at(name)]
-        self.write(name, {position: _with_response(cell, text)})
+        self.write(name, {position: edited(cell, text, layout.messages is not None)})
         [conversation] = layout.read(self.df, [position])
         self._contents[position] = self.renamed(position, conversation)
         return True
@@ -206,22 +206,13 @@ class Frame:
                     self.df.insert(len(self.df.columns), new, pd.array([None] * len(self.df), dtype=dtype))
 
 
-def _with_response(cell: Any, text: str) -> Any:
-    """The cell with its last assistant turn replaced; reasoning that belonged to the old text goes."""
-    if is_mapping(cell):
-        return {**cell, "output": text}
-    if isinstance(cell, str) or missing(cell) or all(isinstance(item, str) for item in cell):
-        return text
-    turns = [dict(turn) for turn in cell]
-    last = {k: v for k, v in turns[-1].items() if k not in REASONING_KEYS}
-    last["value" if "from" in last and "content" not in last else "content"] = text
-    return [*turns[:-1], last]
-
-
-def _series(cells: np.ndarray, column: pd.Series) -> pd.Series:
-    """The cells under the column's own dtype; as objects where that cannot hold them."""
+def _series(cells: np.ndarray, column: pd.Series, written: Iterable[Any]) -> pd.Series:
+    """The cells under the column's own dtype; as objects where that cannot hold them as they were written."""
+    dtype = column.dtype
+    if getattr(dtype, "kind", "O") in "biufcmM" and any(isinstance(value, str) for value in written):
+        dtype = np.dtype(object)  # numpy would read "no" as True and "12.50" as 12.5
     try:
-        return pd.Series(cells, index=column.index, name=column.name, dtype=column.dtype)
+        return pd.Series(cells, index=column.index, name=column.name, dtype=dtype)
     except (TypeError, ValueError):
         return pd.Series(cells, index=column.index, name=column.name, dtype=object)
 

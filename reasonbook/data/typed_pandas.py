@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from .conversation import missing
 
 DataFrame = pd.DataFrame
 Series = pd.Series
@@ -15,7 +18,26 @@ Series = pd.Series
 
 def column_cells(df: DataFrame, name: Hashable) -> list[Any]:
     """The cells of a column, by position."""
-    return df[name].tolist()
+    return _cells(df[name])
+
+
+def cells_sample(df: DataFrame, place: int, count: int) -> tuple[Any, ...]:
+    """At most so many cells of one column, spread over the frame; none of them empty."""
+    column = df.iloc[:, place]
+    found = _spread(column, np.arange(len(column)), count)
+    return found or _spread(column, np.flatnonzero(column.notna().to_numpy()), count)
+
+
+def _spread(column: Series, places: np.ndarray, count: int) -> tuple[Any, ...]:
+    if len(places) > count:
+        places = places[np.linspace(0, len(places) - 1, count).astype(int)]
+    return tuple(cell for cell in _cells(column.iloc[places]) if not missing(cell))
+
+
+def _cells(column: Series) -> list[Any]:
+    """As Python's own values; a number of 32 bits stays one, so that it is read as it is shown."""
+    short = getattr(column.dtype, "kind", "") == "f" and column.dtype.itemsize < 8
+    return list(column.to_numpy()) if short else column.tolist()
 
 
 def rows_at(df: DataFrame, positions: Iterable[int] | None) -> DataFrame:
@@ -36,3 +58,9 @@ def first_cells(df: DataFrame) -> list[Any]:
 def new_frame(records: list[dict[str, Any]]) -> DataFrame:
     """A frame of these rows."""
     return pd.DataFrame(records)
+
+
+def object_frame(records: list[dict[str, Any]], columns: Iterable[str]) -> DataFrame:
+    """A frame of these columns of the rows, every cell as it is, None where a row has none."""
+    cells = {name: pd.Series([row.get(name) for row in records], dtype=object) for name in columns}
+    return pd.DataFrame(cells)

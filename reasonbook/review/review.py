@@ -59,6 +59,7 @@ class Review:
         self.decisions = Decisions(self.store)
         self._rows = ReviewedRows(frame, self.decisions, losses=losses)
         self._lock = threading.RLock()
+        self._take_in_ratings()
         self._restore()
         self._cursor = self._saved_cursor()
 
@@ -264,6 +265,19 @@ class Review:
             self._write(positions, changed)
         self.stream.emit(kind, positions=positions[:1000], count=len(positions), counts=self.counts)
         return self
+
+    def _take_in_ratings(self) -> None:
+        """Ratings that the data brings for rows nobody has decided on become decisions like any other."""
+        if "rating" not in self.frame.df.columns:
+            return
+        known, given = self.decisions.roots, self.frame.column("rating")
+        ratings = {
+            root: {"rating": int(rating)}
+            for root, rating in zip(self._rows.roots, given, strict=True)
+            if root not in known and not isinstance(rating, bool) and rating in range(1, 6)
+        }
+        if ratings:
+            self.decisions.take(ratings)
 
     def _restore(self) -> None:
         """Puts earlier decisions on these rows into the frame."""

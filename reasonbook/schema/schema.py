@@ -41,7 +41,8 @@ class Schema:
 
     Args:
         fields: a dict of name → instruction (or `Field`, or dict of its attributes), a list of fields, of
-            such dicts or of ``(name, instruction)`` pairs, or another schema.
+            such dicts, of ``(name, instruction)`` pairs or of names alone, or another schema. A name alone
+            gets a plain instruction, which the card says.
 
     Raises:
         SchemaError: there is no field, a name or an instruction is blank, or two names differ only in case.
@@ -59,6 +60,13 @@ class Schema:
         self.check()
 
     # -- made from ---------------------------------------------------------------------------------------
+    @classmethod
+    def of(cls, source: object) -> Schema:
+        """The schema that a verb is given: one already, a preset's name, a JSON file, or what the constructor takes."""
+        if isinstance(source, (str, Path)):
+            return cls.load(source) if Path(source).suffix == ".json" else cls.preset(str(source))
+        return source if isinstance(source, Schema) else cls(source)
+
     @classmethod
     @checked(SchemaError, 'rb.Schema.preset("customer_support")')
     def preset(cls, name: str) -> Schema:
@@ -303,6 +311,10 @@ class Schema:
     def _repr_html_(self) -> str:
         rows = [(field.name, field.words, field.instruction) for field in self._fields]
         notes = [f"Not valid yet: {problem}." for problem in self.problems]
+        bare = [field.name for field in self._fields if field.instruction == _instruction(field.name)]
+        if bare:
+            line = f'schema.update({bare[0]!r}, instruction="…")'
+            notes.append(f"Instructions made from the name: {', '.join(bare)}. Your own → {line}")
         return card(
             "Reasoning schema",
             {"fields": len(self), "fingerprint": self.fingerprint},
@@ -333,6 +345,8 @@ def _fields_of(source: Any) -> tuple[Field, ...]:
 def _field_of(item: Any) -> Field:
     if isinstance(item, Field):
         return item
+    if isinstance(item, str):
+        return Field(item, _instruction(item) if item.strip() else "")
     if is_sequence(item) and len(item) == 2:
         name, value = item
         if isinstance(value, Field):
@@ -346,6 +360,11 @@ def _field_of(item: Any) -> Field:
                 f"A field cannot be made from {shown(dict(item))}: {error}.", EXAMPLE
             ) from error
     raise SchemaError(f"A field cannot be made from {shown(item)}.", EXAMPLE)
+
+
+def _instruction(name: str) -> str:
+    """What is asked for a field of which only the name is known."""
+    return f"State the {name.strip()} that follows from the request, in one sentence."
 
 
 def _fold(name: object) -> str:

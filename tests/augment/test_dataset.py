@@ -1,5 +1,6 @@
-"""Parquet in, Parquet out: chunk by chunk, resumed, row for row the same as in memory; and over Dask."""
+"""Files in, files out: chunk by chunk, resumed, row for row the same as in memory; and over Dask."""
 
+import json
 import threading
 
 import pandas as pd
@@ -194,14 +195,14 @@ def test_a_refused_key_ends_the_whole_job(tmp_path):
 
 
 def test_bad_input_is_said(tmp_path):
-    with pytest.raises(ReasonbookError, match="no Parquet file"):
+    with pytest.raises(ReasonbookError, match="holds no file of rows"):
         rb.augment_dataset(tmp_path / "nowhere", tmp_path / "out", SCHEMA, teacher=rules)
     source = write(tmp_path / "in.parquet", make(3))
     with pytest.raises(ReasonbookError, match="folder of its own"):
         rb.augment_dataset(source, source, SCHEMA, teacher=rules)
     with pytest.raises(ReasonbookError, match="folder of its own"):
         rb.augment_dataset(source, tmp_path, SCHEMA, teacher=rules)
-    with pytest.raises(LayoutError, match="not in every file"):
+    with pytest.raises(LayoutError, match="not in every part"):
         rb.augment_dataset(
             source, tmp_path / "out", SCHEMA, teacher=rules, layout={"prompt": "no", "response": "answer"}
         ).wait()
@@ -209,11 +210,124 @@ def test_bad_input_is_said(tmp_path):
 
 def test_memory_stays_with_the_chunk(tmp_path):
     """A dataset of many row groups is never held whole: the largest table read is one chunk."""
-    from reasonbook.augment.datasets.parquet_chunks import chunk_tables, parquet_files
+    from reasonbook.augment.datasets.line_chunks import LineFiles
+    from reasonbook.augment.datasets.parquet_chunks import ParquetFiles
 
-    source = write(tmp_path / "in.parquet", make(500), 20)
-    sizes = [len(table) for _, table in chunk_tables(parquet_files(source), 35, lambda chunk: False)]
-    assert max(sizes) == 35 and sum(sizes) == 500
+    source, lines = write(tmp_path / "in.parquet", make(500), 20), tmp_path / "in.jsonl"
+    make(500).to_json(lines, orient="records", lines=True)
+    for files in (ParquetFiles([source]), LineFiles([lines])):
+        assert sum(chunk.rows for chunk in files.chunks(35)) == 500
+        sizes = [len(piece.head(500)) for _, piece in files.pieces(35, lambda chunk: False)]
+        assert max(sizes) == 35 and sum(sizes) == 500
+
+
+# -- JSON Lines and CSV -----------------------------------------------------------------------------------------
+def lines(path, df):
+    if path.suffix == ".jsonl":
+        path.write_text("\n".join(df.to_json(orient="records", lines=True).splitlines()), encoding="utf-8")
+    else:
+        df.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv", "in.tsv"])
+@pytest.mark.parametrize("rows", [7, 1000])
+def test_lines_row_for_row_the_same_as_in_memory(tmp_path, name, rows):
+    df = make(50)[["question", "answer", "weight"]]
+    source = tmp_path / name
+    if name == "in.tsv":
+        df.to_csv(source, index=False, sep="\t")
+    else:
+        lines(source, df)
+    job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=rows).wait()
+    assert job.status is Status.COMPLETED and job.progress.done == job.progress.total == 50
+    assert len(list((tmp_path / "out").glob("part-*.jsonl"))) == -(-50 // rows)
+    out = rb.frame(tmp_path / "out")
+    df.reason.augment(SCHEMA, teacher=rules).wait()
+    assert out["reasoning"].tolist() == df["reasoning"].tolist() and len(calls) == 50
+    assert out["question"].tolist() == df["question"].tolist()
+    assert f'rb.frame("{tmp_path / "out"}")' in job._repr_html_().replace("&quot;", '"')
+    assert out.reason.to_chat(rb.examples.tiny_student()).report.rows == 50
+
+
+def test_json_lines_keep_values_that_no_table_could_hold(tmp_path):
+    rows = [
+        {"q": "a?", "a": 7, "messy": [1, "x", {"b": None}]},
+        {"q": "b?", "a": "seven", "messy": {"c": 1.5}, "system": "Be brief."},
+        {"q": "c?", "a": None, "id": "007"},
+    ]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rb.augment_dataset(source, tmp_path / "out", ["Why"], teacher=lambda r: {"Why": r}, rows=1).wait()
+    out = [json.loads(part.read_text()) for part in sorted((tmp_path / "out").glob("part-*"))]
+    assert [{k: v for k, v in row.items() if not k.startswith("reasoning")} for row in out] == rows
+    assert [row["reasoning"]["Why"] for row in out] == ["a?", "b?", "c?"]
+
+
+def test_the_cells_of_a_csv_stay_the_texts_that_they_are(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text('\ufeffq;a;id\n"what;\nis it?";7.50;007\nand that?;;NA\n', encoding="utf-8")
+    rb.augment_dataset(source, tmp_path / "out", ["Why"], teacher=lambda r: {"Why": r}).wait()
+    [part] = (tmp_path / "out").glob("part-*")
+    rows = [json.loads(line) for line in part.read_text().splitlines()]
+    assert [(row["q"], row["a"], row["id"]) for row in rows] == [
+        ("what;\nis it?", "7.50", "007"), ("and that?", None, "NA")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])
+def test_lines_go_on_where_they_ended_and_start_anew_when_the_file_changed(tmp_path, name):
+    source = lines(tmp_path / name, make(40)[["question", "answer"]])
+    rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
+    parts = sorted((tmp_path / "out").glob("part-*"))
+    before = {part.name: part.stat().st_mtime_ns for part in parts}
+    parts[2].unlink()
+    calls.clear()
+    job = rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
+    assert job.progress.done == 40 and calls == []
+    after = {part.name: part.stat().st_mtime_ns for part in sorted((tmp_path / "out").glob("part-*"))}
+    assert {part for part in before if before[part] != after[part]} == {parts[2].name}
+    source.write_text(source.read_text().replace("row 3 ", "row x "))
+    rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
+    assert len(calls) == 1 and "row x" in calls[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("in.jsonl", b'{"question": "a", "answer": "b"}\n{"question', "Line 2 of in.jsonl is not JSON"),
+        ("in.csv", b"question,answer\na,b\na,b,c\n", "Line 3 of in.csv has more cells than the header"),
+        ("in.csv", b"question,answer\n\xe9,b\n", "in.csv is not UTF-8 text"),
+        ("in.parquet", b'{"question": "a"}', "in.parquet is no Parquet file"),
+    ],
+)
+def test_what_cannot_be_read_is_told_before_anything_is_paid_for(tmp_path, name, content, why):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ReasonbookError, match=why) as caught:
+        rb.augment_dataset(tmp_path / name, tmp_path / "out", SCHEMA, teacher=rules).wait()
+    assert caught.value.fix and calls == []
+
+
+def test_a_preset_is_named_by_its_name(tmp_path):
+    source = lines(tmp_path / "in.jsonl", make(2)[["question", "answer"]])
+    names = rb.Schema.preset("customer_support").names
+    job = rb.augment_dataset(
+        source, tmp_path / "out", "customer_support", teacher=lambda r: dict.fromkeys(names, "x")
+    )
+    assert job.schema.names == names
+    job.stop()
+
+
+def test_an_unknown_ending_and_a_mixed_folder_name_what_is_read(tmp_path):
+    (tmp_path / "in").mkdir()
+    lines(tmp_path / "in" / "a.jsonl", make(2))
+    (tmp_path / "in" / "b.csv").write_text("question,answer\na,b\n")
+    with pytest.raises(ReasonbookError, match=r"several kinds: \.csv, \.jsonl"):
+        rb.augment_dataset(tmp_path / "in", tmp_path / "out", SCHEMA, teacher=rules)
+    (tmp_path / "in.xlsx").write_bytes(b"")
+    with pytest.raises(ReasonbookError, match="ending that is not known") as caught:
+        rb.augment_dataset(tmp_path / "in.xlsx", tmp_path / "out", SCHEMA, teacher=rules)
+    assert ".jsonl" in caught.value.fix
 
 
 # -- Dask --------------------------------------------------------------------------------------------------------

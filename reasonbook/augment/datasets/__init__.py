@@ -1,1 +1,1 @@
-"""Datasets: more rows than fit in memory, in Parquet files and Dask frames."""
+"""Datasets: more rows than fit in memory, in files and Dask frames."""

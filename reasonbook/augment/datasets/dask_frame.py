@@ -19,7 +19,7 @@ from ...schema import Schema
 from ...teachers import TeacherSpec
 from ..augmentation import Augmentation
 from ..config import AugmentConfig
-from .parquet_chunks import COLUMNS
+from .chunks import COLUMNS
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame as DaskFrame
@@ -64,9 +64,9 @@ def augment_partitions(
             f"This takes a Dask DataFrame, not {type(ddf).__name__}.",
             "dask.dataframe.from_pandas(df, npartitions=8)   or   df.reason.augment(…)",
         )
-    made = schema if isinstance(schema, Schema) else Schema(schema)
+    made = Schema.of(schema)
     options = share(AugmentConfig(**config), workers, ddf.npartitions)
-    named = Layout(**layout) if isinstance(layout, Mapping) else layout
+    named = Layout.named(layout) if isinstance(layout, Mapping) else layout
     if named is None:
         named = detect(ddf.head(50, npartitions=-1))
     empty = import_module("dask.dataframe.dispatch").make_meta(ddf)

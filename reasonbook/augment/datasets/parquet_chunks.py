@@ -1,4 +1,4 @@
-"""Parquet chunks: the parts of a dataset, read one at a time, written whole or not at all."""
+"""Parquet chunks: the parts of Parquet files, read one at a time, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,31 +6,18 @@ import hashlib
 import importlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ...data.typed_pandas import DataFrame, column_cells
+from ...data.typed_pandas import DataFrame
 from ...errors import MissingPackage, ReasonbookError
 from ...schema import Schema
 from ..methods import Method
+from .chunks import COLUMNS, Chunk, chunks_of, written
 
-COLUMNS = ("reasoning", "reasoning_status", "reasoning_error")
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A part of the input: which file, and which of its parts."""
-
-    file: int
-    number: int
-    rows: int
-
-    @property
-    def name(self) -> str:
-        """The file of its rows in the output."""
-        return f"part-{self.file:05d}-{self.number:06d}.parquet"
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ArrowSchema(Protocol):
@@ -77,6 +64,20 @@ class ArrowTable(Protocol):
         ...
 
 
+class ArrowFile(Protocol):
+    """What is used of ``pyarrow.parquet.ParquetFile``."""
+
+    metadata: Any
+
+    def iter_batches(self, batch_size: int) -> Iterator[Any]:
+        """The rows in parts."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
 def _arrow() -> ModuleType:
     return importlib.import_module("pyarrow")
 
@@ -85,101 +86,109 @@ def _parquet() -> ModuleType:
     return importlib.import_module("pyarrow.parquet")
 
 
-def chunks_of(files: list[Path], rows: int) -> Iterator[Chunk]:
-    """Every chunk of a dataset, from what the files say of themselves."""
-    pq = _parquet()
-    for number, file in enumerate(files):
-        total: int = pq.ParquetFile(file).metadata.num_rows
-        for part, start in enumerate(range(0, total, rows)):
-            yield Chunk(number, part, min(rows, total - start))
+class ParquetFiles:
+    """Parquet files as chunks, and chunks as Parquet files."""
+
+    ending = ".parquet"
+
+    def __init__(self, files: list[Path]) -> None:
+        self.files = files
+        try:
+            _parquet()
+        except ImportError as error:
+            raise MissingPackage("pyarrow", feature="A Parquet file", extra="parquet") from error
+
+    def chunks(self, rows: int) -> Iterator[Chunk]:
+        """Every chunk, from what the files say of themselves."""
+        for number, file in enumerate(self.files):
+            with _opened(file) as source:
+                total: int = source.metadata.num_rows
+            yield from chunks_of(number, total, rows, self.ending)
+
+    def pieces(
+        self, rows: int, finished: Callable[[Chunk], bool]
+    ) -> Iterator[tuple[Chunk, ParquetPiece | None]]:
+        """Every chunk with its rows, in order; None for a chunk that is finished."""
+        pa = _arrow()
+        for number, file in enumerate(self.files):
+            with _opened(file) as source:
+                chunks = list(chunks_of(number, source.metadata.num_rows, rows, self.ending))
+                done = [finished(chunk) for chunk in chunks]
+                if all(done):
+                    yield from ((chunk, None) for chunk in chunks)
+                    continue
+                held: list[Any] = []
+                at = 0
+                for batch in source.iter_batches(batch_size=rows):
+                    held.append(batch)
+                    while at < len(chunks) and sum(len(one) for one in held) >= chunks[at].rows:
+                        whole = pa.Table.from_batches(held)
+                        size = chunks[at].rows
+                        yield chunks[at], None if done[at] else ParquetPiece(whole.slice(0, size))
+                        held = whole.slice(size).to_batches() if len(whole) > size else []
+                        at += 1
+
+    def print_of(self, file: Path) -> str:
+        """Digest of the file's footer, where the places of all its data stand."""
+        with file.open("rb") as opened:
+            opened.seek(max(0, file.stat().st_size - 65_536))
+            return hashlib.blake2b(opened.read(), digest_size=8).hexdigest()
+
+    def statuses(self, path: Path) -> list[str]:
+        """The rows' statuses in a written part; none where it cannot be read."""
+        try:
+            return _parquet().read_table(path, columns=["reasoning_status"])["reasoning_status"].to_pylist()
+        except (OSError, ValueError, KeyError):
+            return []
 
 
-def chunk_tables(
-    files: list[Path], rows: int, finished: Callable[[Chunk], bool]
-) -> Iterator[tuple[Chunk, ArrowTable | None]]:
-    """Every chunk with its Arrow table, in order; None for a chunk that is finished."""
-    pa, pq = _arrow(), _parquet()
-    for number, file in enumerate(files):
-        chunks = [chunk for chunk in chunks_of(files[: number + 1], rows) if chunk.file == number]
-        done = [finished(chunk) for chunk in chunks]
-        if all(done):
-            yield from ((chunk, None) for chunk in chunks)
-            continue
-        with pq.ParquetFile(file) as source:
-            held: list[Any] = []
-            at = 0
-            for batch in source.iter_batches(batch_size=rows):
-                held.append(batch)
-                while at < len(chunks) and sum(len(one) for one in held) >= chunks[at].rows:
-                    whole = pa.Table.from_batches(held)
-                    size = chunks[at].rows
-                    yield chunks[at], None if done[at] else whole.slice(0, size)
-                    held = whole.slice(size).to_batches() if len(whole) > size else []
-                    at += 1
+class ParquetPiece:
+    """The rows of one chunk, their columns as they came."""
 
+    def __init__(self, table: ArrowTable) -> None:
+        self._table = table
+        self.columns = table.column_names
 
-def write_part(piece: ArrowTable, df: DataFrame, schema: Schema, method: Method, path: Path) -> None:
-    """Writes the chunk with its columns as they came and the three of the reasoning; whole or not at all."""
-    pa, pq = _arrow(), _parquet()
-    kinds: dict[str, Any] = {
-        "text": pa.string(),
-        "choice": pa.string(),
-        "number": pa.float64(),
-        "boolean": pa.bool_(),
-        "list": pa.list_(pa.string()),
-    }
-    fields: list[tuple[str, Any]] = (
-        [(field.name, kinds[field.type]) for field in schema]
-        if method.fields
-        else [(method.label, pa.string())]
-    )
-    for column, kind in zip(COLUMNS, (pa.struct(fields), pa.string(), pa.string()), strict=True):
-        cells: list[object] = [
-            cell if isinstance(cell, (dict, str)) else None for cell in column_cells(df, column)
-        ]
-        if column in piece.column_names:
-            piece = piece.drop_columns([column])
-        piece = piece.append_column(column, pa.array(cells, type=kind))
-    # The index that pandas noted in the input says nothing of these rows any more.
-    noted = piece.schema.metadata or {}
-    piece = piece.replace_schema_metadata({k: v for k, v in noted.items() if k != b"pandas"})
-    unfinished = path.with_suffix(".unfinished")
-    pq.write_table(piece, unfinished)
-    os.replace(unfinished, path)
+    def head(self, count: int) -> DataFrame:
+        """The first rows."""
+        return self._table.slice(0, count).to_pandas()
 
+    def frame(self, columns: list[str]) -> DataFrame:
+        """All rows, of these columns alone."""
+        return self._table.select(columns).to_pandas()
 
-def statuses_of(path: Path) -> list[str]:
-    """The rows' statuses in a written part; none where it cannot be read."""
-    pq = _parquet()
-    try:
-        return pq.read_table(path, columns=["reasoning_status"])["reasoning_status"].to_pylist()
-    except (OSError, ValueError, KeyError):
-        return []
-
-
-def parquet_files(path: Path) -> list[Path]:
-    """A file, or all Parquet files of a folder in a fixed order."""
-    if path.is_file():
-        return [path]
-    found = sorted(path.rglob("*.parquet")) if path.is_dir() else []
-    if not found:
-        raise ReasonbookError(
-            f"There is no Parquet file at {str(path)!r}.",
-            'rb.augment_dataset("data.parquet", "augmented", …)',
+    def write(self, df: DataFrame, schema: Schema, method: Method, path: Path) -> None:
+        """Writes the chunk with its columns as they came and the three of the reasoning; whole or not at all."""
+        pa, pq, piece = _arrow(), _parquet(), self._table
+        kinds: dict[str, Any] = {
+            "text": pa.string(),
+            "choice": pa.string(),
+            "number": pa.float64(),
+            "boolean": pa.bool_(),
+            "list": pa.list_(pa.string()),
+        }
+        fields: list[tuple[str, Any]] = (
+            [(field.name, kinds[field.type]) for field in schema]
+            if method.fields
+            else [(method.label, pa.string())]
         )
-    return found
+        for column, kind in zip(COLUMNS, (pa.struct(fields), pa.string(), pa.string()), strict=True):
+            if column in piece.column_names:
+                piece = piece.drop_columns([column])
+            piece = piece.append_column(column, pa.array(written(df, column), type=kind))
+        # The index that pandas noted in the input says nothing of these rows any more.
+        noted = piece.schema.metadata or {}
+        piece = piece.replace_schema_metadata({k: v for k, v in noted.items() if k != b"pandas"})
+        unfinished = path.with_suffix(".unfinished")
+        pq.write_table(piece, unfinished)
+        os.replace(unfinished, path)
 
 
-def footer(file: Path) -> str:
-    """Digest of a Parquet file's footer, where the places of all its data stand."""
-    with file.open("rb") as opened:
-        opened.seek(max(0, file.stat().st_size - 65_536))
-        return hashlib.blake2b(opened.read(), digest_size=8).hexdigest()
-
-
-def need_pyarrow() -> None:
-    """Raises `MissingPackage` without pyarrow."""
+def _opened(file: Path) -> ArrowFile:
     try:
-        _parquet()
-    except ImportError as error:
-        raise MissingPackage("pyarrow", feature="A dataset on disk", extra="parquet") from error
+        return _parquet().ParquetFile(file)
+    except (OSError, ValueError) as error:  # Arrow's own are ValueErrors
+        raise ReasonbookError(
+            f"{file.name} is no Parquet file that can be read: {str(error).strip()}",
+            'its ending says what it is: "rows.jsonl", "rows.csv" or "rows.parquet"',
+        ) from error

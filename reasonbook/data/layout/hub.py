@@ -18,6 +18,7 @@ class HubLayout:
         system: a system prompt, where there is one.
         repaired: a corrected answer that replaces ``response``, where there is one.
         verified: columns of flags, one per answer of a list, of which the first that is there counts.
+        context: a second part of the request, where there is one.
         needs: further columns that must be there, so that a common pair of names is not mistaken.
     """
 
@@ -29,10 +30,24 @@ class HubLayout:
     system: str = ""
     repaired: str = ""
     verified: tuple[str, ...] = ()
+    context: str = ""
     needs: tuple[str, ...] = ()
 
 
 HUB: tuple[HubLayout, ...] = (
+    HubLayout(
+        "Chinese R1 distillation", "Congliu/Chinese-DeepSeek-R1-Distill-data-110k",
+        "input", "content", ("reasoning_content",), needs=("reasoning_content",),
+    ),
+    HubLayout("SYNTHETIC-1", "PrimeIntellect/SYNTHETIC-1", "prompt", "llm_response"),
+    HubLayout("natural_reasoning", "facebook/natural_reasoning", "question", "responses"),
+    HubLayout("CoT-Collection", "kaist-ai/CoT-Collection", "source", "target", ("rationale",)),
+    HubLayout(
+        "AQuA-RAT", "deepmind/aqua_rat", "question", "correct", ("rationale",),
+        context="options", needs=("options",),
+    ),
+    HubLayout("KodCode", "KodCode/KodCode-V1", "question", "r1_solution"),
+    HubLayout("SQuAD", "rajpurkar/squad", "question", "answers", context="context", needs=("context",)),
     HubLayout(
         "OpenThoughts, metadata subset", "open-thoughts/OpenThoughts-114k",
         "problem", "deepseek_solution", ("deepseek_reasoning",), needs=("deepseek_reasoning",),
@@ -87,16 +102,49 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("question", "solution"),
     ("problem", "answer"),
 )
-REQUESTS = ("prompt", "request", "question", "problem", "instruction", "query", "input", "user")
+# Names in the order of preference, for what no pair above says: the first request with the first response.
+REQUESTS = (
+    "prompt", "request", "question", "problem", "instruction", "query", "input", "user", "q",
+    "user_message", "user_prompt", "user_input", "user_query", "customer_message", "human", "task", "source",
+    "message", "ticket", "email", "text", "sentence", "document", "article",
+)  # fmt: skip
+RESPONSES = (
+    "response", "completion", "output", "answer", "reply", "a", "assistant_message", "assistant_response",
+    "assistant", "bot_message", "bot_response", "model_response", "llm_response", "model_output", "gpt", "bot",
+    "agent_message", "agent_response", "solution", "final_answer", "correct_answer", "expected_answer",
+    "expected_output", "expected_response", "target", "answers", "responses", "label", "summary",
+)  # fmt: skip
 LISTS = ("messages", "conversations", "conversation", "dialog", "chat", "contents")
-SYSTEMS = ("system", "system_prompt", "systeminstruction")
-ANY_REASONING = ("reasoning_content", "thinking", "reasoning", "chain_of_thought", "cot", "rationale")
+SYSTEMS = ("system", "system_prompt", "systeminstruction", "system_message")
+ANY_REASONING = (
+    "reasoning_content", "thinking", "reasoning", "chain_of_thought", "cot", "rationale", "complex_cot", "thought",
+    "thoughts", "reasoning_trace", "thinking_trajectory", "think", "long_cot",
+)  # fmt: skip
+WORKED = (
+    "solution",
+    "worked_solution",
+    "explanation",
+    "steps",
+    "derivation",
+    "proof",
+)  # beside a short answer
+CONTEXTS = ("context", "passage", "paragraph", "document", "article", "background", "options", "choices")
 SUFFIX = "__reasoning_content"  # Data Designer: the reasoning of a column stands beside it
+ROLE_KEYS = ("role", "from", "speaker", "author")
+CONTENT_KEYS = ("content", "value", "parts", "text", "message")
+# Turns that hold a request and its response at once.
+TURN_PAIRS = (
+    ("user", "assistant"), ("human", "assistant"), ("human", "gpt"), ("input", "output"), ("prompt", "response"),
+    ("question", "answer"), ("q", "a"), ("instruction", "output"),
+)  # fmt: skip
 ROLES = {
-    "human": "user", "user": "user", "prompter": "user", "gpt": "assistant", "chatgpt": "assistant",
-    "assistant": "assistant", "model": "assistant", "bot": "assistant", "system": "system",
-    "developer": "developer", "tool": "tool", "function": "tool", "observation": "tool",
+    "human": "user", "user": "user", "prompter": "user", "customer": "user", "gpt": "assistant",
+    "chatgpt": "assistant", "assistant": "assistant", "model": "assistant", "bot": "assistant", "ai": "assistant",
+    "agent": "assistant", "function_call": "assistant", "tool_call": "assistant", "system": "system",
+    "developer": "developer", "tool": "tool", "function": "tool", "observation": "tool", "ipython": "tool",
+    "tool_response": "tool", "tool_result": "tool", "function_response": "tool",
 }  # fmt: skip
+CALL_ROLES = ("function_call", "tool_call")  # their text is a call as JSON
 # Thinking written into the text of an answer.
 INLINE = (
     ("<think>", "</think>"),
@@ -106,4 +154,5 @@ INLINE = (
     ("◁think▷", "◁/think▷"),
     ("[THINK]", "[/THINK]"),
 )
+ANSWER = ("<answer>", "</answer>")
 SOLUTION = ("<|begin_of_solution|>", "<|end_of_solution|>")

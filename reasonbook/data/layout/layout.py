@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from itertools import zip_longest
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...errors import LayoutError
-from ...html_card import card, clip, table
-from ..conversation import Conversation, Message, missing, plain_key
-from ..typed_pandas import DataFrame, column_cells, first_cells, rows_at
+from ...errors import LayoutError, choices
+from ...html_card import card, table
+from ..conversation import Conversation, Message, is_mapping, is_sequence, missing, plain_key
+from ..typed_pandas import DataFrame, column_cells, rows_at
 from . import cells
-from .hub import ANY_REASONING, HUB, LISTS, PAIRS, REQUESTS, SUFFIX, SYSTEMS, HubLayout
+from .account import LayoutAccount
+from .columns import Column, Columns, fold, unclear
+from .messages import KNOWN_KEYS, UnusableCellError, turns
+from .values import FORMS, kind_of, text_of
 
-_ORDER = (
+# In the order in which they are told.
+PARTS = (
     "messages",
     "system",
     "prompt",
@@ -45,6 +48,7 @@ class Layout:
         unmask: flags of rows in which every message but the system's is learnt.
         tools: descriptions of the tools that a conversation offers; they go with its first message.
         guessed: whether it was found rather than named.
+        account: what it takes from a frame and leaves over, where `accounted` has looked.
     """
 
     prompt: Any = None
@@ -58,13 +62,23 @@ class Layout:
     unmask: Any = None
     tools: Any = None
     guessed: bool = field(default=False, compare=False)
+    account: LayoutAccount | None = field(default=None, compare=False, repr=False)
 
     @property
     def columns(self) -> dict[str, Any]:
         """Role → column, for those that are set."""
-        roles = (part.name for part in fields(self) if part.name != "guessed")
-        named = {role: getattr(self, role) for role in roles if getattr(self, role) is not None}
-        return {role: named[role] for role in _ORDER if role in named}
+        return {role: getattr(self, role) for role in PARTS if getattr(self, role) is not None}
+
+    @classmethod
+    def named(cls, columns: Mapping[str, Any]) -> Layout:
+        """The layout of these columns by role.
+
+        Raises:
+            LayoutError: there is no such role.
+        """
+        for unknown in set(columns) - set(PARTS):
+            raise LayoutError(f"A layout has no part {unknown!r}.", choices(unknown, PARTS))
+        return cls(**columns)
 
     def check(self, df: DataFrame) -> Layout:
         """The layout itself, when every named column exists exactly once.
@@ -73,12 +87,12 @@ class Layout:
             LayoutError: a column is absent, stands twice, or neither a request nor a conversation is named.
         """
         if self.messages is None and self.prompt is None:
-            raise _unclear(df, "Name the column of requests, or the column of conversations.")
+            raise unclear(df, "Name the column of requests, or the column of conversations.")
         for role, column in self.columns.items():
             count = sum(1 for name in df.columns if _same(name, column))
             if count != 1:
                 why = "is not there" if count == 0 else f"stands {count} times"
-                raise _unclear(df, f"The column {column!r} for {role} {why}.")
+                raise unclear(df, f"The column {column!r} for {role} {why}.")
         return self
 
     def read(self, df: DataFrame, positions: Iterable[int] | None = None) -> Iterator[Conversation]:
@@ -98,23 +112,22 @@ class Layout:
         for prompt, response in zip(
             column_cells(picked, self.prompt), column_cells(picked, self.response), strict=True
         ):
-            if cells.plain(prompt, response):
-                yield plain_key(prompt, response)
+            words = cells.plain(prompt, response)
+            if words is not None:
+                yield plain_key(prompt, words)
             else:
                 yield self.conversation({"prompt": prompt, "response": response}).key
 
     def conversation(self, given: Mapping[str, Any]) -> Conversation:
         """The conversation of one row, from its cells by role."""
-        if tuple(given) == _PAIR and cells.plain(given["prompt"], given["response"]):
-            return Conversation(
-                (
-                    {"role": "user", "content": given["prompt"]},
-                    {"role": "assistant", "content": given["response"]},
-                )
-            )
+        if tuple(given) == _PAIR:
+            words = cells.plain(given["prompt"], given["response"])
+            if words is not None:
+                asked = {"role": "user", "content": given["prompt"]}
+                return Conversation((asked, {"role": "assistant", "content": words}))
         try:
             messages = self._messages(given)
-        except cells.UnusableCellError as problem:
+        except UnusableCellError as problem:
             return Conversation((), str(problem))
         if not any(m["role"] != "system" for m in messages):
             return Conversation((), "the request is empty")
@@ -125,141 +138,114 @@ class Layout:
     def _messages(self, given: Mapping[str, Any]) -> list[Message]:
         messages = cells.system(given.get("system"))
         if self.messages is not None:
-            messages += cells.turns(given["messages"], "the conversation")
+            messages += turns(given["messages"], str(self.messages))
         else:
-            messages += cells.request(given["prompt"], given.get("context"))
-            messages += cells.response(given.get("response"), given.get("repaired"), given.get("verified"))
-        reasoning = cells.reasoning_text(given.get("reasoning"))
+            messages += cells.request(given["prompt"], given.get("context"), str(self.prompt))
+            messages += cells.response(
+                given.get("response"), given.get("repaired"), given.get("verified"), str(self.response)
+            )
+        reasoning = cells.reasoning_text(given.get("reasoning"), str(self.reasoning))
         if reasoning and messages and messages[-1]["role"] == "assistant":
-            messages[-1] = {**messages[-1], "reasoning_content": reasoning}
+            # What a column brings that nobody named does not take the place of the response's own thinking.
+            own = messages[-1].get("reasoning_content") if self.guessed else None
+            messages[-1] = {**messages[-1], "reasoning_content": own or reasoning}
         tools = cells.tools(given.get("tools"))
         if tools and messages:
             messages[0] = {**messages[0], "tools": tools}
         return messages
 
+    # -- what it makes of a frame --------------------------------------------------------------------------
+    def accounted(self, df: DataFrame) -> Layout:
+        """The same layout with the account of every row and column of the frame, for its card."""
+        responses = requests = reasoned = 0
+        problems: dict[int, str] = {}
+        for row, conversation in enumerate(self.read(df)):
+            if conversation.problem:
+                problems[row] = conversation.problem
+            elif conversation.has_response:
+                responses += 1
+            else:
+                requests += 1
+            reasoned += bool(conversation.reasoning)
+        left = self._left(df)
+        account = LayoutAccount(
+            rows=len(df),
+            responses=responses,
+            requests=requests,
+            reasoned=reasoned,
+            problems=problems,
+            converted=tuple(self.converted(df)),
+            unused={str(column.name): column.holds for column in left} | self._unused_keys(df),
+            asks=tuple(map(self._ask, filter(_long, left))),
+        )
+        return replace(self, account=account)
+
+    def notes(self, df: DataFrame) -> list[str]:
+        """What a job on these rows should say: what is converted, and long texts that nobody said to leave out."""
+        return [*self.converted(df), *(map(self._ask, filter(_long, self._left(df))) if self.guessed else ())]
+
+    def converted(self, df: DataFrame) -> Iterator[str]:
+        """Which columns are made into text, how many cells of them, in which form."""
+        for role in ("response", "repaired", "context"):
+            name = self.columns.get(role)
+            if name is None:
+                continue
+            found: dict[str, list[Any]] = {}
+            for cell in column_cells(df, name):
+                if type(cell) is not str and (kind := kind_of(cell)):
+                    found.setdefault(kind, []).append(cell)
+            for kind, values in found.items():
+                shown = f"{values[0]} → {text_of(values[0])!r}"
+                yield f"{name}: {len(values):,} {kind} as text, {FORMS[kind]} ({shown})"
+
+    def _left(self, df: DataFrame) -> list[Column]:
+        """The columns that are not used and hold something."""
+        columns, used = Columns(df), set(self.columns.values())
+        return [columns[name] for name in columns if columns.name(name) not in used and columns[name].cells]
+
+    def _ask(self, column: Column) -> str:
+        """The sentence about a column of long texts that is not used, with the line that takes it in."""
+        role = next((role for role in ("reasoning", "context") if getattr(self, role) is None), "response")
+        line = f"df.reason.layout({self._words({**self.columns, role: column.name})})"
+        return f"{column.name!r} holds texts of {column.length:,.0f} characters and is not used → {line}"
+
+    def _unused_keys(self, df: DataFrame) -> dict[str, str]:
+        """Keys of messages that hold something and are not used."""
+        if self.messages is None:
+            return {}
+        column = Columns(df)[fold(self.messages)]
+        found = {
+            key
+            for cell in column.cells
+            if is_sequence(cell)
+            for item in cell
+            if is_mapping(item)
+            for key, value in item.items()
+            if key not in KNOWN_KEYS and not missing(value)
+        }
+        return {f"{self.messages}[].{key}": "a key of messages" for key in sorted(found)}
+
+    # -- shown -------------------------------------------------------------------------------------------
+    @staticmethod
+    def _words(columns: Mapping[str, Any]) -> str:
+        return ", ".join(f"{role}={columns[role]!r}" for role in PARTS if role in columns)
+
     def __repr__(self) -> str:
-        return f"Layout({', '.join(f'{role}={name!r}' for role, name in self.columns.items())})"
+        return f"Layout({self._words(self.columns)})"
 
     def _repr_html_(self) -> str:
-        words = ", ".join(f"{role}={name!r}" for role, name in self.columns.items())
+        notes = [f"Not right? df.reason.layout({self._words(self.columns)})"] if self.guessed else []
         return card(
             "Layout, as found" if self.guessed else "Layout, as named",
+            self.account.facts if self.account else None,
             body=table(("role", "column"), self.columns.items()),
-            notes=[f"Not right? df.reason.layout({words})"] if self.guessed else [],
+            notes=[*(self.account.lines if self.account else ()), *notes],
             next_verb="df.reason.augment(schema, teacher=…)",
         )
 
 
-def detect(df: DataFrame) -> Layout:
-    """Finds the layout of a frame by its column names and first rows.
-
-    Raises:
-        LayoutError: the frame has no rows or no columns that are known; the text shows what there is.
-    """
-    if len(df.columns) == 0 or len(df) == 0:
-        raise LayoutError(
-            f"The frame has {len(df)} rows and {len(df.columns)} columns; there is nothing to reason about.",
-            'df = DataFrame({"prompt": ["…"], "response": ["…"]})',
-        )
-    names = {_fold(name): name for name in reversed(list(df.columns))}
-    system = next((names[s] for s in SYSTEMS if s in names), None)
-    for candidate in LISTS:
-        if candidate in names and _holds_turns(column_cells(df, names[candidate])):
-            return Layout(
-                messages=names[candidate],
-                system=system,
-                unmask=names.get("unmask"),
-                tools=_tools(df, names),
-                guessed=True,
-            ).check(df)
-    for known in HUB:
-        if _is(known, names):
-            return _of(known, names).check(df)
-    pair = next(((p, r) for p, r in PAIRS if p in names and r in names), None) or _beside(names)
-    if pair is None:
-        raise _unclear(df, "It is not clear which columns hold requests and responses.")
-    prompt, response = pair
-    return Layout(
-        prompt=names[prompt],
-        response=names[response],
-        system=system,
-        context=names.get("input") if prompt == "instruction" else None,
-        reasoning=_find_reasoning(names, response),
-        tools=_tools(df, names),
-        guessed=True,
-    ).check(df)
-
-
-def _is(known: HubLayout, names: Mapping[str, Any]) -> bool:
-    wanted = (known.prompt, known.response, *known.needs)
-    found = not known.reasoning or any(name in names for name in known.reasoning)
-    return all(name in names for name in wanted) and found
-
-
-def _of(known: HubLayout, names: Mapping[str, Any]) -> Layout:
-    def first(candidates: tuple[str, ...]) -> Any:
-        return next((names[name] for name in candidates if name in names), None)
-
-    return Layout(
-        prompt=names[known.prompt],
-        response=names[known.response],
-        system=names.get(known.system) if known.system else first(SYSTEMS),
-        reasoning=first(known.reasoning),
-        repaired=names.get(known.repaired),
-        verified=first(known.verified),
-        guessed=True,
-    )
-
-
-def _beside(names: Mapping[str, Any]) -> tuple[str, str] | None:
-    """A response that is known by the reasoning beside it, as Data Designer writes it."""
-    response = next((n.removesuffix(SUFFIX) for n in names if n.endswith(SUFFIX)), None)
-    prompt = next((name for name in REQUESTS if name in names and name != response), None)
-    return (prompt, response) if response in names and prompt else None  # type: ignore[return-value]
-
-
-def _find_reasoning(names: Mapping[str, Any], response: str) -> Any:
-    for candidate in (f"{response}{SUFFIX}", *ANY_REASONING):
-        # A `reasoning` column of dicts beside `reasoning_status` is the product's own, not the data's.
-        if candidate in names and not (candidate == "reasoning" and "reasoning_status" in names):
-            return names[candidate]
-    return None
-
-
-def _tools(df: DataFrame, names: Mapping[str, Any]) -> Any:
-    """The column of tools, where it holds descriptions of such."""
-    if "tools" not in names:
-        return None
-    try:
-        found = next((cell for cell in map(cells.tools, column_cells(df, names["tools"])) if cell), None)
-    except cells.UnusableCellError:
-        return None
-    return names["tools"] if found is not None and {"function", "name"} & set(found[0]) else None
-
-
-def _holds_turns(column: Iterable[object]) -> bool:
-    first = next((cell for cell in column if not missing(cell)), None)
-    try:
-        return bool(cells.turns(first, "")) if first is not None else False
-    except cells.UnusableCellError:
-        return False
-
-
-def _unclear(df: DataFrame, why: str) -> LayoutError:
-    columns = ", ".join(
-        f"{name!r} ({clip(str(cell), 30)})" if len(df) else repr(name)
-        for name, cell in zip_longest(df.columns, first_cells(df))
-    )
-    words = [repr(name) for name in df.columns][:2]
-    words += ['"…"'] * (2 - len(words))
-    return LayoutError(
-        f"{why} Columns: {columns or 'none'}.",
-        f'df.reason.layout(prompt={words[0]}, response={words[1]})   or   df.reason.layout(messages="…")',
-    )
-
-
-def _fold(name: object) -> str:
-    return str(name).strip().casefold().replace(" ", "_").replace("-", "_")
+def _long(column: Column) -> bool:
+    return column.long
 
 
 def _same(a: object, b: object) -> bool:

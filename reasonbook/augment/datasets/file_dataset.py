@@ -1,4 +1,4 @@
-"""Parquet dataset: Parquet in, Parquet out, chunk by chunk, by the rules and store of a frame."""
+"""File dataset: rows of files in, the same rows with reasoning out, chunk by chunk, by the store of a frame."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from ...data.frame import Frame
 from ...data.layout import Layout, detect
+from ...data.sources import files_of
 from ...data.typed_pandas import column_cells
 from ...errors import LayoutError, ReasonbookError, TeacherError
 from ...events import Stream
@@ -24,18 +25,11 @@ from ..augmentation import Augmentation
 from ..config import AugmentConfig
 from ..methods import METHODS
 from ..results import Progress
-from .parquet_chunks import (
-    ArrowTable,
-    Chunk,
-    chunk_tables,
-    chunks_of,
-    footer,
-    need_pyarrow,
-    parquet_files,
-    statuses_of,
-    write_part,
-)
+from .chunks import Chunk, ChunkedFiles, Piece
+from .line_chunks import LineFiles
+from .parquet_chunks import ParquetFiles
 
+_ENDINGS = (".parquet", ".pq", ".jsonl", ".ndjson", ".csv", ".tsv")
 _FINISHED = {"ok", "invalid"}  # what asking again would not change
 _TICK = 0.2
 _NOTES = "_reasonbook.json"
@@ -56,22 +50,23 @@ def augment_dataset(
     rows: int = 20_000,
     **config: Any,
 ) -> DatasetAugmentation:
-    """Augments a Parquet file, or a folder of them, into a folder of Parquet files; returns at once.
+    """Augments a Parquet, JSON Lines or CSV file, or a folder of such, into a folder of files; returns at once.
 
     One chunk is in memory at a time. A chunk's file is written whole when its rows are settled, with all columns
-    of the input as they are, so that running the same line again goes on where it ended.
+    of the input as they are, so that running the same line again goes on where it ended. Parquet comes out as
+    Parquet, JSON Lines and CSV as JSON Lines; ``rb.frame(path_out)`` reads either.
 
     Args:
-        path_in: a Parquet file or a folder of them.
+        path_in: a file or a folder of files of one kind.
         path_out: a folder; it is made where it is missing.
-        schema: a `Schema`, or anything that makes one.
+        schema: a `Schema`, a preset's name, or anything that makes one.
         teacher: as for ``df.reason.augment``.
         layout: the columns, where the guess is not right: ``{"prompt": "question", "response": "answer"}``.
         rows: rows of a chunk.
         **config: any part of `AugmentConfig`; budget and limit count for the whole dataset.
 
     Raises:
-        MissingPackage: pyarrow is not installed.
+        MissingPackage: Parquet without pyarrow.
         ReasonbookError: there is nothing to read, or ``path_out`` is a file or the input itself.
 
     Example:
@@ -80,11 +75,9 @@ def augment_dataset(
         >>> job.wait().progress.done
         40
     """
-    named = Layout(**layout) if isinstance(layout, Mapping) else layout
-    made = schema if isinstance(schema, Schema) else Schema(schema)
-    job = DatasetAugmentation(
-        path_in, path_out, made, teacher, AugmentConfig(**config), layout=named, rows=rows
-    )
+    named = Layout.named(layout) if isinstance(layout, Mapping) else layout
+    options = AugmentConfig(**config)
+    job = DatasetAugmentation(path_in, path_out, Schema.of(schema), teacher, options, layout=named, rows=rows)
     return job.start()
 
 
@@ -117,10 +110,11 @@ class DatasetAugmentation(Job):
         super().__init__(stream=Stream(keep=2000))
         if rows < 1:
             raise ReasonbookError(f"A chunk has at least 1 row, not {rows!r}.", "rows=20_000")
-        need_pyarrow()
-        self.files = parquet_files(Path(path_in))
+        found = files_of(Path(path_in), _ENDINGS)
+        parquet = found[0].suffix.lower() in (".parquet", ".pq")
+        self.source: ChunkedFiles = ParquetFiles(found) if parquet else LineFiles(found)
         self.path_out = Path(path_out)
-        if self.path_out.is_file() or any(file.parent == self.path_out for file in self.files):
+        if self.path_out.is_file() or any(file.parent == self.path_out for file in found):
             raise ReasonbookError(
                 f"The output {str(path_out)!r} must be a folder of its own.",
                 'rb.augment_dataset(path_in, "augmented", schema, teacher=…)',
@@ -187,18 +181,18 @@ class DatasetAugmentation(Job):
     def _work(self) -> Status:
         self._clear()
         self.path_out.mkdir(parents=True, exist_ok=True)
-        chunks = list(chunks_of(self.files, self.chunk_rows))
+        chunks = list(self.source.chunks(self.chunk_rows))
         self._total = sum(chunk.rows for chunk in chunks)
         if self.config.limit is not None:
             self._total = min(self._total, self.config.limit)
         self._begin()
-        for chunk, piece in chunk_tables(self.files, self.chunk_rows, self._is_finished):
+        for chunk, piece in self.source.pieces(self.chunk_rows, self._is_finished):
             if self.stopping:
                 return Status.CANCELLED
             if self.config.limit is not None and self._asked >= self.config.limit:
                 break
             if piece is None:
-                self._count(statuses_of(self.path_out / chunk.name), cached=True)
+                self._count(self.source.statuses(self.path_out / chunk.name), cached=True)
                 continue
             ended = self._fill(chunk, piece)
             if ended is not None:
@@ -206,18 +200,18 @@ class DatasetAugmentation(Job):
         progress = self.progress
         return Status.PARTIAL if progress.failed or progress.done < progress.total else Status.COMPLETED
 
-    def _fill(self, chunk: Chunk, piece: ArrowTable) -> Status | None:
+    def _fill(self, chunk: Chunk, piece: Piece) -> Status | None:
         """Augments one chunk and writes its file; a status when the whole job ends with it."""
         if self.layout is None:
-            self.layout = detect(piece.slice(0, 200).to_pandas())
+            self.layout = detect(piece.head(200))
         columns = list(self.layout.columns.values())
         for column in columns:
-            if piece.column_names.count(column) != 1:
+            if piece.columns.count(column) != 1:
                 raise LayoutError(
-                    f"The column {column!r} is not in every file of the dataset, or stands twice.",
-                    f"layout={{'prompt': …}} with columns of {', '.join(piece.column_names)}",
+                    f"The column {column!r} is not in every part of the dataset, or stands twice.",
+                    f"layout={{'prompt': …}} with columns of {', '.join(piece.columns)}",
                 )
-        df = piece.select(columns).to_pandas()
+        df = piece.frame(columns)
         job = Augmentation(Frame(df, self.layout), self.schema, self.teacher, self._share(), store=self.store)
         self._chunk = job
         job.start()
@@ -236,7 +230,7 @@ class DatasetAugmentation(Job):
             self.error = job.error
             self._count(column_cells(df, "reasoning_status") if "reasoning_status" in df else [])
             return job.status
-        write_part(piece, df, self.schema, METHODS[self.config.method], self.path_out / chunk.name)
+        piece.write(df, self.schema, METHODS[self.config.method], self.path_out / chunk.name)
         self._count(column_cells(df, "reasoning_status"), cached=job.progress.cached)
         self._causes.update(error for error in column_cells(df, "reasoning_error") if isinstance(error, str))
         self._asked += job.progress.total
@@ -271,14 +265,16 @@ class DatasetAugmentation(Job):
         notes = self.path_out / _NOTES
         told = json.dumps(self._recipe(), indent=2, ensure_ascii=False)
         if not notes.is_file() or notes.read_text(encoding="utf-8") != told:
-            for old in self.path_out.glob("part-*.parquet"):
+            for old in self.path_out.glob("part-*"):
                 old.unlink()
             notes.write_text(told, encoding="utf-8")
 
     def _recipe(self) -> dict[str, Any]:
         config = self.config
         return {
-            "files": [[file.name, file.stat().st_size, footer(file)] for file in self.files],
+            "files": [
+                [file.name, file.stat().st_size, self.source.print_of(file)] for file in self.source.files
+            ],
             "rows": self.chunk_rows,
             "schema": self.schema.to_dict(),
             "teacher": self.teacher.name,
@@ -291,7 +287,7 @@ class DatasetAugmentation(Job):
         path = self.path_out / chunk.name
         if not path.is_file():
             return False
-        statuses = statuses_of(path)
+        statuses = self.source.statuses(path)
         return len(statuses) == chunk.rows and set(statuses) <= _FINISHED
 
     # -- shown -------------------------------------------------------------------------------------------
@@ -305,7 +301,7 @@ class DatasetAugmentation(Job):
             "status": self.status,
             "rows": f"{progress.done} of {progress.total}",
             "failed": progress.failed,
-            "files": len(list(self.path_out.glob("part-*.parquet"))),
+            "files": len(list(self.path_out.glob("part-*"))),
         }
         if self.cost:
             facts["cost"] = f"${self.cost:.4f}"
@@ -315,9 +311,7 @@ class DatasetAugmentation(Job):
             facts,
             notes=[event.data["text"] for event in self.stream if event.kind == "note"][-3:],
             body=details("rows without reasoning", table(("rows", "why"), rows)) if rows else "",
-            next_verb="job.wait()   ·   job.stop()"
-            if self.running
-            else f'df = pd.read_parquet("{self.path_out}")',
+            next_verb="job.wait()   ·   job.stop()" if self.running else f'df = rb.frame("{self.path_out}")',
         )
 
 
