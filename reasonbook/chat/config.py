@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
+from ..data.turn_reasoning import Turns
 from ..errors import FormatError, choices
 from ..options import checked
 
@@ -14,7 +15,6 @@ STRATEGIES: tuple[str, ...] = get_args(Strategy)
 Style = Literal["lines", "json", "prose"]
 Missing = Literal["keep", "drop", "error"]
 Markers = Literal["refuse", "escape"]
-Turns = Literal["all", "last"]
 Roles = tuple[str, ...] | str
 ROLES = ("system", "developer", "user", "assistant", "tool")
 

@@ -49,6 +49,18 @@ class Conversation:
         return self.messages[-1].get("reasoning_content") if self.has_response else None
 
     @cached_property
+    def turn_ends(self) -> tuple[int, ...]:
+        """Where each assistant turn stands, by index; the last one is past the end where a response is to come."""
+        ends = [i for i, message in enumerate(self.messages) if message.get("role") == "assistant"]
+        return tuple(ends) if self.has_response else (*ends, len(self.messages))
+
+    def turn(self, number: int) -> Conversation:
+        """The conversation as it stood with this assistant turn, counted from 0; it ends with that turn."""
+        if number == len(self.turn_ends) - 1:
+            return self
+        return replace(self, messages=self.messages[: self.turn_ends[number] + 1])
+
+    @cached_property
     def prompt_key(self) -> str:
         """32 hex digits of what a teacher sees of the request."""
         return _digest(self.prompt)

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+from ...data.conversation import is_mapping, is_sequence
+from ...data.layout import Layout
 from ...data.typed_pandas import DataFrame, column_cells
 from ...errors import MissingPackage, ReasonbookError
 from ...schema import Schema
@@ -118,7 +120,31 @@ def chunk_tables(
                     at += 1
 
 
-def write_part(piece: ArrowTable, df: DataFrame, schema: Schema, method: Method, path: Path) -> None:
+def first_rows(files: list[Path], count: int) -> DataFrame | None:
+    """The first rows of the first file that has any."""
+    for file in files:
+        with _parquet().ParquetFile(file) as source:
+            for batch in source.iter_batches(batch_size=count):
+                return batch.to_pandas()
+    return None
+
+
+def holds_turns(df: DataFrame, layout: Layout) -> bool:
+    """Whether the rows are conversations, which may have several assistant turns.
+
+    A column of Arrow has one type in all of its rows and files. So where one row may need a list with an entry
+    per turn, every row has such a list, and where none can, every row has a dict.
+    """
+    if layout.messages is not None:
+        return True
+    named = [name for name in (layout.prompt, layout.response) if name is not None]
+    cells = [cell for name in named for cell in column_cells(df, name)]
+    return any(is_sequence(cell) and any(is_mapping(part) for part in cell) for cell in cells)
+
+
+def write_part(
+    piece: ArrowTable, df: DataFrame, schema: Schema, method: Method, path: Path, *, listed: bool
+) -> None:
     """Writes the chunk with its columns as they came and the three of the reasoning; whole or not at all."""
     pa, pq = _arrow(), _parquet()
     kinds: dict[str, Any] = {
@@ -133,9 +159,10 @@ def write_part(piece: ArrowTable, df: DataFrame, schema: Schema, method: Method,
         if method.fields
         else [(method.label, pa.string())]
     )
-    for column, kind in zip(COLUMNS, (pa.struct(fields), pa.string(), pa.string()), strict=True):
+    reasoning = pa.list_(pa.struct(fields)) if listed else pa.struct(fields)
+    for column, kind in zip(COLUMNS, (reasoning, pa.string(), pa.string()), strict=True):
         cells: list[object] = [
-            cell if isinstance(cell, (dict, str)) else None for cell in column_cells(df, column)
+            cell if isinstance(cell, (dict, list, str)) else None for cell in column_cells(df, column)
         ]
         if column in piece.column_names:
             piece = piece.drop_columns([column])

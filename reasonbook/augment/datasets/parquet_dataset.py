@@ -29,7 +29,9 @@ from .parquet_chunks import (
     Chunk,
     chunk_tables,
     chunks_of,
+    first_rows,
     footer,
+    holds_turns,
     need_pyarrow,
     parquet_files,
     statuses_of,
@@ -38,6 +40,7 @@ from .parquet_chunks import (
 
 _FINISHED = {"ok", "invalid"}  # what asking again would not change
 _TICK = 0.2
+_LOOK = 200  # rows that tell the layout
 _NOTES = "_reasonbook.json"
 
 
@@ -59,7 +62,8 @@ def augment_dataset(
     """Augments a Parquet file, or a folder of them, into a folder of Parquet files; returns at once.
 
     One chunk is in memory at a time. A chunk's file is written whole when its rows are settled, with all columns
-    of the input as they are, so that running the same line again goes on where it ended.
+    of the input as they are, so that running the same line again goes on where it ended. Where the rows are
+    conversations, the column ``reasoning`` holds a list with one entry per assistant turn in every row, else a dict.
 
     Args:
         path_in: a Parquet file or a folder of them.
@@ -92,6 +96,7 @@ class DatasetAugmentation(Job):
     """A running or finished augmentation of a dataset on disk.
 
     Attributes:
+        listed: whether reasoning is a list with an entry per assistant turn in every row; see `augment_dataset`.
         schema: a snapshot.
         config: budget and limit count for the whole dataset.
 
@@ -130,7 +135,9 @@ class DatasetAugmentation(Job):
         self.teacher = resolve(teacher)
         self.store = store or default_store()
         self.layout = layout
+        self.listed = False
         self.chunk_rows = rows
+        self._named = repr(layout) if layout is not None else ""
         self._clear()
 
     def _clear(self) -> None:
@@ -191,6 +198,10 @@ class DatasetAugmentation(Job):
         self._total = sum(chunk.rows for chunk in chunks)
         if self.config.limit is not None:
             self._total = min(self._total, self.config.limit)
+        first = first_rows(self.files, _LOOK)
+        if first is not None:
+            self.layout = self.layout or detect(first)
+            self.listed = holds_turns(first, self.layout.check(first))
         self._begin()
         for chunk, piece in chunk_tables(self.files, self.chunk_rows, self._is_finished):
             if self.stopping:
@@ -208,8 +219,7 @@ class DatasetAugmentation(Job):
 
     def _fill(self, chunk: Chunk, piece: ArrowTable) -> Status | None:
         """Augments one chunk and writes its file; a status when the whole job ends with it."""
-        if self.layout is None:
-            self.layout = detect(piece.slice(0, 200).to_pandas())
+        assert self.layout is not None, "there are rows"
         columns = list(self.layout.columns.values())
         for column in columns:
             if piece.column_names.count(column) != 1:
@@ -218,7 +228,14 @@ class DatasetAugmentation(Job):
                     f"layout={{'prompt': …}} with columns of {', '.join(piece.column_names)}",
                 )
         df = piece.select(columns).to_pandas()
-        job = Augmentation(Frame(df, self.layout), self.schema, self.teacher, self._share(), store=self.store)
+        job = Augmentation(
+            Frame(df, self.layout),
+            self.schema,
+            self.teacher,
+            self._share(),
+            store=self.store,
+            listed=self.listed,
+        )
         self._chunk = job
         job.start()
         if self.stopping:
@@ -236,7 +253,8 @@ class DatasetAugmentation(Job):
             self.error = job.error
             self._count(column_cells(df, "reasoning_status") if "reasoning_status" in df else [])
             return job.status
-        write_part(piece, df, self.schema, METHODS[self.config.method], self.path_out / chunk.name)
+        path = self.path_out / chunk.name
+        write_part(piece, df, self.schema, METHODS[self.config.method], path, listed=self.listed)
         self._count(column_cells(df, "reasoning_status"), cached=job.progress.cached)
         self._causes.update(error for error in column_cells(df, "reasoning_error") if isinstance(error, str))
         self._asked += job.progress.total
@@ -284,7 +302,8 @@ class DatasetAugmentation(Job):
             "teacher": self.teacher.name,
             "method": config.method,
             "parameters": [config.instructions, config.temperature, config.reasoning_effort, config.samples],
-            "layout": repr(self.layout) if self.layout is not None else "",
+            "layout": self._named,
+            **({"turns": config.turns} if self.listed else {}),
         }
 
     def _is_finished(self, chunk: Chunk) -> bool:
