@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 

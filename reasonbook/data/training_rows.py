@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from .conversation import Conversation
 from .frame import Frame
+from .turn_reasoning import RowReasoning, of_row
 
 
 def training_rows(frame: Frame) -> list[ChatRow]:
@@ -20,7 +19,7 @@ def training_rows(frame: Frame) -> list[ChatRow]:
     for i, conversation in enumerate(frame.layout.read(frame.df)):
         if verdicts[i] == "rejected" or (augmented and statuses[i] != "ok"):
             continue
-        reasoning = reasonings[i] if augmented else conversation.reasoning
+        reasoning = of_row(reasonings[i], conversation) if augmented else conversation.reasoning
         rows.append(
             ChatRow(
                 position=i,
@@ -43,7 +42,8 @@ class ChatRow:
         key: its identity in the journal.
         split: ``train``, ``validation`` or ``test``.
         conversation: request and response; earlier turns may carry their own reasoning.
-        reasoning: field name → value, or a text, for the last response; None takes what the conversation has.
+        reasoning: field name → value, or a text, for the last response, or a list of these with an entry for every
+            assistant turn; None takes what the conversation has.
         unmask: every message but the system's carries loss in this row (InstructLab's flag).
 
     Example:
@@ -58,5 +58,5 @@ class ChatRow:
     key: str
     split: str
     conversation: Conversation
-    reasoning: Mapping[str, Any] | str | None = None
+    reasoning: RowReasoning | None = None
     unmask: bool = False

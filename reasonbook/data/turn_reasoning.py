@@ -15,6 +15,7 @@ from .conversation import Conversation, Message, is_mapping, is_sequence, missin
 
 Turns = Literal["all", "last"]
 Reasoning = Mapping[str, Any] | str
+RowReasoning = Reasoning | Sequence[Reasoning | None]  # the last turn's, or every turn's
 _ANSWERED = ("user", "tool")
 
 
@@ -64,7 +65,7 @@ def by_turn(cell: object, count: int) -> list[Reasoning | None]:
     Raises:
         TurnCountError: the cell is for another number of turns.
     """
-    if isinstance(cell, str) and cell.lstrip().startswith(("[", "array([")):
+    if isinstance(cell, str) and cell.lstrip().startswith("["):
         cell = _read(cell, count)
     if not is_sequence(cell):
         return [None] * (count - 1) + [_entry(cell)]
@@ -82,16 +83,18 @@ def last_of(cell: object) -> Reasoning | None:
     return _entry(cell)
 
 
-def of_row(cell: object, conversation: Conversation) -> Reasoning | list[Reasoning | None] | None:
-    """A cell in the form in which a row goes on: an only turn's reasoning as it is, several as a list.
+def of_row(cell: object, conversation: Conversation) -> RowReasoning | None:
+    """A cell in the form in which a row goes on: the last turn's reasoning as it is, that of several as a list.
 
-    Raises:
-        TurnCountError: the cell is for another number of turns.
+    A list for another number of turns goes on as it is, so that whoever looks at the turns can say so.
     """
     if not is_sequence(cell) and not isinstance(cell, str):
         return _entry(cell)
-    entries = by_turn(cell, len(conversation.turn_ends))
-    return entries[-1] if not any(entries[:-1]) else entries
+    try:
+        entries = by_turn(cell, len(conversation.turn_ends))
+    except TurnCountError:
+        return [_entry(part) for part in cell]
+    return entries if any(entries[:-1]) else entries[-1]
 
 
 def _entry(part: object) -> Reasoning | None:
@@ -106,5 +109,5 @@ def _read(text: str, count: int) -> object:
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
         if is_sequence(found) and all(part is None or is_mapping(part) for part in found):
-            return found
+            return found if count > 1 or len(found) == 1 else text
     return text

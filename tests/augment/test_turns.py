@@ -11,10 +11,9 @@ import pytest
 import reasonbook as rb
 from reasonbook.errors import ReasonbookError
 from reasonbook.job import Status
-from reasonbook.store import default_store
 from reasonbook.teachers.python import PythonTeacher
 from tests.augment.conftest import fields
-from tests.augment.talks import TOOLS, call, said, single, talk, talks, user
+from tests.augment.talks import said, single, talk, talks, user
 from tests.servers.answers import filled
 
 OLD_STORE = Path(__file__).with_name("store_of_last_turns.sql")
@@ -290,9 +289,9 @@ def test_a_dataset_on_disk_holds_a_list_per_row_in_every_part(turns, schema, tmp
 
 def test_dask_partitions_have_one_form(turns, schema, tmp_path):
     dd = pytest.importorskip("dask.dataframe")
-    from reasonbook.augment import augment_partitions
-
     import dask
+
+    from reasonbook.augment import augment_partitions
 
     with dask.config.set({"dataframe.convert-string": False}):  # else Dask prints lists as texts
         ddf = dd.from_pandas(talks(single(1), single(2), talk(10), single(3)), npartitions=2)
