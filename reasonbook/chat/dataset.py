@@ -340,11 +340,12 @@ class ChatDataset(Sequence[ChatExample]):
         return [found for found in turns if found.number == turn]
 
     def _expected(self, row: ChatRow, found: TrainingTurn) -> str:
-        """The answer; one that calls tools as the student has to write it, since it is judged as a text."""
+        """The answer; of a turn that calls tools what a student that wrote it is read to say, as it is so judged."""
         if not (found.extra and found.extra.get("tool_calls")):
             upto = row.conversation.turn_ends[found.number]
             return str(row.conversation.messages[upto].get("content") or "")
-        return self.format.renderer.render(found).answer.strip()
+        rendered = self.format.renderer.render(found)
+        return self.format.parse(rendered.text[rendered.boundary :]).answer or rendered.answer.strip()
 
 
 class _Tasks(Sequence[Task]):
