@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.conversation import Conversation
 from ..data.layout import Layout
-from ..data.turn_reasoning import Reasoning, TurnCountError, asked_turns, by_turn, replies
+from ..data.turn_reasoning import asked_turns, replies
 from ..data.typed_pandas import column_cells
 from ..review.decisions import UNDECIDED, Decision
 from ..schema import Schema
@@ -170,7 +170,7 @@ def plan_work(
             ):
                 continue
             decided = decision(plan.keys[-1])
-            written = _written(decided, count)
+            written = decided.written(count) if decided.reasoning is not None or decided.turns else ()
             still = tuple(n for n in asked if not written[n]) if written else asked
             if asked and not still:
                 plan.kept += 1
@@ -206,16 +206,6 @@ def plan_work(
                 plan.unusable[position] = parts.error.reason
     look_up(works.values(), keys, config.samples, store, plan)
     return plan
-
-
-def _written(decided: Decision, count: int) -> Sequence[Reasoning | None]:
-    """What a person has written, by turn; nothing for a conversation that has other turns by now."""
-    if decided.reasoning is None:
-        return ()
-    try:
-        return by_turn(decided.reasoning, count)
-    except TurnCountError:
-        return ()
 
 
 def look_up(works: Iterable[Work], keys: AnswerKeys, samples: int, store: Store, plan: WorkPlan) -> None:
