@@ -31,10 +31,9 @@ def asked_turns(row: Conversation, turns: str = "all") -> tuple[int, ...]:
     """
     messages, ends = row.messages, row.turn_ends
     last = len(ends) - 1
-    if not row.has_response:
-        return (last,)
-    if not last:
-        return () if messages[ends[0]].get("weight") == 0 else (0,)
+    if not last or not row.has_response:
+        weighs = ends[last] == len(messages) or _weighs(messages[ends[last]])
+        return (last,) if weighs else ()
     learnt = [
         n for n, end in enumerate(ends) if _learns(messages, end) or (n == last and _weighs(messages[end]))
     ]
@@ -65,6 +64,8 @@ def by_turn(cell: object, count: int) -> list[Reasoning | None]:
     Raises:
         TurnCountError: the cell is for another number of turns.
     """
+    if type(cell) is dict:  # the common case
+        return [cell] if count == 1 else [*[None] * (count - 1), cell]
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         cell = _read(cell, count)
     if not is_sequence(cell):
@@ -78,9 +79,9 @@ def by_turn(cell: object, count: int) -> list[Reasoning | None]:
 
 def last_of(cell: object) -> Reasoning | None:
     """The reasoning of the last assistant turn, whatever the number of turns."""
-    if is_sequence(cell):
-        return _entry(cell[-1]) if len(cell) else None
-    return _entry(cell)
+    if type(cell) is dict or not is_sequence(cell):
+        return _entry(cell)
+    return _entry(cell[-1]) if len(cell) else None
 
 
 def of_row(cell: object, conversation: Conversation) -> RowReasoning | None:
@@ -88,7 +89,7 @@ def of_row(cell: object, conversation: Conversation) -> RowReasoning | None:
 
     A list for another number of turns goes on as it is, so that whoever looks at the turns can say so.
     """
-    if not is_sequence(cell) and not isinstance(cell, str):
+    if type(cell) is dict or not (is_sequence(cell) or isinstance(cell, str)):
         return _entry(cell)
     try:
         entries = by_turn(cell, len(conversation.turn_ends))
@@ -98,7 +99,9 @@ def of_row(cell: object, conversation: Conversation) -> RowReasoning | None:
 
 
 def _entry(part: object) -> Reasoning | None:
-    return part if is_mapping(part) or (isinstance(part, str) and part.strip()) else None
+    return (
+        part if type(part) is dict or is_mapping(part) or (isinstance(part, str) and part.strip()) else None
+    )
 
 
 def _read(text: str, count: int) -> object:

@@ -63,7 +63,8 @@ def row_of(row: ChatRow, strategy: str) -> ExportRow:
     if strategy == "final_only":
         messages = [without_reasoning(message) for message in messages]
         return ExportRow(messages, None, row, strategy, tools)
-    for at, text in _texts(row).items():
+    texts = _texts(row)
+    for at, text in texts.items():
         messages[at] = _with_reasoning(messages[at], text)
     own = (messages[-1].get("reasoning_content") or "").strip()
     messages[-1] = _with_reasoning(messages[-1], own)
@@ -73,7 +74,9 @@ def row_of(row: ChatRow, strategy: str) -> ExportRow:
         instructions = ChatConfig().thinking_instructions
         asked = second_request([without_reasoning(m) for m in messages[:-1]], instructions, own)
         messages = [*[dict(m) for m in asked], without_reasoning(messages[-1])]
-    return ExportRow(messages, _fields(row), row, strategy, tools)
+    entries = row.reasoning if is_sequence(row.reasoning) else [row.reasoning]
+    fields = row.reasoning if texts and any(map(is_mapping, entries)) else None
+    return ExportRow(messages, fields, row, strategy, tools)
 
 
 def _texts(row: ChatRow) -> dict[int, str]:
@@ -84,12 +87,6 @@ def _texts(row: ChatRow) -> dict[int, str]:
     except TurnCountError as why:
         raise UnsupportedRowError(str(why)) from why
     return {at: text for at, entry in zip(ends, entries, strict=True) if (text := thought(entry).text)}
-
-
-def _fields(row: ChatRow) -> RowReasoning | None:
-    """The reasoning as it was reviewed, where it has fields."""
-    entries = row.reasoning if is_sequence(row.reasoning) else [row.reasoning]
-    return row.reasoning if any(is_mapping(entry) and thought(entry) for entry in entries) else None
 
 
 def _clean(message: Message) -> dict[str, Any]:

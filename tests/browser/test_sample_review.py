@@ -310,7 +310,7 @@ def test_every_turn_shows_its_reasoning_and_is_edited_and_repaired_by_itself(ope
     view.get_by_role("button", name="Edit of turn 2 of 3").click()
     aim = view.get_by_label("Aim", exact=True)
     aim.fill("to find the order")
-    expect(view.locator(".rb-edit-bar")).to_contain_text("it stays as it is")
+    expect(view.locator(".rb-detail .rb-edit-bar")).to_contain_text("it stays as it is")
     nb.screenshot("review-turns-editing")
     aim.press("Escape")
     expect(blocks).to_have_count(2)
@@ -318,7 +318,9 @@ def test_every_turn_shows_its_reasoning_and_is_edited_and_repaired_by_itself(ope
     view.get_by_label("Aim", exact=True).fill("to find the order")
     nb.page.keyboard.press("Control+Enter")
     nb.wait_for_kernel("df['reasoning'][0][1]['Aim'] == 'to find the order'")
-    assert nb.kernel_value("df['reasoning'][0][2] == review[0].reasoning and review[0].decision.reasoning is None")
+    assert nb.kernel_value(
+        "df['reasoning'][0][2] == review[0].reasoning and review[0].decision.reasoning is None"
+    )
     expect(blocks.nth(1).locator("ins").first).to_be_visible()
     expect(blocks.nth(1).locator(".rb-turn-flags")).to_have_count(0, timeout=10_000)
     view.get_by_role("button", name="Repair of turn 1 of 3").click()
