@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..augment import Augmentation, AugmentConfig
-from ..data.conversation import Conversation
+from ..data.conversation import Conversation, is_mapping
 from ..data.frame import COLUMNS, Frame
 from ..data.layout import Layout
 from ..data.layout.frame_layout import layout_of
@@ -60,9 +60,14 @@ def try_schema(
         strict=True,
     )
     return [
-        TriedRow(first + i, _request(conversation), status, error, pairs(last_of(reasoning)))
+        TriedRow(first + i, _request(conversation), status, error, _pairs(reasoning))
         for i, (conversation, status, error, reasoning) in enumerate(filled)
     ]
+
+
+def _pairs(cell: object) -> list[tuple[str, Any]]:
+    reasoning = last_of(cell)
+    return pairs(reasoning) if is_mapping(reasoning) else []
 
 
 def _request(conversation: Conversation) -> str:
