@@ -31,8 +31,8 @@ from .frame_writer import FrameWriter
 from .methods import METHODS
 from .prompts import Prompts, request_text
 from .results import Outcome, Progress, RowError, Totals
-from .row_turns import Cell, TurnResult
-from .work import AnswerKeys, FrameSnapshot, Place, Work, WorkPlan, plan_work
+from .row_turns import TurnResult
+from .work import AnswerKeys, FrameSnapshot, Work, WorkPlan, plan_work
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
@@ -278,25 +278,12 @@ class Augmentation(Job):
         told = len(self._newest) < _NEWEST or len(self._ready) < 20
         request = request_text(self._snapshot.turn(work.places[0])) if told else None
         for place in work.places:
-            cell, error = self._whole(place, result)
+            cell, error = self._plan.settle(place, result)
             if cell is None and error is None:
                 continue
             self._writer.add(place[0], cell, "ok" if error is None else "error", error and error.reason)
             self._note(place[0], error or result, request)
         self._turns_done += len(work.places)
-
-    def _whole(self, place: Place, result: TurnResult) -> tuple[Cell | None, RowError | None]:
-        """The row's cell and its error, once all of its turns are settled; until then neither."""
-        position, number = place
-        row = self._plan.several.get(position)
-        if row is not None:
-            row.take(number, result)
-            return (None, None) if row.open else (row.cell, row.error)
-        if isinstance(result, RowError):
-            return None, result
-        if self._plan.listed:
-            return [*[None] * (self._plan.counts.get(position, 1) - 1), result], None
-        return result, None
 
     def _note(self, position: int, result: TurnResult, request: str | None = None) -> None:
         with self._lock:

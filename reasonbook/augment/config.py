@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from ..data.turn_reasoning import Turns
 from ..errors import ReasonbookError, choices
@@ -15,7 +15,6 @@ from .methods import METHODS
 MethodName = Literal["extract", "rationalize", "native", "chain_of_thought"]
 Mode = Literal["live", "batch"]
 MODES = ("live", "batch")
-TURNS = get_args(Turns)
 _HINT = "df.reason.augment(schema, teacher=…, concurrency=64, budget=5.0)"
 
 
@@ -79,8 +78,6 @@ class AugmentConfig:
             raise ReasonbookError(f"There is no method {self.method!r}.", choices(self.method, METHODS))
         if self.mode not in MODES:
             raise ReasonbookError(f"There is no mode {self.mode!r}.", choices(self.mode, MODES))
-        if self.turns not in TURNS:
-            raise ReasonbookError(f"turns={self.turns!r} is not known.", choices(self.turns, TURNS))
         for name in ("concurrency", "samples", "pack"):
             if getattr(self, name) < 1:
                 raise ReasonbookError(f"{name} must be at least 1, not {getattr(self, name)!r}.", _HINT)

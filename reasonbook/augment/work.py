@@ -18,7 +18,7 @@ from ..store import Store
 from .config import AugmentConfig
 from .methods import METHODS
 from .results import RowError
-from .row_turns import RowTurns
+from .row_turns import Cell, RowTurns, TurnResult
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
@@ -133,6 +133,19 @@ class WorkPlan:
     several: dict[int, RowTurns] = field(default_factory=dict[int, RowTurns])
     listed: bool = False
     counts: dict[int, int] = field(default_factory=dict[int, int])
+
+    def settle(self, place: Place, result: TurnResult) -> tuple[Cell | None, RowError | None]:
+        """Takes in what came for a turn; gives the row's cell and error once all of its turns are settled."""
+        position, number = place
+        row = self.several.get(position)
+        if row is not None:
+            row.take(number, result)
+            return (None, None) if row.open else (row.cell, row.error)
+        if isinstance(result, RowError):
+            return None, result
+        if self.listed:
+            return [*[None] * (self.counts.get(position, 1) - 1), result], None
+        return result, None
 
 
 def plan_work(

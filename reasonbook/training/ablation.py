@@ -10,8 +10,8 @@ from ..chat import ChatDataset, ChatRow, build, build_from_frame
 from ..data.conversation import is_mapping, is_sequence
 from ..data.frame import Frame
 from ..data.layout import layout_of
-from ..data.typed_pandas import DataFrame
 from ..data.turn_reasoning import Reasoning
+from ..data.typed_pandas import DataFrame
 from ..errors import TrainingError
 from ..html_card import card, table
 from ..job import Job, Status
