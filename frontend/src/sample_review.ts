@@ -18,7 +18,7 @@ import { Progress } from "./sample_review/progress.ts";
 import { Repair } from "./sample_review/repair.ts";
 import { RowHeader } from "./sample_review/row_header.ts";
 import { type Change, ReviewStore } from "./sample_review/store.ts";
-import type { Push, Verdict } from "./sample_review/types.ts";
+import type { Push, Turn, Verdict } from "./sample_review/types.ts";
 import "./sample_review.css";
 
 const ROW = 44;
@@ -64,7 +64,7 @@ class SampleReview {
       signal,
     );
     const drafts = new Drafts(String(model.get("subject") ?? ""), sessionStorage);
-    this.detail = new Detail(this.store, drafts, focus, stage.fail);
+    this.detail = new Detail(this.store, drafts, focus, stage.fail, (turn) => this.startRepair(turn));
     this.repair = new Repair(this.store, focus);
     this.toast = new Toast(focus);
     this.early = new EarlyKeys(
@@ -196,9 +196,9 @@ class SampleReview {
     this.stage.root.classList.toggle("rb-editing", this.detail.editing);
   }
 
-  private startRepair(): void {
+  private startRepair(turn?: Turn): void {
     if (this.detail.editing) this.detail.save();
-    this.repair.start();
+    this.repair.start(turn);
   }
 
   private save(): void {

@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +32,7 @@ from .frame_writer import FrameWriter
 from .methods import METHODS
 from .prompts import Prompts, request_text
 from .results import Outcome, Progress, RowError, Totals
+from .row_turns import TurnResult
 from .work import AnswerKeys, FrameSnapshot, Work, WorkPlan, plan_work
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Augmentation(Job):
         teacher: what `reasonbook.teachers.resolve` takes.
         config: see `AugmentConfig`.
         store: the default store when None.
+        listed: reasoning is a list with an entry per assistant turn in every row, also where each has but one.
 
     Raises:
         SchemaError: the schema is not valid.
@@ -74,9 +75,11 @@ class Augmentation(Job):
         config: AugmentConfig | None = None,
         *,
         store: Store | None = None,
+        listed: bool = False,
     ) -> None:
         super().__init__(stream=Stream(keep=2000))
         self.frame = frame
+        self._listed = listed
         self.config = config or AugmentConfig()
         self.schema = schema.snapshot()
         self.teacher: Teacher = resolve(teacher)
@@ -121,6 +124,8 @@ class Augmentation(Job):
                 eta=left / rate if rate and self.running else None,
                 cost=self.cost,
                 budget=self.config.budget,
+                turns=self._plan.turns,
+                turns_done=self._turns_done,
             )
 
     @property
@@ -198,7 +203,7 @@ class Augmentation(Job):
     def _clear(self) -> None:
         with self._lock:
             self._errors = {}
-            self._filled = self._cached = 0
+            self._filled = self._cached = self._turns_done = 0
             self._finished: deque[tuple[float, int]] = deque()
             self._ready: list[int] = []
             self._engine: Engine | None = None
@@ -221,6 +226,7 @@ class Augmentation(Job):
             self.store,
             decision=decisions.of,
             only=self._only,
+            listed=self._listed,
             stopping=lambda: self.stopping,
         )
         if self.stopping:
@@ -235,7 +241,7 @@ class Augmentation(Job):
         record(self.store, self.origin, self._answer_keys())
         works = self._from_store(plan)
         for work in works:
-            for position in work.positions:
+            for position, _ in work.places:
                 writer.add(position, None, "pending", None)
         self._tick()
         job = EngineJob(
@@ -245,7 +251,7 @@ class Augmentation(Job):
             store=self.store,
             keys=self._keys,
             price=self.price,
-            read_row=self._snapshot.row,
+            read_turn=self._snapshot.turn,
             settled=self._settled,
             totals=self._totals,
             note=lambda text: self.stream.emit("note", text=text),
@@ -268,7 +274,7 @@ class Augmentation(Job):
         method = METHODS[self.config.method]
         request, whole = (
             tuple(
-                {name: self._keys.key(Work("", shown, 0), name, sample) for name in self._keys.names}
+                {name: self._keys.key(Work("", shown, (0, 0)), name, sample) for name in self._keys.names}
                 for sample in range(self.config.samples)
             )
             for shown in (False, True)
@@ -283,23 +289,22 @@ class Augmentation(Job):
             for work in plan.cached:
                 assert work.found is not None
                 self._settled(work, readable(work.found[0], METHODS[self.config.method], self._keys.names)[0])
-                self._cached += len(work.positions)
+            self._cached = self._filled
         return works
 
-    def _settled(self, work: Work, result: dict[str, Any] | RowError) -> None:
-        row = (
-            self._snapshot.row(work.positions[0])
-            if len(self._newest) < _NEWEST or len(self._ready) < 20
-            else None
-        )
-        for position in work.positions:
-            if isinstance(result, RowError):
-                self._writer.add(position, None, "error", result.reason)
-            else:
-                self._writer.add(position, result, "ok", None)
-            self._note(position, result, request_text(row) if row is not None else None)
+    def _settled(self, work: Work, result: TurnResult) -> None:
+        """Takes in what came for a turn; rows of which it was the last open one are written."""
+        told = len(self._newest) < _NEWEST or len(self._ready) < 20
+        request = request_text(self._snapshot.turn(work.places[0])) if told else None
+        for place in work.places:
+            cell, error = self._plan.settle(place, result)
+            if cell is None and error is None:
+                continue
+            self._writer.add(place[0], cell, "ok" if error is None else "error", error and error.reason)
+            self._note(place[0], error or result, request)
+        self._turns_done += len(work.places)
 
-    def _note(self, position: int, result: Mapping[str, Any] | RowError, request: str | None = None) -> None:
+    def _note(self, position: int, result: TurnResult, request: str | None = None) -> None:
         with self._lock:
             self._ready.append(position)
             if isinstance(result, RowError):
@@ -382,6 +387,8 @@ class Augmentation(Job):
             "failed": progress.failed,
             "from the store": progress.cached,
         }
+        if progress.turns != progress.total:
+            facts["turns"] = f"{progress.turns_done} of {progress.turns}"
         if usage.calls or usage.input:
             facts["tokens"] = f"{usage.input} in, {usage.output} out"
         if self.cost:

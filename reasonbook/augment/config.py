@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..data.turn_reasoning import Turns
 from ..errors import ReasonbookError, choices
 from ..options import checked
 from .cost import Price
@@ -25,6 +26,8 @@ class AugmentConfig:
     Attributes:
         method: ``extract`` (the teacher sees the request only), ``rationalize`` (the response too),
             ``native`` (the teacher's own thinking is kept) or ``chain_of_thought``.
+        turns: ``all`` assistant turns of a conversation that train, each asked with what stands before it, or the
+            ``last``. A turn that brings reasoning of its own is asked like any other; its own stays in the data.
         instructions: guidance for the teacher; for ``chain_of_thought`` how it shall think.
         concurrency: calls in flight at most.
         limit: only the first so many rows, for a preview.
@@ -32,7 +35,7 @@ class AugmentConfig:
         timeout: seconds after which one call is cut.
         max_retries: how often one call is repeated after a failure of the network or the provider.
         reasks: how often a teacher is shown what was wrong with its answer.
-        samples: answers per row; the best one is kept.
+        samples: answers per turn; the best one is kept.
         check: ``check(values, row) -> bool | float``, the judge of samples; see `Candidate` for the row. With
             it, sampling ends at the first answer that passes; without it, answers vote.
         mode: ``live``, or ``batch``: the provider's batch API at half price, within a day.
@@ -51,6 +54,7 @@ class AugmentConfig:
     """
 
     method: MethodName = "extract"
+    turns: Turns = "all"
     instructions: str = ""
     concurrency: int = 64
     limit: int | None = None

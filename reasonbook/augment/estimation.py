@@ -36,13 +36,14 @@ class CostEstimate:
         teacher: its name.
         rows: rows that the job is about.
         cached: rows that the store can answer already.
-        calls: calls that have to be made; equal rows share one.
+        calls: calls that have to be made; equal turns share one.
         input_tokens: tokens read.
         output_tokens: tokens written.
         dollars: None when the price is not known.
         minutes: wall time at the given concurrency.
         price: dollars per million tokens, with date and source.
         measured: how many rows of a pilot these figures rest on; 0 when they come from lengths alone.
+        turns: assistant turns that the job is about; more than the rows where conversations have several.
 
     Example:
         >>> expected = df.reason.estimate(schema, teacher="openai:gpt-4o-mini")
@@ -61,6 +62,7 @@ class CostEstimate:
     minutes: tuple[float, float]
     price: Price | None
     measured: int = 0
+    turns: int = 0
 
     def __repr__(self) -> str:
         money = "price not known" if self.dollars is None else _money(self.dollars)
@@ -69,6 +71,7 @@ class CostEstimate:
     def _repr_html_(self) -> str:
         facts: dict[str, Any] = {
             "rows": self.rows,
+            **({"assistant turns": self.turns} if self.turns > self.rows else {}),
             "already paid": self.cached,
             "calls": self.calls,
             "tokens in": _span(self.input_tokens),
@@ -134,7 +137,7 @@ def estimate(
     looked = random.Random(0).sample(works, min(_SAMPLE, len(works)))
     lengths: list[float] = []
     for work in looked:
-        request = prompts.request(snapshot.row(work.positions[0]), keys.names, work.shown)
+        request = prompts.request(snapshot.turn(work.places[0]), keys.names, work.shown)
         lengths.append(_tokens(request.system) + _tokens(request.user) + _tokens(str(request.schema or "")))
     read = sum(lengths) / max(1, len(lengths))
     if METHODS[config.method].fields:
@@ -163,7 +166,9 @@ def estimate(
     return CostEstimate(
         teacher=asked.name,
         rows=plan.rows,
-        cached=sum(len(work.positions) for work in plan.cached),
+        cached=plan.rows
+        - len(plan.unusable)
+        - len({position for work in works for position, _ in work.places}),
         calls=calls,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
@@ -171,6 +176,7 @@ def estimate(
         minutes=(minutes[0], minutes[1]),
         price=price,
         measured=pilot if measured is not None else 0,
+        turns=plan.turns,
     )
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..data.frame import Frame
 from ..errors import ReasonbookError
 from ..job import Mailbox
+from .row_turns import Cell
 
 _LEAST = 0.06  # seconds between two deliveries: below 20 a second
 _SHARE = 20  # a delivery that takes long makes the next one wait this many times as long,
 _LONGEST = 0.75  # but no more than these seconds, as long as it takes less than a third of them itself
 
-_Row = tuple[int, Mapping[str, Any] | None, str, str | None]  # position, reasoning, status, error
+_Row = tuple[int, Cell | None, str, str | None]  # position, reasoning, status, error
 
 
 class FrameWriter:
@@ -41,7 +42,7 @@ class FrameWriter:
         self._posted = False
         self._next = 0.0
 
-    def add(self, position: int, reasoning: Mapping[str, Any] | None, status: str, error: str | None) -> None:
+    def add(self, position: int, reasoning: Cell | None, status: str, error: str | None) -> None:
         """Takes one finished row; ``reasoning`` None leaves the cell as it is."""
         with self._lock:
             self._ready.append((position, reasoning, status, error))

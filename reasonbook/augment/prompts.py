@@ -54,7 +54,7 @@ class Prompts:
             schema=schema,
             turns=turns,
             prompt=request_text(row),
-            response=row.response if shown else None,
+            response=response_text(row) if shown else None,
             max_tokens=config.max_tokens,
             temperature=config.temperature,
             effort=config.reasoning_effort,
@@ -124,6 +124,13 @@ def request_text(row: Conversation) -> str:
     return "\n\n".join(_labelled(message) for message in asked)
 
 
+def response_text(row: Conversation) -> str | None:
+    """The response as a text, with the calls of tools that it makes; None where there is none."""
+    if row.has_response and row.messages[-1].get("tool_calls"):
+        return _labelled(row.messages[-1]).removeprefix("assistant:").strip()
+    return row.response
+
+
 def record(row: Conversation, shown: bool) -> str:
     """The row fenced as data: markers carry a code made from the text itself, so no text can hold its own."""
     system = "\n\n".join(
@@ -134,7 +141,7 @@ def record(row: Conversation, shown: bool) -> str:
     parts = [("context", system)] if system.strip() else []
     parts.append(("request", request_text(row)))
     if shown:
-        parts.append(("response", row.response or ""))
+        parts.append(("response", response_text(row) or ""))
     whole = "\x00".join(text for _, text in parts)
     code = hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
     return "\n".join(f"[{name} {code}]\n{text}\n[end of {name} {code}]" for name, text in parts)

@@ -37,7 +37,7 @@ class Candidate:
 
     Attributes:
         prompt: the request's text.
-        response: the row's response, where it has one.
+        response: the turn's response, where it has one; with the calls of tools that it makes.
         answer: the teacher's own answer, for methods in which it gives one.
         values: the reasoning by field name.
 
@@ -71,7 +71,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came for one row, for those who show it before it is in the frame.
+    """What came for one row, for those who show it before it is in the frame; of several turns the newest.
 
     Attributes:
         request: the request's text.
@@ -103,6 +103,8 @@ class Progress:
         eta: seconds that are left, where that can be said.
         cost: dollars so far; None when nobody knows the price.
         budget: dollars at most.
+        turns: assistant turns that are asked for; more than the rows where conversations have several.
+        turns_done: those of them that are settled; a row is when its last one is.
 
     Example:
         >>> progress = df.reason.augment(schema, teacher=rb.examples.refund_rules).wait().progress
@@ -119,3 +121,5 @@ class Progress:
     eta: float | None = None
     cost: float | None = None
     budget: float | None = None
+    turns: int = 0
+    turns_done: int = 0

@@ -1,4 +1,4 @@
-"""Work: which calls a frame still needs, identical rows once, what is in the store already left out."""
+"""Work: which calls a frame still needs, identical turns once, what is in the store already left out."""
 
 from __future__ import annotations
 
@@ -10,36 +10,42 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.conversation import Conversation
 from ..data.layout import Layout
+from ..data.turn_reasoning import asked_turns, replies
 from ..data.typed_pandas import column_cells
 from ..review.decisions import UNDECIDED, Decision
 from ..schema import Schema
 from ..store import Store
 from .config import AugmentConfig
 from .methods import METHODS
+from .results import RowError
+from .row_turns import Cell, RowTurns, TurnResult
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 _CHUNK = 2_000
 NO_RESPONSE = "the method looks at the response, and this row has none"
+UNLEARNT = "none of its assistant turns is to be learnt (weight 0)"
+
+Place = tuple[int, int]  # a row's position, and the number of one of its assistant turns
 
 
 class Work:
-    """One row's worth of asking; rows with the same content share it.
+    """One turn's worth of asking; turns with the same content share it.
 
     Attributes:
-        content: digest of what the teacher sees of the row.
+        content: digest of what the teacher sees of the turn.
         shown: whether the response is in sight.
-        positions: the rows it is for.
+        places: the turns it is for.
         found: sample number → field name → value, as far as the store has them.
     """
 
-    __slots__ = ("content", "found", "positions", "shown")
+    __slots__ = ("content", "found", "places", "shown")
 
-    def __init__(self, content: str, shown: bool, position: int) -> None:
+    def __init__(self, content: str, shown: bool, place: Place) -> None:
         self.content = content
         self.shown = shown
-        self.positions: list[int] = [position]
+        self.places: list[Place] = [place]
         self.found: dict[int, dict[str, Any]] | None = None
 
 
@@ -63,6 +69,11 @@ class FrameSnapshot:
         """The conversation at a position."""
         cells = [column[position] for column in self._cells]
         return self.layout.conversation(dict(zip(self._roles, cells, strict=True)))
+
+    def turn(self, place: Place) -> Conversation:
+        """The conversation that ends with one assistant turn of a row."""
+        position, number = place
+        return self.row(position).turn(number)
 
 
 class AnswerKeys:
@@ -89,7 +100,7 @@ class AnswerKeys:
                 self._tails[name, shown] = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def key(self, work: Work, name: str, sample: int) -> str:
-        """The key of one answer; a row's answers begin alike, so that they lie side by side in the store."""
+        """The key of one answer; a turn's answers begin alike, so that they lie side by side in the store."""
         key = work.content + self._tails[name, work.shown]
         return key if sample == 0 else f"{key}#{sample}"
 
@@ -105,6 +116,11 @@ class WorkPlan:
         unusable: position → why the row cannot be asked.
         kept: how many rows a person has written themselves.
         rows: how many rows the job is about.
+        turns: how many assistant turns are asked for in them.
+        several: what is gathered, by position, of rows that are settled only when several turns are.
+        listed: whether reasoning is a list with an entry per turn: in all rows, where one of the frame needs it, so
+            that the column has one form.
+        counts: position → assistant turns, of rows with more than one that are not in ``several``.
     """
 
     keys: list[str]
@@ -113,6 +129,23 @@ class WorkPlan:
     unusable: dict[int, str] = field(default_factory=dict[int, str])
     kept: int = 0
     rows: int = 0
+    turns: int = 0
+    several: dict[int, RowTurns] = field(default_factory=dict[int, RowTurns])
+    listed: bool = False
+    counts: dict[int, int] = field(default_factory=dict[int, int])
+
+    def settle(self, place: Place, result: TurnResult) -> tuple[Cell | None, RowError | None]:
+        """Takes in what came for a turn; gives the row's cell and error once all of its turns are settled."""
+        position, number = place
+        row = self.several.get(position)
+        if row is not None:
+            row.take(number, result)
+            return (None, None) if row.open else (row.cell, row.error)
+        if isinstance(result, RowError):
+            return None, result
+        if self.listed:
+            return [*[None] * (self.counts.get(position, 1) - 1), result], None
+        return result, None
 
 
 def plan_work(
@@ -123,14 +156,16 @@ def plan_work(
     *,
     decision: Callable[[str], Decision] = lambda key: UNDECIDED,
     only: frozenset[int] | None = None,
+    listed: bool = False,
     stopping: Callable[[], bool] = lambda: False,
 ) -> WorkPlan:
     """Reads every row once and looks its answers up.
 
     Args:
         only: the positions that matter (a retry); all when None.
+        listed: reasoning is a list in every row, whether or not one needs it.
     """
-    plan = WorkPlan([])
+    plan = WorkPlan([], listed=listed)
     works: dict[tuple[str, bool], Work] = {}
     seen: dict[str, int] = {}
     for start in range(0, len(snapshot), _CHUNK):
@@ -141,25 +176,47 @@ def plan_work(
             number = seen.get(row.key, 0)
             seen[row.key] = number + 1
             plan.keys.append(f"{row.key}.{number}")
+            asked, count = asked_turns(row, config.turns), len(row.turn_ends)
+            plan.listed = plan.listed or (count > 1 and asked not in ((), (count - 1,)))
             if (only is not None and position not in only) or (
                 config.limit is not None and plan.rows >= config.limit
             ):
                 continue
             decided = decision(plan.keys[-1])
-            if decided.reasoning is not None:
+            written = decided.written(count) if decided.reasoning is not None or decided.turns else ()
+            still = tuple(n for n in asked if not written[n]) if written else asked
+            if asked and not still:
                 plan.kept += 1
                 continue
             plan.rows += 1
-            shown = METHODS[config.method].sees_response or decided.response is not None
-            if row.problem or (shown and not (row.response or "").strip()):
-                plan.unusable[position] = row.problem or NO_RESPONSE
+            if row.problem or not asked:
+                plan.unusable[position] = row.problem or UNLEARNT
                 continue
-            content = row.key if shown else row.prompt_key
-            work = works.get((content, shown))
-            if work is None:
-                works[content, shown] = Work(content, shown, position)
-            else:
-                work.positions.append(position)
+            sees = METHODS[config.method].sees_response
+            parts = None
+            if still != (count - 1,) or any(written):
+                plan.listed = True
+                parts = plan.several[position] = RowTurns(count, len(still), written)
+            elif count > 1:
+                plan.counts[position] = count
+            for n in still:
+                shown = sees or (n == count - 1 and decided.response is not None)
+                turn = row.turn(n)
+                if shown and not (turn.has_response and replies(turn.messages[-1])):
+                    if parts is None:
+                        plan.unusable[position] = NO_RESPONSE
+                    else:
+                        parts.take(n, RowError(NO_RESPONSE))
+                    continue
+                plan.turns += 1
+                content = turn.key if shown else turn.prompt_key
+                work = works.get((content, shown))
+                if work is None:
+                    works[content, shown] = Work(content, shown, (position, n))
+                else:
+                    work.places.append((position, n))
+            if parts is not None and parts.error is not None and not parts.open:
+                plan.unusable[position] = parts.error.reason
     look_up(works.values(), keys, config.samples, store, plan)
     return plan
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
 from ..data.training_rows import Plain
+from ..data.turn_reasoning import Turns
 from ..errors import FormatError, choices
 from ..options import checked
 
@@ -15,7 +16,6 @@ STRATEGIES: tuple[str, ...] = get_args(Strategy)
 Style = Literal["lines", "json", "prose"]
 Missing = Literal["keep", "drop", "error"]
 Markers = Literal["refuse", "escape"]
-Turns = Literal["all", "last"]
 Roles = tuple[str, ...] | str
 ROLES = ("system", "developer", "user", "assistant", "tool")
 

@@ -22,7 +22,7 @@ from .preflight import Preflight
 from .preview import Preview, PreviewToken
 from .rendering import segments
 from .rendering.growable_arrays import DatasetArrays, labels_of
-from .rendering.turns import turns_of
+from .rendering.turns import TrainingTurn, thoughts_of, turns_of, with_thoughts
 from .template.probe import Probe
 from .template.typed_tokenizer import Tokenizer
 from .thinking_parser import Parsed
@@ -320,32 +320,36 @@ class ChatDataset(Sequence[ChatExample]):
         at = self._at(index)
         row = self.rows[int(self.arrays.row[at])]
         half, turn = int(self.arrays.half[at]), int(self.arrays.turn[at])
-        for found in turns_of(row, self.strategy, self.config, self.format.markers):
-            if found.number != turn or (
-                self.strategy == "two_message_cot" and found.is_thought != (half == 1)
-            ):
-                continue
-            break
-        else:
+        found = self._turns(row, turn)
+        if not any(self.strategy != "two_message_cot" or each.is_thought == (half == 1) for each in found):
             raise FormatError(
                 "The rows behind this dataset have changed.", "chat = df.reason.to_chat(student)"
             )
-        upto = _nth_assistant(row.conversation.messages, turn)
+        upto = row.conversation.turn_ends[turn]
+        thoughts = {} if self.strategy == "final_only" else thoughts_of(row, self.config)
+        told = with_thoughts(row.conversation.messages, thoughts, self.strategy)
         return Task(
             key=row.key,
             position=row.position,
             turn=turn,
             split=row.split,
-            prompt=tuple(dict(message) for message in row.conversation.messages[:upto]),
-            expected=str(row.conversation.messages[upto].get("content") or ""),
-            reasoning=self._reasoning(row, turn, found.thought.text),
+            prompt=tuple(dict(message) for message in told[:upto]),
+            expected=self._expected(row, found[-1]),
+            reasoning=found[0].thought.text,
         )
 
-    def _reasoning(self, row: ChatRow, turn: int, text: str) -> str:
-        if text or self.strategy != "two_message_cot":
-            return text
+    def _turns(self, row: ChatRow, turn: int) -> list[TrainingTurn]:
+        """What is learnt of one assistant turn; both halves under ``two_message_cot``."""
         turns = turns_of(row, self.strategy, self.config, self.format.markers)
-        return next((found.thought.text for found in turns if found.number == turn), "")
+        return [found for found in turns if found.number == turn]
+
+    def _expected(self, row: ChatRow, found: TrainingTurn) -> str:
+        """The answer; of a turn that calls tools what a student that wrote it is read to say, as it is so judged."""
+        if not (found.extra and found.extra.get("tool_calls")):
+            upto = row.conversation.turn_ends[found.number]
+            return str(row.conversation.messages[upto].get("content") or "")
+        rendered = self.format.renderer.render(found)
+        return self.format.parse(rendered.text[rendered.boundary :]).answer or rendered.answer.strip()
 
 
 class _Tasks(Sequence[Task]):
@@ -366,8 +370,3 @@ class _Tasks(Sequence[Task]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         return self._make(index)
-
-
-def _nth_assistant(messages: Sequence[Message], turn: int) -> int:
-    places = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
-    return places[turn]

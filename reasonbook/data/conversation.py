@@ -48,6 +48,21 @@ class Conversation:
         """The response's own reasoning text, where the data brought one."""
         return self.messages[-1].get("reasoning_content") if self.has_response else None
 
+    @property
+    def turn_ends(self) -> tuple[int, ...]:
+        """Where each assistant turn stands, by index; the last one is past the end where a response is to come."""
+        if len(self.messages) == 2 and self.messages[0].get("role") != "assistant":  # as most have it
+            return (1,) if self.messages[1].get("role") == "assistant" else (2,)
+        ends = [i for i, message in enumerate(self.messages) if message.get("role") == "assistant"]
+        return tuple(ends) if self.has_response else (*ends, len(self.messages))
+
+    def turn(self, number: int) -> Conversation:
+        """The conversation as it stood with this assistant turn, counted from 0; it ends with that turn."""
+        ends = self.turn_ends
+        if number == len(ends) - 1:
+            return self
+        return replace(self, messages=self.messages[: ends[number] + 1])
+
     @cached_property
     def prompt_key(self) -> str:
         """32 hex digits of what a teacher sees of the request."""

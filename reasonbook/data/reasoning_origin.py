@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..events import Event
 from ..store import Store
-from .conversation import missing
+from .conversation import Conversation, is_sequence, missing
 from .training_rows import ChatRow
+from .turn_reasoning import Reasoning, TurnCountError, by_turn, last_of
 
 SUBJECT = "origin"
 _ABSENT = object()
@@ -86,6 +87,13 @@ class OriginKeys:
         return tuple(self.whole[0])
 
 
+class _Turn(NamedTuple):
+    """One assistant turn, and the reasoning that stands for it."""
+
+    conversation: Conversation
+    reasoning: Reasoning | None
+
+
 def record(store: Store, origin: Origin, keys: OriginKeys) -> None:
     """Puts an augmentation's origin on record, once however often it is run.
 
@@ -108,15 +116,15 @@ def origin_of(rows: Iterable[ChatRow], store: Store) -> tuple[Origin | None, tup
         for event in store.events(SUBJECT)
     ][::-1]
     reasoned = [row for row in rows if not missing(row.reasoning)] if known else []
-    fitting, edited = _attributed(reasoned, [keys for _, keys in known], store)
+    fitting, edited = _rows(reasoned, [keys for _, keys in known], store)
     if not any(fitting):
         return None, ()
-    nobodys = fitting.count(0) - edited
+    nobodys = sum(not bits and i not in edited for i, bits in enumerate(fitting))
     common = -1
     for bits in filter(None, fitting):
         common &= bits
     if common and not nobodys:
-        note = f"Rows whose reasoning was edited since their teacher wrote it: {edited}."
+        note = f"Rows whose reasoning was edited since their teacher wrote it: {len(edited)}."
         return known[_newest(common)][0], (note,) if edited else ()
     counts = Counter(str(known[_newest(bits)][0]) for bits in fitting if bits)
     words = [f"{count} by {name}" for name, count in counts.most_common(_NAMED)]
@@ -125,24 +133,54 @@ def origin_of(rows: Iterable[ChatRow], store: Store) -> tuple[Origin | None, tup
     return None, (f"The rows' reasoning has no one origin for the run card: {', '.join(words)}.",)
 
 
-def _attributed(rows: Sequence[ChatRow], known: Sequence[OriginKeys], store: Store) -> tuple[list[int], int]:
-    """Per row a bit for each augmentation whose answer it holds; and how many rows hold none of their answers."""
-    fitting, asked = [0] * len(rows), [False] * len(rows)
-    for number, keys in enumerate(known):  # one field tells most rows apart, at a fraction of the reading
-        for i, fits in enumerate(_fits(rows, keys, keys.names[:1], store)):
+def _rows(rows: Sequence[ChatRow], known: Sequence[OriginKeys], store: Store) -> tuple[list[int], set[int]]:
+    """Per row a bit for each augmentation that wrote all of its turns; and which rows have been edited since.
+
+    A turn that was edited does not speak against whoever wrote the others.
+    """
+    turns = [(i, turn) for i, row in enumerate(rows) for turn in _turns(row)]
+    written, asked = _attributed([turn for _, turn in turns], known, store)
+    fitting: dict[int, int] = {}
+    edited: set[int] = set()
+    for (i, _), bits, was in zip(turns, written, asked, strict=True):
+        if was and not bits:
+            edited.add(i)
+        else:
+            fitting[i] = fitting.get(i, -1) & bits
+    return [fitting.get(i, 0) for i in range(len(rows))], edited
+
+
+def _turns(row: ChatRow) -> list[_Turn]:
+    """The turns of a row that have reasoning in its cell, each with what stood before it."""
+    if not is_sequence(row.reasoning):
+        return [_Turn(row.conversation, row.reasoning)]
+    try:
+        entries = by_turn(row.reasoning, len(row.conversation.turn_ends))
+    except TurnCountError:
+        return [_Turn(row.conversation, last_of(row.reasoning))]
+    return [_Turn(row.conversation.turn(n), entry) for n, entry in enumerate(entries) if entry]
+
+
+def _attributed(
+    turns: Sequence[_Turn], known: Sequence[OriginKeys], store: Store
+) -> tuple[list[int], list[bool]]:
+    """Per turn a bit for each augmentation whose answer it holds; and whether any has an answer for it."""
+    fitting, asked = [0] * len(turns), [False] * len(turns)
+    for number, keys in enumerate(known):  # one field tells most turns apart, at a fraction of the reading
+        for i, fits in enumerate(_fits(turns, keys, keys.names[:1], store)):
             asked[i] |= fits is not None
             fitting[i] |= bool(fits) << number
     several = [(i, bits) for i, bits in enumerate(fitting) if bits & (bits - 1)]
     for number, keys in enumerate(known):
         unsure = [i for i, bits in several if bits >> number & 1]
-        said = _fits([rows[i] for i in unsure], keys, keys.names[1:], store)
+        said = _fits([turns[i] for i in unsure], keys, keys.names[1:], store)
         for i, fits in zip(unsure, said, strict=True):
             fitting[i] &= ~(int(not fits) << number)
-    return fitting, sum(was and not bits for was, bits in zip(asked, fitting, strict=True))
+    return fitting, asked
 
 
-def _fits(rows: Sequence[ChatRow], keys: OriginKeys, names: Sequence[str], store: Store) -> list[bool | None]:
-    """Per row whether these fields of its reasoning are what the answers say; None where there are no answers."""
+def _fits(rows: Sequence[_Turn], keys: OriginKeys, names: Sequence[str], store: Store) -> list[bool | None]:
+    """Per turn whether these fields of its reasoning are what the answers say; None where there are no answers."""
     found: list[bool | None] = [None if names else True] * len(rows)
     for digest, samples in (("prompt_key", keys.request), ("key", keys.whole)):
         endings = [[sample[name] for name in names] for sample in samples]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from .conversation import Conversation, is_mapping, is_sequence, missing
 from .frame import Frame
 from .row_account import EMPTY, PLAIN, REJECTED, UNFILLED
+from .turn_reasoning import RowReasoning, of_row
 
 Plain = Literal["keep", "drop"]
 
@@ -28,7 +29,8 @@ def training_rows(frame: Frame, *, plain: Plain | None = None, unfilled: bool = 
     unmask = frame.column(frame.layout.unmask) if frame.layout.unmask is not None else None
     found = TrainingRows()
     for i, conversation in enumerate(frame.layout.read(frame.df)):
-        reasoning, status = reasonings[i] if augmented else conversation.reasoning, statuses[i]
+        status = statuses[i]
+        reasoning = of_row(reasonings[i], conversation) if augmented else conversation.reasoning
         why = ""
         if verdicts[i] == "rejected":
             why = REJECTED
@@ -91,7 +93,8 @@ class ChatRow:
         key: its identity in the journal.
         split: ``train``, ``validation`` or ``test``.
         conversation: request and response; earlier turns may carry their own reasoning.
-        reasoning: field name → value, or a text, for the last response; None takes what the conversation has.
+        reasoning: field name → value, or a text, for the last response, or a list of these with an entry for every
+            assistant turn; None takes what the conversation has.
         unmask: every message but the system's carries loss in this row (InstructLab's flag).
 
     Example:
@@ -106,7 +109,7 @@ class ChatRow:
     key: str
     split: str
     conversation: Conversation
-    reasoning: Mapping[str, Any] | str | None = None
+    reasoning: RowReasoning | None = None
     unmask: bool = False
 
 

@@ -108,7 +108,7 @@ def openr1(row: ExportRow) -> dict[str, Any]:
 
 def everything(row: ExportRow) -> dict[str, Any]:
     """Messages, split, row key and the fields as JSON."""
-    fields = json.dumps(dict(row.fields), ensure_ascii=False, default=str) if row.fields else None
+    fields = json.dumps(row.fields, ensure_ascii=False, default=str) if row.fields else None
     return {
         "messages": row.messages,
         "split": row.source.split,

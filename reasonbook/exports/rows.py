@@ -10,9 +10,10 @@ from typing import Any
 from ..chat.config import ChatConfig
 from ..chat.reasoning_text import thought
 from ..chat.rendering.turns import second_request
-from ..data.conversation import REASONING_KEYS, Message, missing
+from ..data.conversation import REASONING_KEYS, Message, is_mapping, is_sequence, missing
 from ..data.layout import INLINE as LAYOUT_TAGS
 from ..data.training_rows import ChatRow
+from ..data.turn_reasoning import RowReasoning, TurnCountError, by_turn
 
 INLINE = "<think>\n{thinking}\n</think>\n\n{answer}"  # Kiln's R1 form, character for character
 
@@ -25,14 +26,14 @@ class ExportRow:
 
     Attributes:
         messages: as they are learnt; assistant turns may hold ``reasoning_content``.
-        fields: the reasoning as it was reviewed, where it has fields.
+        fields: the reasoning as it was reviewed, where it has fields; that of every turn as a list.
         source: the row of the frame.
         strategy: what is learnt of it.
         tools: descriptions of the tools that it offers.
     """
 
     messages: list[dict[str, Any]]
-    fields: Mapping[str, Any] | None
+    fields: RowReasoning | None
     source: ChatRow
     strategy: str = "final_and_reasoning"
     tools: tuple[Any, ...] = ()
@@ -59,11 +60,13 @@ def row_of(row: ChatRow, strategy: str) -> ExportRow:
         raise UnsupportedRowError("there is no response")
     messages = [_clean(message) for message in row.conversation.messages]
     tools = tuple(messages[0].pop("tools", ()))
-    own = thought(row.reasoning).text or (row.conversation.reasoning or "").strip()
-    fields = row.reasoning if isinstance(row.reasoning, Mapping) and own else None
     if strategy == "final_only":
         messages = [without_reasoning(message) for message in messages]
         return ExportRow(messages, None, row, strategy, tools)
+    texts = _texts(row)
+    for at, text in texts.items():
+        messages[at] = _with_reasoning(messages[at], text)
+    own = (messages[-1].get("reasoning_content") or "").strip()
     messages[-1] = _with_reasoning(messages[-1], own)
     if strategy == "two_message_cot":
         if not own:
@@ -71,7 +74,19 @@ def row_of(row: ChatRow, strategy: str) -> ExportRow:
         instructions = ChatConfig().thinking_instructions
         asked = second_request([without_reasoning(m) for m in messages[:-1]], instructions, own)
         messages = [*[dict(m) for m in asked], without_reasoning(messages[-1])]
+    entries = row.reasoning if is_sequence(row.reasoning) else [row.reasoning]
+    fields = row.reasoning if texts and any(map(is_mapping, entries)) else None
     return ExportRow(messages, fields, row, strategy, tools)
+
+
+def _texts(row: ChatRow) -> dict[int, str]:
+    """The reasoning of each assistant message that has one in the row's cell, by the message's place."""
+    ends = row.conversation.turn_ends
+    try:
+        entries = by_turn(row.reasoning, len(ends))
+    except TurnCountError as why:
+        raise UnsupportedRowError(str(why)) from why
+    return {at: text for at, entry in zip(ends, entries, strict=True) if (text := thought(entry).text)}
 
 
 def _clean(message: Message) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,7 +48,8 @@ class _Plain(dict[int, str]):
 
 _PLAIN = _Plain()
 
-Row = tuple[Mapping[str, Any] | None, str | None]
+Turn = tuple[Mapping[str, Any] | None, str | None]
+Row = Turn | tuple[Mapping[str, Any] | None, str | None, Sequence[Turn]]  # the last turn, and those before it
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class Checks:
     other rows marked anew, without being read again.
 
     Args:
-        rows: reasoning by field name (None where there is none) and response of each row.
+        rows: reasoning by field name (None where there is none) and response of each row; then those of its earlier
+            assistant turns. A row has the flags of all of its turns.
 
     Attributes:
         flags: those of each row, by position; another list whenever rows beyond the changed one got new flags.
@@ -103,8 +106,8 @@ class Checks:
         self._agreeing: Counter[str] = Counter()
         self._differing: Counter[str] = Counter()
         self._seen: list[_Seen] = []
-        for reasoning, response in rows:
-            bits, length, agree, differ = _look(reasoning, response)
+        for row in rows:
+            bits, length, agree, differ = _look(*row)
             seen = _Seen(bits, length, alike.setdefault(agree, agree), alike.setdefault(differ, differ))
             self._seen.append(seen)
             self._agreeing.update(agree)
@@ -118,9 +121,15 @@ class Checks:
     def __len__(self) -> int:
         return len(self._seen)
 
-    def update(self, position: int, reasoning: Mapping[str, Any] | None, response: str | None) -> None:
-        """Takes in a row's new reasoning and response."""
-        old, new = self._seen[position], _look(reasoning, response)
+    def update(
+        self,
+        position: int,
+        reasoning: Mapping[str, Any] | None,
+        response: str | None,
+        earlier: Sequence[Turn] = (),
+    ) -> None:
+        """Takes in a row's new reasoning and response, and those of its earlier turns."""
+        old, new = self._seen[position], _look(reasoning, response, earlier)
         self._seen[position] = new
         self._lengths[position] = new.length
         if old.length:
@@ -142,6 +151,10 @@ class Checks:
         else:
             self._bits[position] = self._of(new)
             self.flags[position] = _flags(int(self._bits[position]))
+
+    def of(self, turn: Turn) -> Flags:
+        """The flags of one turn, by the measure of all rows."""
+        return _flags(self._of(_look(*turn)))
 
     def flagged(self, flag: str) -> np.ndarray:
         """Which rows have a flag, or ``any``; bool by position."""
@@ -178,8 +191,13 @@ class Checks:
         return max(stating, default=(0, 0, None))[2]
 
 
-def _look(reasoning: Mapping[str, Any] | None, response: str | None) -> _Seen:
-    """One row by itself."""
+def _look(reasoning: Mapping[str, Any] | None, response: str | None, earlier: Sequence[Turn] = ()) -> _Seen:
+    """One row by itself; of several turns what any of them shows, and the length of the longest."""
+    if earlier:
+        seen = [_look(*turn) for turn in (*earlier, (reasoning, response))]
+        bits = reduce(or_, (one.bits for one in seen))
+        agree, differ = (dict.fromkeys(n for one in seen for n in one[part]) for part in (2, 3))
+        return _Seen(bits, max(one.length for one in seen), tuple(agree), tuple(differ))
     if not reasoning:
         return _NOTHING
     texts: list[str] = []

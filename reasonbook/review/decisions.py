@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..events import Event
@@ -21,11 +21,13 @@ class Decision:
     Attributes:
         verdict: ``accepted``, ``rejected`` or None.
         rating: 1 to 5, or None.
-        reasoning: the person's reasoning by field, where it differs from the teacher's.
+        reasoning: the person's reasoning of the last turn by field, where it differs from the teacher's.
         response: the person's response, where it differs from the data's.
         stale: the response was changed and the reasoning was not looked at since.
         teacher_reasoning: what the teacher had written, kept from the first edit on.
         data_response: what the data had as the response, kept from the first edit on.
+        turns: the person's reasoning of earlier assistant turns, by their number as a text.
+        teacher_turns: what the teacher had written of these turns, kept from the first edit of each on.
     """
 
     verdict: str | None = None
@@ -35,11 +37,21 @@ class Decision:
     stale: bool = False
     teacher_reasoning: Mapping[str, Any] | None = None
     data_response: str | None = None
+    turns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    teacher_turns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+    def written(self, count: int) -> list[Mapping[str, Any] | None]:
+        """What the person has written, by assistant turn, of a conversation that has so many."""
+        return [*(self.turns.get(str(number)) for number in range(count - 1)), self.reasoning]
 
 
 UNDECIDED = Decision()
 ATTRIBUTES = tuple(f.name for f in fields(Decision))
-ORIGINALS = ("teacher_reasoning", "data_response")  # once recorded they stay: an undo needs them
+ORIGINALS = (
+    "teacher_reasoning",
+    "data_response",
+    "teacher_turns",
+)  # once recorded they stay: an undo needs them
 
 
 @dataclass(frozen=True)

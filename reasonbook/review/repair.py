@@ -29,6 +29,9 @@ Fields of the reasoning:
 {fields}
 {format}"""
 _FORMAT = 'Answer with one JSON object: {"reasoning": {…the fields…}, "response": "…"}.'
+_EARLIER = (
+    'The answer stays: later turns answer to it. Answer with one JSON object: {"reasoning": {…the fields…}}.'
+)
 
 
 @dataclass(frozen=True)
@@ -123,14 +126,17 @@ class Repair(Job, Generic[Accepted]):
 
     def _request(self) -> Request:
         message = self.sample.conversation
-        reasoning = self._schema.json_schema()
+        parts: dict[str, Any] = {"reasoning": self._schema.json_schema()}
+        if self.sample.turn is None:
+            parts["response"] = {"type": "string"}
+        words = _FORMAT if self.sample.turn is None else _EARLIER
         return Request(
-            system=_SYSTEM.format(fields=self._schema.prompt(), format=_FORMAT),
+            system=_SYSTEM.format(fields=self._schema.prompt(), format=words),
             user=f"<example>\n{_example(self.sample)}\n</example>\n\nThe reviewer says:\n{self.feedback}",
             schema={
                 "type": "object",
-                "properties": {"reasoning": reasoning, "response": {"type": "string"}},
-                "required": ["reasoning", "response"],
+                "properties": parts,
+                "required": list(parts),
                 "additionalProperties": False,
             },
             prompt=str(message.prompt[-1].get("content", "")) if message.prompt else "",
@@ -143,6 +149,8 @@ class Repair(Job, Generic[Accepted]):
             raise ValueError("the answer is not a JSON object")
         if "reasoning" not in answer:  # a function that only knows the fields: the response stays
             return {"reasoning": self._schema.read(answer), "response": self.sample.response}
+        if self.sample.turn is not None:
+            return {"reasoning": self._schema.read(answer["reasoning"]), "response": self.sample.response}
         response = answer.get("response")
         if not isinstance(response, str) or not response.strip():
             raise ValueError("`response` is missing")

@@ -23,6 +23,7 @@ from .checks import Flags
 from .decisions import UNDECIDED, Change, Decisions
 from .repair import Proposal, Repair
 from .samples import Query, ReviewedRows, Sample
+from .turns import edit_of
 
 CURSOR = "review:cursor"
 Rows = int | Iterable[int]
@@ -143,6 +144,8 @@ class Review:
         row: int,
         reasoning: Mapping[str, Any] | None = None,
         response: str | None = None,
+        *,
+        turn: int | None = None,
         **verdict: Any,
     ) -> Review:
         """Changes some fields of a row's reasoning, its response, or both.
@@ -154,9 +157,11 @@ class Review:
             row: its position.
             reasoning: field name → new value; fields that are not named stay.
             response: the new response.
+            turn: the assistant turn whose reasoning it is, from 0; the last one when None. The responses of earlier
+                turns stay as they are: later turns answer to them.
             **verdict: ``verdict`` or ``rating``, to be part of the same act.
         """
-        sample = self[row]
+        sample = self[row].at(turn)
         changes: dict[str, Any] = {}
         if reasoning is not None and any(
             sample.reasoning.get(name) != new for name, new in reasoning.items()
@@ -164,12 +169,14 @@ class Review:
             merged = {**sample.reasoning, **reasoning}
             if all(missing(value) for value in merged.values()):
                 raise ReviewError("The new reasoning is empty.", f"review.reject({row})   takes the row out")
-            changes |= {
-                "reasoning": merged,
-                "teacher_reasoning": dict(sample.teacher_reasoning),
-                "stale": False,
-            }
+            changes |= edit_of(sample.decision, sample.turn, merged, dict(sample.teacher_reasoning))
+            changes |= {"stale": False} if sample.turn is None else {}
         if response is not None and response != sample.response:
+            if sample.turn is not None:
+                raise ReviewError(
+                    f"Only the last response of row {row} can be changed: later turns answer to the others.",
+                    f"review.edit({row}, {{…}}, turn={turn})",
+                )
             if not response.strip():
                 raise ReviewError("The new response is empty.", f"review.reject({row})   takes the row out")
             changes |= {"response": response, "data_response": sample.data_response}
@@ -177,18 +184,21 @@ class Review:
         return self._take(sample.position, changes | verdict) if changes else self
 
     @checked(ReviewError, 'review.repair(0, "The amount is wrong.")')
-    def repair(self, row: int, feedback: str, *, teacher: TeacherSpec | None = None) -> Repair[Review]:
+    def repair(
+        self, row: int, feedback: str, *, teacher: TeacherSpec | None = None, turn: int | None = None
+    ) -> Repair[Review]:
         """Asks a teacher to rewrite reasoning and response together; nothing changes until you accept.
 
         Args:
             row: its position.
             feedback: what is wrong, in your words.
             teacher: as in ``augment``; the one that filled this frame when None.
+            turn: as in `edit`; of an earlier turn the reasoning alone is rewritten.
         """
-        sample = self[row]
+        sample = self[row].at(turn)
 
         def accept(proposal: Proposal) -> Review:
-            return self.edit(sample.position, proposal.reasoning, proposal.response, rating=None)
+            return self.edit(sample.position, proposal.reasoning, proposal.response, turn=turn, rating=None)
 
         return Repair(
             sample,
@@ -291,6 +301,7 @@ class Review:
                 continue
             changed = {"verdict", "rating"}
             changed |= {"reasoning"} if decision.reasoning is not None else set()
+            changed |= {"turns"} if decision.turns else set()
             changed |= {"response"} if decision.response is not None else set()
             changed |= {"stale"} if decision.stale else set()
             self._rows.fold([position], changed)
@@ -306,7 +317,7 @@ class Review:
             name: [getattr(d, name) for d in decisions] for name in ("verdict", "rating") if name in changed
         }
         reasoned = "reasoning_status" in self.frame.df.columns or any(rows.reasonings[p] for p in positions)
-        if changed & {"reasoning", "stale"} and reasoned:
+        if changed & {"reasoning", "stale", "turns"} and reasoned:
             columns["reasoning"] = [rows.reasonings[p] for p in positions]
             columns["reasoning_status"] = [rows.statuses[p] for p in positions]
             columns["reasoning_error"] = [rows.errors[p] for p in positions]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from ..data.conversation import Conversation, is_mapping
+from ..data.conversation import Conversation, is_mapping, is_sequence
 from ..data.frame import Frame
+from ..data.turn_reasoning import last_of
 from ..errors import ReviewError, choices
 from ..options import checked
-from .checks import WEIGHTS, Checks, Flags
+from .checks import WEIGHTS, Checks, Flags, Row
 from .decisions import Decision, Decisions
+from .turns import ReviewedTurn, cell_with_last, cell_with_turns, checked_row, lacks_turns, turns_of
 
 VERDICTS = ("accepted", "rejected", "undecided")
 STATUSES = ("ok", "pending", "error", "stale", "invalid", "none")
@@ -56,7 +58,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Sample:
-    """One row as the reviewer sees it, decisions applied; ``key`` names it in the journal."""
+    """One row as the reviewer sees it, decisions applied; ``key`` names it in the journal.
+
+    Reasoning and response are the last assistant turn's; ``turns`` holds every turn of a row that has several. A sample
+    of one earlier turn, as `at` gives it, says which in ``turn``.
+    """
 
     position: int
     key: str
@@ -67,10 +73,36 @@ class Sample:
     error: str | None
     decision: Decision
     flags: Flags = field(default_factory=Flags)
+    turns: tuple[ReviewedTurn, ...] = ()
+    turn: int | None = None
+
+    def at(self, turn: int | None) -> Sample:
+        """The row as it stood with one assistant turn, counted from 0; whole with the last one, and for None."""
+        count = len(self.turns) or 1
+        if turn is not None and not -count <= turn < count:
+            raise ReviewError(
+                f"Row {self.position} has {count} assistant turns; there is no turn {turn!r}.",
+                f"review[{self.position}].turns   (numbered from 0)",
+            )
+        if turn is None or turn % count == count - 1:
+            return self
+        one, told = self.turns[turn], self.conversation.turn(turn % count)
+        return replace(
+            self,
+            conversation=told,
+            reasoning=one.reasoning,
+            response=told.response,
+            flags=one.flags,
+            turns=(),
+            turn=one.number,
+        )
 
     @property
     def teacher_reasoning(self) -> Mapping[str, Any]:
         """What the teacher wrote, before any edit."""
+        if self.turn is not None:
+            edited = str(self.turn) in self.decision.turns
+            return self.decision.teacher_turns.get(str(self.turn), {}) if edited else self.reasoning
         original = self.decision.teacher_reasoning
         return self.reasoning if self.decision.reasoning is None or original is None else original
 
@@ -78,7 +110,11 @@ class Sample:
     def data_response(self) -> str | None:
         """What the data had as the response, before any edit."""
         original = self.decision.data_response
-        return self.response if self.decision.response is None or original is None else original
+        return (
+            self.response
+            if self.turn is not None or self.decision.response is None or original is None
+            else original
+        )
 
 
 class ReviewedRows:
@@ -99,6 +135,10 @@ class ReviewedRows:
         self._tally = {**dict.fromkeys(VERDICTS, 0), "undecided": len(self.roots)}
         self._stale = {i for i, status in enumerate(self.statuses) if status == "stale"}
         self._losses = dict(losses or {})
+        self._first: dict[int, tuple[Any, Any]] = {}  # status and error of rows before the first act on them
+        self._by_hand: dict[
+            int, set[str]
+        ] = {}  # earlier turns that stand in a row's cell as a person wrote them
         self._conversations: dict[int, Conversation] = {}
         self._checks: Checks | None = None
         self._checking = threading.Lock()  # taken before the lock below, never inside it
@@ -151,6 +191,18 @@ class ReviewedRows:
             error=self.errors[position],
             decision=self.decision(position),
             flags=self._checks.flags[position] if self._checks is not None else Flags(),
+            turns=self._turns(position, conversation),
+        )
+
+    def _turns(self, position: int, conversation: Conversation) -> tuple[ReviewedTurn, ...]:
+        turns = turns_of(conversation, self.reasonings[position], self.decision(position))
+        if self._checks is None:
+            return turns
+        messages, checks = conversation.messages, self._checks
+        said = [messages[turn.at].get("content") if turn.at < len(messages) else None for turn in turns]
+        return tuple(
+            replace(turn, flags=checks.of((turn.reasoning, text)))
+            for turn, text in zip(turns, said, strict=True)
         )
 
     def fold(self, positions: Iterable[int], changed: set[str]) -> None:
@@ -159,21 +211,39 @@ class ReviewedRows:
             for position in positions:
                 decision = self.decision(position)
                 self._mark(position, decision)
+                first = self._first.setdefault(position, (self.statuses[position], self.errors[position]))
                 if "reasoning" in changed:
                     new = decision.teacher_reasoning if decision.reasoning is None else decision.reasoning
-                    self.reasonings[position] = dict(new) if new else None
+                    self.reasonings[position] = cell_with_last(self.reasonings[position], new)
+                if "turns" in changed:
+                    self._take_turns(position, decision)
                 if decision.stale:
                     self.statuses[position] = "stale"
-                elif changed & {"stale", "reasoning"} and self.reasonings[position]:
+                elif changed & {"stale", "reasoning", "turns"} and self._is_whole(position):
                     self.statuses[position], self.errors[position] = "ok", None
+                elif "turns" in changed:  # the edit of a turn that had failed was taken back
+                    self.statuses[position], self.errors[position] = first
                 (self._stale.add if self.statuses[position] == "stale" else self._stale.discard)(position)
                 if "response" in changed:
                     text = decision.data_response if decision.response is None else decision.response
                     if text is not None:
                         self._conversations[position] = self.conversation(position).with_response(text)
-                if changed & {"reasoning", "response"}:
+                if changed & {"reasoning", "response", "turns"}:
                     self._late.add(position)
                     self._renew(position)
+
+    def _take_turns(self, position: int, decision: Decision) -> None:
+        """Brings what people wrote of earlier turns into the row's cell, and what they took back out of it."""
+        before, now = self._by_hand.get(position, set()), set(decision.turns)
+        self._by_hand[position] = now
+        count = len(self.conversation(position).turn_ends)
+        self.reasonings[position] = cell_with_turns(self.reasonings[position], count, decision, before - now)
+
+    def _is_whole(self, position: int) -> bool:
+        """Whether reasoning is there, and no turn that failed is still without."""
+        cell = self.reasonings[position]
+        failed = is_sequence(cell) and self.statuses[position] != "stale"
+        return bool(cell) and not (failed and lacks_turns(self.conversation(position), cell))
 
     def reload(self) -> None:
         """Reads status and reasoning again, after an augmentation has written more rows."""
@@ -183,6 +253,7 @@ class ReviewedRows:
             self.errors = self.frame.column("reasoning_error")
             self._stale = {i for i, status in enumerate(self.statuses) if status == "stale"}
             self._checks = self._texts = None
+            self._first.clear()
 
     @property
     def checks(self) -> Checks:
@@ -191,7 +262,7 @@ class ReviewedRows:
             if self._checks is None:
                 self._late.clear()
                 read = enumerate(self.frame.layout.read(self.frame.df))
-                checks = Checks((self._reasoning(i), self._response(i, found)) for i, found in read)
+                checks = Checks(self._checked(i, found) for i, found in read)
                 with self._lock:  # not before: deciding goes on meanwhile
                     self._checks = checks
                     for position in self._late:
@@ -204,7 +275,7 @@ class ReviewedRows:
             return
         conversation = self.conversation(position)
         if self._checks is not None:
-            self._checks.update(position, self._reasoning(position), conversation.response)
+            self._checks.update(position, *self._checked(position, conversation))
         if self._texts is not None:
             self._texts[position] = self._searched(position, conversation)
 
@@ -238,8 +309,12 @@ class ReviewedRows:
         return np.fromiter(hits, bool, len(self))
 
     def _reasoning(self, position: int) -> Mapping[str, Any] | None:
-        reasoning = self.reasonings[position]
+        """The last turn's."""
+        reasoning = last_of(self.reasonings[position])
         return reasoning if is_mapping(reasoning) else None
+
+    def _checked(self, position: int, conversation: Conversation) -> Row:
+        return checked_row(conversation, self.reasonings[position], self._response(position, conversation))
 
     def _response(self, position: int, conversation: Conversation) -> str | None:
         edited = self.decision(position).response
@@ -262,7 +337,9 @@ class ReviewedRows:
     def _searched(self, position: int, conversation: Conversation) -> str:
         parts = [str(message.get("content")) for message in conversation.prompt]
         parts.append(self._response(position, conversation) or "")
-        parts += map(str, (self._reasoning(position) or {}).values())
+        cell = self.reasonings[position]
+        for entry in cell if is_sequence(cell) else [cell]:
+            parts += map(str, entry.values() if is_mapping(entry) else ())
         return "\n".join(parts).casefold()
 
     def _sort_values(self, sort: str) -> np.ndarray:

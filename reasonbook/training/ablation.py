@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..chat import ChatDataset, ChatRow, build, build_from_frame
+from ..data.conversation import is_mapping, is_sequence
 from ..data.frame import Frame
 from ..data.layout import layout_of
+from ..data.turn_reasoning import Reasoning
 from ..data.typed_pandas import DataFrame
 from ..errors import TrainingError
 from ..html_card import card, table
@@ -249,8 +251,8 @@ def _finding(field: str, gap: Difference, p: float) -> FieldEffect:
 def _fields(chat: ChatDataset, schema: Iterable[Named | str] | None) -> list[str]:
     present: dict[str, None] = {}
     for row in chat.rows:
-        if isinstance(row.reasoning, Mapping):
-            present.update(dict.fromkeys(map(str, row.reasoning)))
+        for entry in _entries(row):
+            present.update(dict.fromkeys(map(str, entry)) if is_mapping(entry) else {})
     wanted = [each if isinstance(each, str) else each.name for each in schema or present]
     unknown = [name for name in wanted if name not in present]
     if unknown:
@@ -266,9 +268,16 @@ def _fields(chat: ChatDataset, schema: Iterable[Named | str] | None) -> list[str
 
 
 def _without(row: ChatRow, field: str) -> ChatRow:
-    if not isinstance(row.reasoning, Mapping):
-        return row
-    return replace(row, reasoning={k: v for k, v in row.reasoning.items() if k != field})
+    made = [
+        {k: v for k, v in entry.items() if k != field} if is_mapping(entry) else entry
+        for entry in _entries(row)
+    ]
+    return replace(row, reasoning=made if is_sequence(row.reasoning) else made[-1])
+
+
+def _entries(row: ChatRow) -> Sequence[Reasoning | None]:
+    """The row's reasoning, that of each turn where it is a list."""
+    return row.reasoning if is_sequence(row.reasoning) else [row.reasoning]  # type: ignore[list-item]
 
 
 def _rebuilt(

@@ -75,7 +75,8 @@ class ChatTurn:
 
 
 class ChatSession:
-    """A talk with one or two students; every student sees its own earlier answers, without their thinking.
+    """A talk with one or two students; every student sees its own earlier answers, and of their thinking what
+    its chat template shows, as in training.
 
     ``ask`` returns at once; what is written arrives as ``text`` events and in ``turns``. One question is
     answered at a time, by one student after the other, so that they do not slow each other.
@@ -176,7 +177,10 @@ class ChatSession:
         messages: list[Message] = [{"role": "system", "content": self.system}] if self.system else []
         for earlier in self.turns[:turn]:
             messages.append({"role": "user", "content": earlier.question})
-            messages.append({"role": "assistant", "content": earlier.answers[student].answer})
+            answer = earlier.answers[student]
+            thought = answer.thinking if self.runs[student].format.thinking else ""
+            own = {"reasoning_content": thought} if thought else {}
+            messages.append({"role": "assistant", "content": answer.answer, **own})
         messages.append({"role": "user", "content": self.turns[turn].question})
         return messages
 

@@ -20,7 +20,9 @@ def summary(sample: Sample) -> dict[str, Any]:
         "verdict": sample.decision.verdict,
         "rating": sample.decision.rating,
         "status": sample.status,
-        "edited": sample.decision.reasoning is not None or sample.decision.response is not None,
+        "edited": bool(sample.decision.turns)
+        or sample.decision.reasoning is not None
+        or sample.decision.response is not None,
         "flags": sample.flags.names,
     }
 
@@ -33,6 +35,16 @@ def full(sample: Sample) -> dict[str, Any]:
         "messages": [
             {"role": str(message.get("role")), "text": text_of(message.get("content"))}
             for message in sample.conversation.prompt
+        ],
+        "turns": [
+            {
+                "number": turn.number,
+                "at": turn.at,
+                "reasoning": pairs(turn.reasoning),
+                "teacher": pairs(turn.teacher_reasoning),
+                "flags": turn.flags.names,
+            }
+            for turn in sample.turns[:-1]
         ],
         "reasoning": pairs(sample.reasoning),
         "teacher": pairs(sample.teacher_reasoning),

@@ -153,10 +153,11 @@ class SampleReview(View):
         key: str,
         reasoning: dict[str, Any] | None = None,
         response: str | None = None,
+        turn: int | None = None,
     ) -> dict[str, Any]:
-        """Changes fields of the reasoning, the response, or both."""
+        """Changes fields of the reasoning, that of an earlier turn by its number, the response, or both."""
         row = self._row(position, key)
-        self.core.edit(row, reasoning, response)
+        self.core.edit(row, reasoning, response, turn=turn)
         return {**self._after(row), "sample": full(self.core[row])}
 
     @verb(once=True)
@@ -197,7 +198,13 @@ class SampleReview(View):
 
     @verb(once=True, background=True)
     def repair(
-        self, position: int, key: str, feedback: str, again: bool = False, teacher: str = ""
+        self,
+        position: int,
+        key: str,
+        feedback: str,
+        again: bool = False,
+        teacher: str = "",
+        turn: int | None = None,
     ) -> dict[str, Any]:
         """Asks the teacher for new reasoning and response; nothing is changed until `take_repair`.
 
@@ -207,12 +214,14 @@ class SampleReview(View):
             feedback: what is wrong, in the reviewer's words.
             again: the feedback is about the proposal before.
             teacher: who to ask, where the review has no teacher.
+            turn: the earlier turn whose reasoning alone is meant.
         """
         row, last = self._row(position, key), self._repair
-        if again and last is not None and last.row == row and last.proposal is not None:
+        same = last is not None and (last.row, last.sample.turn) == (row, turn)
+        if again and last is not None and same and last.proposal is not None:
             job = last.again(feedback)
         else:
-            job = self.core.repair(row, feedback, teacher=teacher.strip() or None)
+            job = self.core.repair(row, feedback, teacher=teacher.strip() or None, turn=turn)
         job.wait()
         self._repair = job
         assert job.proposal is not None

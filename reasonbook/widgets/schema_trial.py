@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..augment import Augmentation
-from ..data.conversation import Conversation
+from ..augment import Augmentation, AugmentConfig
+from ..data.conversation import Conversation, is_mapping
 from ..data.frame import COLUMNS, Frame
 from ..data.layout import Layout
 from ..data.layout.frame_layout import layout_of
+from ..data.turn_reasoning import last_of
 from ..errors import TeacherError
 from ..schema import Schema, Trial
 from ..teachers import Teacher
@@ -45,7 +46,7 @@ def try_schema(
     named = layout_of(trial.df).columns
     layout = Layout(**{role: name for role, name in named.items() if name in sample.columns})
     frame = Frame(sample, layout.check(sample))
-    job = Augmentation(frame, schema, teacher).start()
+    job = Augmentation(frame, schema, teacher, AugmentConfig(turns="last")).start()
     try:
         job.wait()
     except TeacherError:
@@ -59,9 +60,14 @@ def try_schema(
         strict=True,
     )
     return [
-        TriedRow(first + i, _request(conversation), status, error, pairs(reasoning))
+        TriedRow(first + i, _request(conversation), status, error, _pairs(reasoning))
         for i, (conversation, status, error, reasoning) in enumerate(filled)
     ]
+
+
+def _pairs(cell: object) -> list[tuple[str, Any]]:
+    reasoning = last_of(cell)
+    return pairs(reasoning) if is_mapping(reasoning) else []
 
 
 def _request(conversation: Conversation) -> str:

@@ -278,3 +278,61 @@ def test_saved_notebook_keeps_a_card_and_no_rows(open_notebook):
     text = nb.kernel_value("df['prompt'].iloc[0]")
     assert text not in str(saved.cells[1].outputs)
     assert "widgets" not in saved.metadata
+
+
+TURNS = """
+%load_ext reasonbook
+import reasonbook as rb
+from tests.augment.talks import single, talk, talks
+
+def rules(request):
+    last = request.splitlines()[-1]
+    aim = "As the response says: " if "ROW-000011" in last else "to answer: "
+    return {"Aim": aim + last[-40:], "Next": "look the order up"}
+
+df = talks(talk(10), talk(20), single(5))
+df.reason.augment(rb.Schema({"Aim": "What is wanted?", "Next": "What to do?"}), teacher=rules).wait()
+review = df.reason.review()
+"""
+
+
+def test_every_turn_shows_its_reasoning_and_is_edited_and_repaired_by_itself(open_notebook):
+    nb = open_notebook([TURNS, SHOW, "1 + 1"])
+    nb.run_all()
+    view = widget(nb)
+    view.focus()
+    blocks = view.locator(".rb-turn-reasoning")
+    expect(blocks).to_have_count(2)
+    expect(blocks.nth(0)).to_contain_text("reasoning of turn 1 of 3")
+    expect(blocks.nth(1)).to_contain_text("As the response says")
+    expect(blocks.nth(1).locator(".rb-turn-flags")).to_contain_text("leaked", timeout=10_000)
+    nb.screenshot("review-turns")
+    view.get_by_role("button", name="Edit of turn 2 of 3").click()
+    aim = view.get_by_label("Aim", exact=True)
+    aim.fill("to find the order")
+    expect(view.locator(".rb-detail .rb-edit-bar")).to_contain_text("it stays as it is")
+    nb.screenshot("review-turns-editing")
+    aim.press("Escape")
+    expect(blocks).to_have_count(2)
+    blocks.nth(1).locator(".rb-field-value").first.dblclick()
+    view.get_by_label("Aim", exact=True).fill("to find the order")
+    nb.page.keyboard.press("Control+Enter")
+    nb.wait_for_kernel("df['reasoning'][0][1]['Aim'] == 'to find the order'")
+    assert nb.kernel_value(
+        "df['reasoning'][0][2] == review[0].reasoning and review[0].decision.reasoning is None"
+    )
+    expect(blocks.nth(1).locator("ins").first).to_be_visible()
+    expect(blocks.nth(1).locator(".rb-turn-flags")).to_have_count(0, timeout=10_000)
+    view.get_by_role("button", name="Repair of turn 1 of 3").click()
+    expect(view.locator(".rb-repair")).to_contain_text("rewrites the reasoning of turn 1 of 3")
+    view.get_by_label("Feedback to the teacher").fill("Shorter.")
+    nb.page.keyboard.press("Control+Enter")
+    expect(view.locator(".rb-repair-result")).to_contain_text("nothing", timeout=20_000)
+    nb.page.keyboard.press("Escape")
+    view.focus()
+    nb.page.keyboard.press("u")
+    nb.wait_for_kernel("df['reasoning'][0][1]['Aim'].startswith('As the response')")
+    nb.page.keyboard.press("j")
+    nb.page.keyboard.press("j")
+    expect(title(view)).to_contain_text("Row 2")
+    expect(blocks).to_have_count(0)

@@ -4,7 +4,8 @@ import { type Child, fill, h } from "../lib/dom.ts";
 import type { Drafts } from "./drafts.ts";
 import { mark } from "./list_row.ts";
 import type { ReviewStore } from "./store.ts";
-import type { Fields, Full, Value } from "./types.ts";
+import { teacherValue, turnFields, turnName, turnReasoning } from "./turn_reasoning.ts";
+import type { Fields, Full, Turn, Value } from "./types.ts";
 import { diffView, readValue, sameValue, valueControl, valueText, valueView } from "./values.ts";
 
 const RESPONSE = "\u0000response"; // no field can have this name
@@ -22,12 +23,14 @@ export class Detail {
   compare = true; // show edits against the teacher's text
   private shown = -1;
   private controls = new Map<string, Control>();
+  private turn: Turn | undefined; // the earlier turn whose reasoning is being edited
 
   constructor(
     private readonly store: ReviewStore,
     private readonly drafts: Drafts,
     private readonly done: () => void,
     private readonly fail: (error: unknown) => void,
+    private readonly repair: (turn: Turn) => void,
   ) {}
 
   /** Shows the current row; leaves a field that is being edited alone. */
@@ -49,33 +52,35 @@ export class Detail {
     if (moved) this.element.scrollTop = 0;
   }
 
-  edit(focus?: string): void {
+  edit(focus?: string, turn?: Turn): void {
     const row = this.store.current;
     if (row === undefined || this.editing) return;
     this.editing = true;
+    this.turn = turn;
     this.controls.clear();
-    const draft = this.drafts.get(row.key);
+    const kept = draftKey(row, turn);
+    const draft = this.drafts.get(kept);
     const field = (name: string, value: Value, original: Value): HTMLElement => {
-      const kept = draft?.[name];
+      const typed = draft?.[name];
       const { element, text } = valueControl(name === RESPONSE ? "Response" : name, value);
-      if (kept !== undefined && "value" in element) (element as HTMLTextAreaElement).value = kept;
+      if (typed !== undefined && "value" in element) (element as HTMLTextAreaElement).value = typed;
       const note = h("div", { class: "rb-edit-note" });
       this.controls.set(name, { element, text, like: value, note });
       const heed = () => {
-        this.drafts.set(row.key, this.texts());
+        this.drafts.set(kept, this.texts());
         this.note(name, original);
       };
       element.addEventListener("input", heed);
       this.note(name, original);
       return h("div", { class: "rb-field-value" }, element, note);
     };
-    const teacher = new Map(row.teacher);
-    const names = row.reasoning.map(([name, value]) =>
+    const teacher = turn === undefined ? row.teacher : turn.teacher;
+    const names = (turn === undefined ? row.reasoning : turnFields(row, turn)).map(([name, value]) =>
       h(
         "div",
         { class: "rb-field" },
         h("div", { class: "rb-field-name" }, name),
-        field(name, value, teacher.get(name) ?? null),
+        field(name, value, teacherValue(teacher, name) ?? null),
       ),
     );
     const save = h(
@@ -87,15 +92,19 @@ export class Detail {
     const cancel = h("button", { class: "rb-button", onclick: () => this.cancel() }, "Discard", h("kbd", {}, "Esc"));
     fill(
       this.element,
-      ...this.request(row),
-      section("Reasoning", null, h("div", { class: "rb-fields" }, ...names)),
-      section("Response", null, field(RESPONSE, row.full_response, row.data_response)),
+      ...this.request(row, turn),
+      section(`Reasoning${turnName(row, turn)}`, null, h("div", { class: "rb-fields" }, ...names)),
+      ...(turn === undefined
+        ? [section("Response", null, field(RESPONSE, row.full_response, row.data_response))]
+        : [section("Its response", null, h("div", { class: "rb-answer rb-text" }, row.messages[turn.at]?.text ?? ""))]),
       h(
         "div",
         { class: "rb-edit-bar" },
         save,
         cancel,
-        h("span", { class: "rb-dim" }, "A changed response alone marks the reasoning stale."),
+        turn === undefined
+          ? h("span", { class: "rb-dim" }, "A changed response alone marks the reasoning stale.")
+          : h("span", { class: "rb-dim" }, "Later turns answer to this response: it stays as it is."),
       ),
     );
     const first = this.controls.get(focus ?? "") ?? [...this.controls.values()][0];
@@ -121,9 +130,10 @@ export class Detail {
       this.fail(error);
       return;
     }
+    const { turn } = this;
     this.close(row);
     const changed = Object.keys(reasoning).length > 0;
-    if (changed || response !== null) this.store.edit(changed ? reasoning : null, response);
+    if (changed || response !== null) this.store.edit(changed ? reasoning : null, response, turn?.number);
     this.paint();
     this.done();
   }
@@ -136,7 +146,7 @@ export class Detail {
   }
 
   private close(row: Full): void {
-    this.drafts.drop(row.key);
+    this.drafts.drop(draftKey(row, this.turn));
     this.editing = false;
   }
 
@@ -174,7 +184,7 @@ export class Detail {
 
   // -- parts -------------------------------------------------------------------------------------------------
   private banner(row: Full): Child[] {
-    const draft = this.drafts.get(row.key) !== undefined;
+    const drafts = [undefined, ...row.turns].filter((turn) => this.drafts.get(draftKey(row, turn)) !== undefined);
     const lines: Child[] = [];
     if (row.problem) lines.push(note("bad", row.problem));
     if (row.error) lines.push(note("bad", row.error));
@@ -186,27 +196,41 @@ export class Detail {
           h("button", { class: "rb-button", onclick: () => this.store.confirm() }, "It still fits", h("kbd", {}, "c")),
         ),
       );
-    if (draft)
+    for (const turn of drafts)
       lines.push(
         note(
           "plain",
-          "An edit of this row was not saved.",
-          h("button", { class: "rb-button", onclick: () => this.edit() }, "Go on editing", h("kbd", {}, "e")),
+          turn === undefined
+            ? "An edit of this row was not saved."
+            : `An edit of the reasoning${turnName(row, turn)} was not saved.`,
+          h(
+            "button",
+            { class: "rb-button", onclick: () => this.edit(undefined, turn) },
+            "Go on editing",
+            turn === undefined ? h("kbd", {}, "e") : null,
+          ),
         ),
       );
     return lines;
   }
 
-  private request(row: Full): Child[] {
+  /** What was said before the response, each assistant turn with its reasoning; `before` ends it at a turn. */
+  private request(row: Full, before?: Turn): Child[] {
     const several = row.messages.length > 1;
-    const turns = row.messages.map(({ role, text }) =>
-      h(
+    const acts = {
+      edit: (turn: Turn, field?: string) => this.edit(field, turn),
+      repair: (turn: Turn) => this.repair(turn),
+    };
+    const turns = row.messages.slice(0, before?.at).map(({ role, text }, at) => {
+      const turn = row.turns.find((each) => each.at === at);
+      return h(
         "div",
         { class: "rb-turn", "data-role": role },
         several ? h("div", { class: "rb-label" }, role) : null,
+        turn === undefined ? null : turnReasoning(row, turn, this.compare, acts),
         clipped(h("div", { class: "rb-text" }, text)),
-      ),
-    );
+      );
+    });
     return [section("Request", null, ...(turns.length > 0 ? turns : [h("div", { class: "rb-faint" }, "no request")]))];
   }
 
@@ -265,6 +289,10 @@ export class Detail {
     this.compare = !this.compare;
     if (!this.editing) this.paint();
   }
+}
+
+function draftKey(row: Full, turn: Turn | undefined): string {
+  return turn === undefined ? row.key : `${row.key}#${turn.number}`;
 }
 
 export function sameFields(a: Fields, b: Fields): boolean {

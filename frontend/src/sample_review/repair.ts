@@ -4,7 +4,8 @@ import { fill, h, setText } from "../lib/dom.ts";
 import { failureText } from "../lib/widget.ts";
 import { section } from "./detail.ts";
 import type { ReviewStore } from "./store.ts";
-import type { Full, Offer, Value } from "./types.ts";
+import { turnName } from "./turn_reasoning.ts";
+import type { Full, Offer, Turn, Value } from "./types.ts";
 import { diffView, sameValue, valueText } from "./values.ts";
 
 export class Repair {
@@ -42,7 +43,9 @@ export class Repair {
     "Use it",
     h("kbd", {}, "Ctrl+↵"),
   );
+  private readonly words = h("span", { class: "rb-dim" });
   private row: Full | undefined;
+  private turn: Turn | undefined; // the earlier turn that is repaired
   private offer: Offer | null = null;
   private asked = "";
   private waiting = false;
@@ -60,22 +63,22 @@ export class Repair {
         null,
         this.who,
         this.feedback,
-        h(
-          "div",
-          { class: "rb-edit-bar" },
-          this.ask,
-          this.use,
-          close,
-          h("span", { class: "rb-dim" }, "The teacher rewrites reasoning and response together."),
-        ),
+        h("div", { class: "rb-edit-bar" }, this.ask, this.use, close, this.words),
         this.result,
       ),
     );
   }
 
-  start(): void {
+  start(turn?: Turn): void {
     if (this.store.current === undefined) return;
     this.row = this.store.current;
+    this.turn = turn;
+    setText(
+      this.words,
+      turn === undefined
+        ? "The teacher rewrites reasoning and response together."
+        : `The teacher rewrites the reasoning${turnName(this.row, turn)}.`,
+    );
     this.offer = null;
     this.waiting = false;
     this.feedback.value = this.asked = "";
@@ -109,7 +112,7 @@ export class Repair {
     this.paint();
     fill(this.result, h("div", { class: "rb-dim rb-pulse" }, "The teacher is writing…"));
     try {
-      const offer = await this.store.repair(row, feedback, this.offer !== null, this.teacher.value);
+      const offer = await this.store.repair(row, feedback, this.offer !== null, this.teacher.value, this.turn?.number);
       if (this.row !== row) return;
       this.offer = offer;
       this.asked = feedback;
@@ -125,7 +128,8 @@ export class Repair {
   }
 
   private show(row: Full, offer: Offer): void {
-    const before = new Map<string, Value>(row.reasoning);
+    const before = new Map<string, Value>(this.turn === undefined ? row.reasoning : this.turn.reasoning);
+    const response = this.turn === undefined ? row.full_response : offer.response; // an earlier one stays
     const changed = offer.reasoning.filter(([name, value]) => !sameValue(before.get(name), value));
     const same = offer.reasoning.length - changed.length;
     const line = (name: string, old: string, now: string) =>
@@ -136,10 +140,10 @@ export class Repair {
         h("div", { class: "rb-field-value" }, diffView(old, now)),
       );
     const fields = changed.map(([name, value]) => line(name, valueText(before.get(name)), valueText(value)));
-    if (offer.response !== row.full_response) fields.push(line("Response", row.full_response, offer.response));
+    if (offer.response !== response) fields.push(line("Response", response, offer.response));
     const rest = [
       same > 0 ? `${same} ${same === 1 ? "field stays" : "fields stay"}` : "",
-      offer.response === row.full_response ? "the response stays" : "",
+      offer.response === response ? "the response stays" : "",
     ].filter(Boolean);
     fill(
       this.result,
@@ -152,7 +156,7 @@ export class Repair {
   private take(): void {
     const { row, offer } = this;
     if (row === undefined || offer === null || this.store.current?.position !== row.position) return;
-    this.store.takeRepair(offer);
+    this.store.takeRepair(offer, this.turn?.number);
     this.close();
   }
 

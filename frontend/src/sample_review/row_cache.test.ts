@@ -18,6 +18,7 @@ const full = (position: number, place: number): Full & { place: number } => ({
   place,
   key: `k${position}`,
   messages: [],
+  turns: [],
   reasoning: [],
   teacher: [],
   full_response: "r",

@@ -19,6 +19,7 @@ const full = (position: number): Full => ({
   ...row(position),
   key: `k${position}`,
   messages: [],
+  turns: [],
   reasoning: [["Intent", "x"]],
   teacher: [["Intent", "x"]],
   full_response: "r",
@@ -175,4 +176,23 @@ test("one cannot go beyond either end", async () => {
   assert.equal(store.step(1), false);
   store.go(-5);
   assert.equal(store.at, 0);
+});
+
+test("an edit of an earlier turn is shown at once, and sent with its number", async () => {
+  const { store, other } = await opened();
+  const row = store.current as Full;
+  row.turns = [{ number: 0, at: 1, reasoning: [["Intent", "old"]], teacher: [["Intent", "old"]], flags: [] }];
+  store.edit({ Intent: "new" }, null, 0);
+  assert.deepEqual(store.current?.turns[0]?.reasoning, [["Intent", "new"]]);
+  assert.deepEqual(store.current?.reasoning, [["Intent", "x"]]);
+  assert.deepEqual(other.asked[0]?.args, {
+    position: 0,
+    key: "k0",
+    reasoning: { Intent: "new" },
+    response: null,
+    turn: 0,
+  });
+  store.takeRepair({ reasoning: [["Intent", "repaired"]], response: "other" }, 0);
+  assert.deepEqual(store.current?.turns[0]?.reasoning, [["Intent", "repaired"]]);
+  assert.equal(store.current?.full_response, "r", "the last response stays");
 });

@@ -3,7 +3,8 @@
 
 import { type Link, Superseded } from "../lib/rpc.ts";
 import { RowCache, summaryOf } from "./row_cache.ts";
-import type { Full, Offer, Opened, Push, Query, State, Summary, Value, Verdict, Window } from "./types.ts";
+import { turnFields } from "./turn_reasoning.ts";
+import type { Fields, Full, Offer, Opened, Push, Query, State, Summary, Value, Verdict, Window } from "./types.ts";
 
 export type Change = "list" | "rows" | "row" | "state" | "query" | "busy";
 type Caller = Pick<Link, "call">;
@@ -122,17 +123,18 @@ export class ReviewStore {
     this.act("rate", { rating }, { rating });
   }
 
-  edit(reasoning: Record<string, Value> | null, response: string | null): void {
+  /** Changes the reasoning of the last turn, or of the earlier one with this number, and the response. */
+  edit(reasoning: Record<string, Value> | null, response: string | null, turn?: number): void {
     const patch: Partial<Full> = { edited: true };
     const row = this.current;
     if (row === undefined) return;
     if (reasoning !== null)
-      patch.reasoning = row.reasoning.map(([name, value]) => [
-        name,
-        name in reasoning ? (reasoning[name] ?? null) : value,
-      ]);
+      Object.assign(
+        patch,
+        patchOf(row, (fields) => withValues(fields, reasoning), turn),
+      );
     if (response !== null) Object.assign(patch, { full_response: response, response: response.slice(0, 160) });
-    this.act("edit", { reasoning, response }, patch);
+    this.act("edit", { reasoning, response, turn: turn ?? null }, patch);
   }
 
   confirm(): void {
@@ -157,13 +159,16 @@ export class ReviewStore {
   }
 
   /** Asks for a proposal; `again` when the feedback is about the one before. */
-  async repair(row: Full, feedback: string, again: boolean, teacher: string): Promise<Offer> {
-    const args = { position: row.position, key: row.key, feedback, again, teacher };
+  async repair(row: Full, feedback: string, again: boolean, teacher: string, turn?: number): Promise<Offer> {
+    const args = { position: row.position, key: row.key, feedback, again, teacher, turn: turn ?? null };
     return this.link.call<Offer>("repair", args, { once: true });
   }
 
-  takeRepair(offer: Offer): void {
-    const patch = { reasoning: offer.reasoning, full_response: offer.response, rating: null, edited: true };
+  takeRepair(offer: Offer, turn?: number): void {
+    const row = this.current;
+    if (row === undefined) return;
+    const response = turn === undefined ? { full_response: offer.response } : {};
+    const patch = { ...patchOf(row, () => offer.reasoning, turn), ...response, rating: null, edited: true };
     this.act("take_repair", {}, patch, false);
   }
 
@@ -345,4 +350,18 @@ export class ReviewStore {
         if (!(error instanceof Superseded)) this.failed(error);
       });
   }
+}
+
+/** What of a row changes with the fields of a turn; the last one without a number. */
+function patchOf(row: Full, change: (fields: Fields) => Fields, turn?: number): Partial<Full> {
+  if (turn === undefined) return { reasoning: change(row.reasoning) };
+  return {
+    turns: row.turns.map((each) =>
+      each.number === turn ? { ...each, reasoning: change(turnFields(row, each)) } : each,
+    ),
+  };
+}
+
+function withValues(fields: Fields, values: Record<string, Value>): Fields {
+  return fields.map(([name, value]) => [name, name in values ? (values[name] ?? null) : value]);
 }

@@ -15,9 +15,19 @@ export interface Summary {
   flags: string[];
 }
 
+/** An assistant turn before the last one; `at` is the place of its message. */
+export interface Turn {
+  number: number;
+  at: number;
+  reasoning: Fields;
+  teacher: Fields;
+  flags: string[];
+}
+
 export interface Full extends Summary {
   key: string;
   messages: { role: string; text: string }[];
+  turns: Turn[];
   reasoning: Fields;
   teacher: Fields;
   full_response: string;

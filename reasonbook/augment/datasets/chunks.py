@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ...data.conversation import is_mapping, is_sequence
+from ...data.layout import Layout
 from ...data.typed_pandas import DataFrame, column_cells
 from ...schema import Schema
 from ..methods import Method
@@ -44,15 +46,11 @@ class Piece(Protocol):
 
     columns: list[str]
 
-    def head(self, count: int) -> DataFrame:
-        """The first rows."""
-        ...
-
     def frame(self, columns: list[str]) -> DataFrame:
         """All rows, of these columns alone."""
         ...
 
-    def write(self, df: DataFrame, schema: Schema, method: Method, path: Path) -> None:
+    def write(self, df: DataFrame, schema: Schema, method: Method, path: Path, *, listed: bool) -> None:
         """Writes the rows as they came, with the three columns of the reasoning; whole or not at all."""
         ...
 
@@ -72,6 +70,10 @@ class ChunkedFiles(Protocol):
         """Every chunk of at most so many rows."""
         ...
 
+    def head(self, count: int) -> DataFrame | None:
+        """The first rows of the first file that has any."""
+        ...
+
     def pieces(self, rows: int, finished: Callable[[Chunk], bool]) -> Iterator[tuple[Chunk, Piece | None]]:
         """Every chunk with its rows, in order; None for a chunk that is finished."""
         ...
@@ -85,6 +87,19 @@ class ChunkedFiles(Protocol):
         ...
 
 
+def holds_turns(df: DataFrame, layout: Layout) -> bool:
+    """Whether the rows are conversations, which may have several assistant turns.
+
+    A column of Arrow has one type in all of its rows and files. So where one row may need a list with an entry
+    per turn, every row has such a list, and where none can, every row has a dict.
+    """
+    if layout.messages is not None:
+        return True
+    named = [name for name in (layout.prompt, layout.response) if name is not None]
+    cells = [cell for name in named for cell in column_cells(df, name)]
+    return any(is_sequence(cell) and any(is_mapping(part) for part in cell) for cell in cells)
+
+
 def written(df: DataFrame, column: str) -> list[object]:
     """The cells of a column of the reasoning as they are written."""
-    return [cell if isinstance(cell, (dict, str)) else None for cell in column_cells(df, column)]
+    return [cell if isinstance(cell, (dict, list, str)) else None for cell in column_cells(df, column)]

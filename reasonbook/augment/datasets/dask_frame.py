@@ -19,7 +19,7 @@ from ...schema import Schema
 from ...teachers import TeacherSpec
 from ..augmentation import Augmentation
 from ..config import AugmentConfig
-from .chunks import COLUMNS
+from .chunks import COLUMNS, holds_turns
 
 if TYPE_CHECKING:
     from dask.dataframe import DataFrame as DaskFrame
@@ -67,12 +67,13 @@ def augment_partitions(
     made = Schema.of(schema)
     options = share(AugmentConfig(**config), workers, ddf.npartitions)
     named = Layout.named(layout) if isinstance(layout, Mapping) else layout
-    if named is None:
-        named = detect(ddf.head(50, npartitions=-1))
+    first = ddf.head(50, npartitions=-1)
+    named = named or detect(first)
+    listed = holds_turns(first, named)
     empty = import_module("dask.dataframe.dispatch").make_meta(ddf)
     meta = empty.assign(**{name: None for name in COLUMNS}).astype(dict.fromkeys(COLUMNS, object))
     return ddf.map_partitions(
-        fill, made.to_dict()["fields"], teacher, named, options, meta=meta, enforce_metadata=False
+        fill, made.to_dict()["fields"], teacher, named, options, listed, meta=meta, enforce_metadata=False
     )
 
 
@@ -97,13 +98,18 @@ def share(config: AugmentConfig, workers: int, partitions: int) -> AugmentConfig
 
 
 def fill(
-    df: DataFrame, fields: list[dict[str, Any]], teacher: TeacherSpec, layout: Layout, config: AugmentConfig
+    df: DataFrame,
+    fields: list[dict[str, Any]],
+    teacher: TeacherSpec,
+    layout: Layout,
+    config: AugmentConfig,
+    listed: bool,
 ) -> DataFrame:
     """One partition, on the worker: a copy with the reasoning columns; rows that fail say why in their status."""
     df = df.copy()
     if len(df) == 0:
         return df.assign(**{name: [] for name in COLUMNS}).astype(dict.fromkeys(COLUMNS, object))
-    job = Augmentation(Frame(df, layout), Schema(fields), teacher, config).start()
+    job = Augmentation(Frame(df, layout), Schema(fields), teacher, config, listed=listed).start()
     try:
         job.wait()
     except ReasonbookError:

@@ -25,13 +25,14 @@ from ..augmentation import Augmentation
 from ..config import AugmentConfig
 from ..methods import METHODS
 from ..results import Progress
-from .chunks import Chunk, ChunkedFiles, Piece
+from .chunks import Chunk, ChunkedFiles, Piece, holds_turns
 from .line_chunks import LineFiles
 from .parquet_chunks import ParquetFiles
 
 _ENDINGS = (".parquet", ".pq", ".jsonl", ".ndjson", ".csv", ".tsv")
 _FINISHED = {"ok", "invalid"}  # what asking again would not change
 _TICK = 0.2
+_LOOK = 200  # rows that tell the layout
 _NOTES = "_reasonbook.json"
 
 
@@ -54,7 +55,8 @@ def augment_dataset(
 
     One chunk is in memory at a time. A chunk's file is written whole when its rows are settled, with all columns
     of the input as they are, so that running the same line again goes on where it ended. Parquet comes out as
-    Parquet, JSON Lines and CSV as JSON Lines; ``rb.frame(path_out)`` reads either.
+    Parquet, JSON Lines and CSV as JSON Lines; ``rb.frame(path_out)`` reads either. Where the rows are
+    conversations, the column ``reasoning`` holds a list with one entry per assistant turn in every row, else a dict.
 
     Args:
         path_in: a file or a folder of files of one kind.
@@ -85,6 +87,7 @@ class DatasetAugmentation(Job):
     """A running or finished augmentation of a dataset on disk.
 
     Attributes:
+        listed: whether reasoning is a list with an entry per assistant turn in every row; see `augment_dataset`.
         schema: a snapshot.
         config: budget and limit count for the whole dataset.
 
@@ -124,7 +127,9 @@ class DatasetAugmentation(Job):
         self.teacher = resolve(teacher)
         self.store = store or default_store()
         self.layout = layout
+        self.listed = False
         self.chunk_rows = rows
+        self._named = repr(layout) if layout is not None else ""
         self._clear()
 
     def _clear(self) -> None:
@@ -185,6 +190,10 @@ class DatasetAugmentation(Job):
         self._total = sum(chunk.rows for chunk in chunks)
         if self.config.limit is not None:
             self._total = min(self._total, self.config.limit)
+        first = self.source.head(_LOOK)
+        if first is not None:
+            self.layout = self.layout or detect(first)
+            self.listed = holds_turns(first, self.layout.check(first))
         self._begin()
         for chunk, piece in self.source.pieces(self.chunk_rows, self._is_finished):
             if self.stopping:
@@ -202,8 +211,7 @@ class DatasetAugmentation(Job):
 
     def _fill(self, chunk: Chunk, piece: Piece) -> Status | None:
         """Augments one chunk and writes its file; a status when the whole job ends with it."""
-        if self.layout is None:
-            self.layout = detect(piece.head(200))
+        assert self.layout is not None, "there are rows"
         columns = list(self.layout.columns.values())
         for column in columns:
             if piece.columns.count(column) != 1:
@@ -212,7 +220,14 @@ class DatasetAugmentation(Job):
                     f"layout={{'prompt': …}} with columns of {', '.join(piece.columns)}",
                 )
         df = piece.frame(columns)
-        job = Augmentation(Frame(df, self.layout), self.schema, self.teacher, self._share(), store=self.store)
+        job = Augmentation(
+            Frame(df, self.layout),
+            self.schema,
+            self.teacher,
+            self._share(),
+            store=self.store,
+            listed=self.listed,
+        )
         self._chunk = job
         job.start()
         if self.stopping:
@@ -230,7 +245,8 @@ class DatasetAugmentation(Job):
             self.error = job.error
             self._count(column_cells(df, "reasoning_status") if "reasoning_status" in df else [])
             return job.status
-        piece.write(df, self.schema, METHODS[self.config.method], self.path_out / chunk.name)
+        path = self.path_out / chunk.name
+        piece.write(df, self.schema, METHODS[self.config.method], path, listed=self.listed)
         self._count(column_cells(df, "reasoning_status"), cached=job.progress.cached)
         self._causes.update(error for error in column_cells(df, "reasoning_error") if isinstance(error, str))
         self._asked += job.progress.total
@@ -280,7 +296,8 @@ class DatasetAugmentation(Job):
             "teacher": self.teacher.name,
             "method": config.method,
             "parameters": [config.instructions, config.temperature, config.reasoning_effort, config.samples],
-            "layout": repr(self.layout) if self.layout is not None else "",
+            "layout": self._named,
+            **({"turns": config.turns} if self.listed else {}),
         }
 
     def _is_finished(self, chunk: Chunk) -> bool:

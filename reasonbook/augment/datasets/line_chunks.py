@@ -43,6 +43,13 @@ class LineFiles:
                 total += 1
             yield from chunks_of(number, total, rows, self.ending)
 
+    def head(self, count: int) -> DataFrame | None:
+        """The first rows of the first file that has any."""
+        for file in self.files:
+            if rows := list(islice(self._read(file), count)):
+                return object_frame(rows, list(self._columns or rows[0]))
+        return None
+
     def pieces(
         self, rows: int, finished: Callable[[Chunk], bool]
     ) -> Iterator[tuple[Chunk, LinePiece | None]]:
@@ -78,15 +85,11 @@ class LinePiece:
         self._rows = rows
         self.columns = columns
 
-    def head(self, count: int) -> DataFrame:
-        """The first rows."""
-        return object_frame(self._rows[:count], self.columns)
-
     def frame(self, columns: list[str]) -> DataFrame:
         """All rows, of these columns alone."""
         return object_frame(self._rows, columns)
 
-    def write(self, df: DataFrame, schema: Schema, method: Method, path: Path) -> None:
+    def write(self, df: DataFrame, schema: Schema, method: Method, path: Path, *, listed: bool) -> None:
         """Writes the rows as they came, with the three columns of the reasoning; whole or not at all."""
         columns = [written(df, column) for column in COLUMNS]
         unfinished = path.with_suffix(".unfinished")

@@ -105,6 +105,14 @@ class ParquetFiles:
                 total: int = source.metadata.num_rows
             yield from chunks_of(number, total, rows, self.ending)
 
+    def head(self, count: int) -> DataFrame | None:
+        """The first rows of the first file that has any."""
+        for file in self.files:
+            with _opened(file) as source:
+                for batch in source.iter_batches(batch_size=count):
+                    return batch.to_pandas()
+        return None
+
     def pieces(
         self, rows: int, finished: Callable[[Chunk], bool]
     ) -> Iterator[tuple[Chunk, ParquetPiece | None]]:
@@ -149,15 +157,11 @@ class ParquetPiece:
         self._table = table
         self.columns = table.column_names
 
-    def head(self, count: int) -> DataFrame:
-        """The first rows."""
-        return self._table.slice(0, count).to_pandas()
-
     def frame(self, columns: list[str]) -> DataFrame:
         """All rows, of these columns alone."""
         return self._table.select(columns).to_pandas()
 
-    def write(self, df: DataFrame, schema: Schema, method: Method, path: Path) -> None:
+    def write(self, df: DataFrame, schema: Schema, method: Method, path: Path, *, listed: bool) -> None:
         """Writes the chunk with its columns as they came and the three of the reasoning; whole or not at all."""
         pa, pq, piece = _arrow(), _parquet(), self._table
         kinds: dict[str, Any] = {
@@ -172,7 +176,8 @@ class ParquetPiece:
             if method.fields
             else [(method.label, pa.string())]
         )
-        for column, kind in zip(COLUMNS, (pa.struct(fields), pa.string(), pa.string()), strict=True):
+        reasoning = pa.list_(pa.struct(fields)) if listed else pa.struct(fields)
+        for column, kind in zip(COLUMNS, (reasoning, pa.string(), pa.string()), strict=True):
             if column in piece.column_names:
                 piece = piece.drop_columns([column])
             piece = piece.append_column(column, pa.array(written(df, column), type=kind))

@@ -14,7 +14,7 @@ from ...teachers import CallError, Completion, Request, Usage
 from ...teachers.batches import BatchResult, BatchState, batch_api
 from ..answers import AnswerReader, InvalidAnswerError, readable
 from ..cost import Budget
-from ..prompts import Prompts, reask, request_text
+from ..prompts import Prompts, reask, request_text, response_text
 from ..results import Candidate, RowError
 from ..voting import choose
 from ..work import Work
@@ -67,7 +67,7 @@ class BatchEngine:
         self.canceling = False
         self._budget = Budget(job.config.budget, job.price, job.totals, batch=True)
         self._answers = AnswerReader(job.schema, self.prompts.method)
-        self._read_row, self._settled, self._note = job.read_row, job.settled, job.note
+        self._read_turn, self._settled, self._note = job.read_turn, job.settled, job.note
         self._journal = BatchJournal(job.store, job.teacher.name)
         self._halt: asyncio.Event | None = None
 
@@ -270,8 +270,8 @@ class BatchEngine:
         whole, answer = readable(values, self.prompts.method, self.keys.names)
         if self.config.check is None:
             return whole
-        row = self._read_row(item.work.positions[0])
-        said = choose([Candidate(request_text(row), row.response, answer, whole)], self.config.check)
+        row = self._read_turn(item.work.places[0])
+        said = choose([Candidate(request_text(row), response_text(row), answer, whole)], self.config.check)
         return RowError(said, answer or str(whole), item.paid) if isinstance(said, str) else whole
 
     def _expired(self, item: BatchItem) -> bool:
@@ -288,7 +288,7 @@ class BatchEngine:
         return BatchItem(work, tuple(name for name in self.keys.names if name not in known))
 
     def _request(self, item: BatchItem) -> Request:
-        row = self._read_row(item.work.positions[0])
+        row = self._read_turn(item.work.places[0])
         return self.prompts.request(row, item.names, item.work.shown)
 
     def _key(self, work: Work, name: str) -> str:

@@ -14,7 +14,7 @@ from ...teachers import Teacher
 from ..config import AugmentConfig
 from ..cost import Price
 from ..results import RowError, Totals
-from ..work import AnswerKeys, Work
+from ..work import AnswerKeys, Place, Work
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class EngineJob:
         keys: under which keys it stands there.
         price: of the teacher; None when nobody knows it.
         totals: what the engine adds its calls to.
-        read_row: position → conversation, from the job's snapshot.
-        settled: called for each row's work with its values or its error, after the answer is in the store.
+        read_turn: place → the conversation that ends with that turn, from the job's snapshot.
+        settled: called for each turn's work with its values or its error, after the answer is in the store.
         note: takes a sentence for the person.
     """
 
@@ -41,7 +41,7 @@ class EngineJob:
     keys: AnswerKeys
     price: Price | None
     totals: Totals
-    read_row: Callable[[int], Conversation]
+    read_turn: Callable[[Place], Conversation]
     settled: Callable[[Work, dict[str, Any] | RowError], None]
     note: Callable[[str], object]
 

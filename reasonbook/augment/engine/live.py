@@ -17,7 +17,7 @@ from ...store import Call
 from ...teachers import CallError, Completion, Request, Usage
 from ..answers import AnswerReader, InvalidAnswerError, readable
 from ..cost import Budget
-from ..prompts import Prompts, reask, request_text
+from ..prompts import Prompts, reask, request_text, response_text
 from ..results import Candidate, RowError
 from ..voting import choose, verdict
 from ..work import Work
@@ -52,7 +52,7 @@ class LiveEngine:
         self._budget = Budget(config.budget, job.price, job.totals)
         self._retries = Retries(teacher, config, job.totals)
         self._answers = AnswerReader(job.schema, self.prompts.method)
-        self._read_row, self._settled = job.read_row, job.settled
+        self._read_turn, self._settled = job.read_turn, job.settled
         self._states: dict[Work, RowState] = {}
         self._fresh: Iterator[Work] = iter(())
         self._again: deque[Work | Pack] = deque()
@@ -171,7 +171,7 @@ class LiveEngine:
     # -- one row -----------------------------------------------------------------------------------------
     def _begin(self, work: Work) -> RowState | None:
         """The state of a row's first sample that has to be asked; None when the store had them all."""
-        state = self._states[work] = RowState(self.keys.names, self._read_row(work.positions[0]))
+        state = self._states[work] = RowState(self.keys.names, self._read_turn(work.places[0]))
         return state if self._advance(work, state) else None
 
     def _advance(self, work: Work, state: RowState) -> bool:
@@ -194,7 +194,7 @@ class LiveEngine:
         """Notes a whole sample; True when no other is needed."""
         state.sample += 1
         values, answer = readable(values, self.prompts.method, self.keys.names)
-        candidate = Candidate(request_text(row), row.response, answer, values)
+        candidate = Candidate(request_text(row), response_text(row), answer, values)
         state.candidates.append(candidate)
         if self.config.check is None or self.config.samples == 1:
             return False
@@ -293,10 +293,10 @@ class LiveEngine:
         return self._pack(works) if len(works) > 1 else work
 
     def _short(self, work: Work) -> bool:
-        return not work.found and len(request_text(self._read_row(work.positions[0]))) <= packing.SHORT
+        return not work.found and len(request_text(self._read_turn(work.places[0]))) <= packing.SHORT
 
     def _pack(self, works: list[Work]) -> Pack:
-        rows = [self._read_row(work.positions[0]) for work in works]
+        rows = [self._read_turn(work.places[0]) for work in works]
         return Pack(works, self.prompts.packed(rows, self.keys.names, works[0].shown))
 
     async def _step_pack(self, pack: Pack) -> float | None:

@@ -67,6 +67,12 @@ class RenderedRow(NamedTuple):
     answer_at: int
     rebuilt: bool = False
 
+    @property
+    def answer(self) -> str:
+        """What is to be written after the thinking, calls of tools as the template writes them."""
+        end = next(at for at, code in self.segments if code & ~TRAINED == STOP)
+        return self.text[self.answer_at : end]
+
 
 class RowText(NamedTuple):
     """The text of a row in order; the reasoning is empty in a plain row."""

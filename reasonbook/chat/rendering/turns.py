@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ...data.conversation import REASONING_KEYS, Message, missing
 from ...data.row_account import EMPTY
 from ...data.training_rows import ChatRow
+from ...data.turn_reasoning import TurnCountError, by_turn
 from ...errors import FormatError
 from ..config import ChatConfig
 from ..reasoning_text import NOTHING, Thought, thought
@@ -57,27 +58,20 @@ def turns_of(
     conversation = row.conversation
     if conversation.problem:
         raise UnusableRowError(conversation.problem)
-    messages = conversation.messages
     if not conversation.has_response:
         raise UnusableRowError("there is no response")
-    last = len(messages) - 1
-    own = None if strategy == "final_only" else row.reasoning
-    final = thought(own, config.style, config.prose)
-    if not final and strategy != "final_only":
-        final = thought(conversation.reasoning, config.style, config.prose)
-    if (
-        not final
-        and strategy != "final_only"
-        and config.missing in ("drop", "error")
-        and config.plain != "keep"
-    ):
+    last = len(conversation.messages) - 1
+    thoughts = {} if strategy == "final_only" else thoughts_of(row, config)
+    learns = strategy != "final_only" and conversation.messages[last].get("weight") != 0
+    if last not in thoughts and learns and config.missing != "keep" and config.plain != "keep":
         if config.missing == "drop":
             raise UnusableRowError(EMPTY)
         raise FormatError(
             f"Row {row.position} has no reasoning.",
             'ChatConfig(missing="drop")   or   ChatConfig(missing="keep") to train it as a plain row',
         )
-    messages, final = _guard(messages, final, config, markers)
+    messages, thoughts = _guard(conversation.messages, thoughts, config, markers)
+    told = with_thoughts(messages, thoughts, strategy)
     first = 0
     count = 0
     learnt = unlearnt = False
@@ -88,13 +82,47 @@ def turns_of(
             unlearnt = True
         elif at == last or (config.turns == "all" and at > 0):
             learnt = True
-            yield from _turn(
-                list(messages[:at]), message, final if at == last else None, strategy, config, first, count
-            )
+            own = thoughts.get(at, NOTHING)
+            yield from _turn(list(told[:at]), message, own, at == last, strategy, config, first, count)
         first = at + 1
         count += 1
     if unlearnt and not learnt:
         raise UnusableRowError("none of its assistant turns is to be learnt (weight 0)")
+
+
+def thoughts_of(row: ChatRow, config: ChatConfig) -> dict[int, Thought]:
+    """The reasoning before each assistant message of a row, by the message's place; the data's own where no other is.
+
+    Raises:
+        UnusableRowError: the row's reasoning is for another number of turns.
+    """
+    conversation = row.conversation
+    try:
+        entries = by_turn(row.reasoning, len(conversation.turn_ends))
+    except TurnCountError as why:
+        raise UnusableRowError(str(why)) from why
+    found: dict[int, Thought] = {}
+    for at, entry in zip(conversation.turn_ends, entries, strict=True):
+        made = thought(entry, config.style, config.prose)
+        if not made:
+            message = conversation.messages[at]
+            own = next((message[key] for key in REASONING_KEYS if message.get(key)), None)
+            made = thought(own) if isinstance(own, str) else NOTHING
+        if made:
+            found[at] = made
+    return found
+
+
+def with_thoughts(
+    messages: tuple[Message, ...], thoughts: Mapping[int, Thought], strategy: str
+) -> tuple[Message, ...]:
+    """The messages as later turns are asked after them: what they show of earlier thinking is the template's to say."""
+    if strategy != "final_and_reasoning" or not any(at < len(messages) - 1 for at in thoughts):
+        return messages
+    told = list(messages)
+    for at, made in thoughts.items():
+        told[at] = {**messages[at], "reasoning_content": made.text}
+    return tuple(told)
 
 
 def first_request(prompt: list[Message], instructions: str) -> list[Message]:
@@ -118,7 +146,8 @@ def second_request(prompt: list[Message], instructions: str, thought_text: str) 
 def _turn(
     prompt: list[Message],
     message: Message,
-    final: Thought | None,
+    own: Thought,
+    is_last: bool,
     strategy: str,
     config: ChatConfig,
     first: int,
@@ -126,16 +155,8 @@ def _turn(
 ) -> Iterator[TrainingTurn]:
     answer = message.get("content") or ""
     extra = {k: v for k, v in message.items() if k not in _NOT_EXTRA and v is not None}
-    own = final
-    if own is None:
-        text = (
-            None
-            if strategy == "final_only"
-            else next((message[k] for k in REASONING_KEYS if message.get(k)), None)
-        )
-        own = thought(text) if isinstance(text, str) else NOTHING
     if missing(answer) and not extra.get("tool_calls") and not own:
-        if final is None:
+        if not is_last:
             return  # an empty earlier turn teaches nothing; it stays in the history
         raise UnusableRowError("the response is empty")
     if strategy != "two_message_cot" or not own:
@@ -148,8 +169,8 @@ def _turn(
 
 
 def _guard(
-    messages: tuple[Message, ...], final: Thought, config: ChatConfig, markers: ReservedMarkers
-) -> tuple[tuple[Message, ...], Thought]:
+    messages: tuple[Message, ...], thoughts: dict[int, Thought], config: ChatConfig, markers: ReservedMarkers
+) -> tuple[tuple[Message, ...], dict[int, Thought]]:
     """Looks for reserved markers in every text of the row; refuses or escapes them."""
     found: list[tuple[int, str, str]] = []
     for i, message in enumerate(messages):
@@ -163,23 +184,24 @@ def _guard(
                 )
             if marker:
                 found.append((i, key, marker))
-    thought_marker = markers.find(final.text) if final else None
-    if not found and not thought_marker:
-        return messages, final
+    marked = {at: marker for at, made in thoughts.items() if (marker := markers.find(made.text))}
+    if not found and not marked:
+        return messages, thoughts
     if config.markers == "refuse":
-        if thought_marker:
-            names = [name for name, start, end in final.spans if markers.find(final.text[start:end])]
+        for at, marker in marked.items():
+            made = thoughts[at]
+            names = [name for name, start, end in made.spans if markers.find(made.text[start:end])]
             place = f"the field {names[0]!r}" if names else "the reasoning"
-            raise UnusableRowError(f"{place} holds the reserved marker {thought_marker!r}")
+            raise UnusableRowError(f"{place} holds the reserved marker {marker!r}")
         i, key, marker = found[0]
         what = "reasoning" if key in REASONING_KEYS else "message"
         raise UnusableRowError(f"the {messages[i]['role']} {what} holds the reserved marker {marker!r}")
     changed = list(messages)
     for i, key, _ in found:
         changed[i] = {**changed[i], key: markers.escape(str(changed[i][key]))}
-    if thought_marker:
-        final = _escape_thought(final, markers)
-    return tuple(changed), final
+    return tuple(changed), {
+        at: _escape_thought(made, markers) if at in marked else made for at, made in thoughts.items()
+    }
 
 
 def _escape_thought(final: Thought, markers: ReservedMarkers) -> Thought:

@@ -114,8 +114,8 @@ def trainer_class() -> type:
             if smaller < 1:
                 raise TrainingError(
                     f"Memory ran out with a single row of {self.task.train.lengths.max():,} tokens.",
-                    f"df.reason.to_chat(student, max_length={self.task.train.lengths.max() // 2})   leaves the longest rows "
-                    "out; or take a smaller student",
+                    f"df.reason.to_chat(student, max_length={self.task.train.lengths.max() // 2}) leaves the longest "
+                    "rows out; or take a smaller student",
                 )
             self.micro = smaller
             self.emit_event(
