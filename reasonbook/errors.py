@@ -19,7 +19,7 @@ Those that never leave the package: what caught them says the text as the status
     Exception
       CallError            teachers.teacher: a call that gave no answer
       TokenLimitError      teachers.constrained_decoding: a value longer than its share of tokens
-      UnusableCellError    data.layout.cells: a cell that cannot be read
+      UnusableCellError    data.layout.messages: a cell that cannot be read
       UnusableRowError     chat.rendering.turns: a row that cannot be trained on
       TemplateRenderError  chat.template.template: messages that a chat template refuses
       _CarrierError        chat.template.sentinels: a way to carry thinking that a template drops
