@@ -185,8 +185,9 @@ class Review:
         """
         sample = self[row]
 
-        def accept(proposal: Proposal) -> Review:
-            return self.edit(sample.position, proposal.reasoning, proposal.response, rating=None)
+        def accept(proposal: Proposal, asked: Mapping[str, str]) -> Review:
+            with self.decisions.because(repair=asked):
+                return self.edit(sample.position, proposal.reasoning, proposal.response, rating=None)
 
         return Repair(
             sample,
