@@ -32,6 +32,11 @@ def recipe_of(keys: OriginKeys) -> str:
     return text_print(json.dumps(keys.to_dict(), sort_keys=True))
 
 
+def new_job_id() -> str:
+    """Sorts by time; two in the same second differ."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
+
+
 def values_print(values: Mapping[str, Any]) -> str:
     """Names the values of one sample."""
     return text_print(json.dumps(values, sort_keys=True, default=str))
@@ -101,7 +106,7 @@ class JobJournal:
 
     store: Store
     part_of: str = ""
-    id: str = field(default_factory=lambda: f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}")
+    id: str = field(default_factory=new_job_id)
     _begun: bool = False
     _heard: float = 0.0
     _failed: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -208,45 +213,54 @@ def added(one: AugmentationRecord, other: AugmentationRecord) -> AugmentationRec
     )
 
 
-def read(store: Store) -> JobRecords:
-    """Folds what augmentations have said."""
-    jobs: dict[str, AugmentationRecord] = {}
-    failed: dict[str, dict[str, str]] = {}
-    refused: dict[str, set[str]] = {}
-    chosen: dict[str, dict[str, str]] = {}
-    for event in store.events(SUBJECT):
+class _Fold:
+    """What the events add up to."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, AugmentationRecord] = {}
+        self.failed: dict[str, dict[str, str]] = {}
+        self.refused: dict[str, set[str]] = {}
+        self.chosen: dict[str, dict[str, str]] = {}
+
+    def take(self, event: Event) -> None:
         data = event.data
         if event.kind == "begun":
-            job = jobs[data["job"]] = _announced(event)
+            job = self.jobs[data["job"]] = _announced(event)
             if not job.parameters.get("check"):
-                refused.pop(job.recipe, None)
-            continue
-        job = jobs.get(data["job"])
-        if job is None:
-            continue
+                self.refused.pop(job.recipe, None)
+            return
+        job = self.jobs[data["job"]]
         if event.kind == "failed":
             rows = {content: reason for reason, contents in data["rows"].items() for content in contents}
-            failed.setdefault(job.recipe, {}).update(rows)
+            self.failed.setdefault(job.recipe, {}).update(rows)
             if job.parameters.get("check"):
-                refused.setdefault(job.recipe, set()).update(rows)
+                self.refused.setdefault(job.recipe, set()).update(rows)
         elif event.kind == "chosen":
-            chosen.setdefault(job.recipe, {}).update(data["rows"])
+            self.chosen.setdefault(job.recipe, {}).update(data["rows"])
         elif event.kind in ("heard", "ended"):
-            jobs[job.id] = replace(
-                job,
-                until=event.at,
-                state=data.get("status", job.state),
-                error=data.get("error", ""),
-                **{name: data[name] for name in ("rows", "done", "failed", "cached", "cost")},
-            )
+            counts = {name: data[name] for name in ("rows", "done", "failed", "cached", "cost")}
+            state, error = data.get("status", job.state), data.get("error", "")
+            self.jobs[job.id] = replace(job, until=event.at, state=state, error=error, **counts)
+
+
+def read(store: Store) -> JobRecords:
+    """Folds what augmentations have said; an event that cannot be read is passed over."""
+    fold = _Fold()
+    for event in store.events(SUBJECT):
+        with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+            fold.take(event)
     now = time.time()
-    settled = [
-        replace(job, state=INTERRUPTED)
-        if job.state == str(Status.RUNNING) and now - job.until > _SILENT
-        else job
-        for job in jobs.values()
-    ]
-    return JobRecords(settled, failed, {recipe: frozenset(rows) for recipe, rows in refused.items()}, chosen)
+    return JobRecords(
+        [
+            replace(job, state=INTERRUPTED)
+            if job.state == str(Status.RUNNING) and now - job.until > _SILENT
+            else job
+            for job in fold.jobs.values()
+        ],
+        fold.failed,
+        {recipe: frozenset(rows) for recipe, rows in fold.refused.items()},
+        fold.chosen,
+    )
 
 
 def _announced(event: Event) -> AugmentationRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -131,8 +132,13 @@ class FrameHistory(Listing[PastAugmentation]):
     def use(self, which: int | str | Schema | PastAugmentation, *, replace: bool = False) -> FrameHistory:
         """Brings the reasoning of an augmentation into the frame, in place and unpaid; see ``df.reason.use``."""
         one = self.find(which)
-        notes = bring_in(self._stored[one.number], self._rows, self._holder, replace=replace)
-        return FrameHistory(self._frame, self._store, notes=[f"In the frame now: {one}.", *notes])
+        found, notes = bring_in(self._stored[one.number], self._rows, self._holder, replace=replace)
+        self._holder = [None if row.reasoning is None else one.number for row in found]
+        self._records = tuple(
+            dataclasses.replace(each, standing=self._holder.count(each.number)) for each in self
+        )
+        self.notes = (f"In the frame now: {one}.", *notes)
+        return self
 
     def find(self, which: int | str | Schema | PastAugmentation) -> PastAugmentation:
         """The augmentation of that number, id or schema.

@@ -87,7 +87,7 @@ def first_rows(frame: Frame, rows: Sequence[StoredRow], count: int) -> str:
 
 def bring_in(
     stored: StoredReasoning, rows: FrameRows, holder: Sequence[int | None], *, replace: bool
-) -> list[str]:
+) -> tuple[list[StoredRow], list[str]]:
     """Writes an augmentation's reasoning into the frame, and into the journal which edits stand with it.
 
     Args:
@@ -95,7 +95,7 @@ def bring_in(
         replace: also where what stands in the frame could not be brought back.
 
     Returns:
-        What a person should know of it.
+        What each row got, and what a person should know of it.
 
     Raises:
         ReviewError: rows hold reasoning that is on no record.
@@ -123,7 +123,9 @@ def bring_in(
         rows.decisions.adopt(changes, recipe=stored.recipe.id)
     for name, cells in zip(REASONING, _columns(found), strict=True):
         frame.write(name, dict(enumerate(cells)))
-    return _told(rows, found)
+    notes = _told(rows, found)
+    rows.reasonings = [row.reasoning for row in found]
+    return found, notes
 
 
 def _told(rows: FrameRows, found: Sequence[StoredRow]) -> list[str]:

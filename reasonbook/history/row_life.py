@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..augment.job_journal import read as read_jobs
+from ..data.conversation import is_mapping
 from ..data.frame import Frame
 from ..html_card import clip, details, table
 from ..review.decisions import SUBJECT, Decisions
 from ..store import NOT_RECORDED, AskedCall, Store, calls_about
 from .listing import Listing, dollars, moment
 from .row_runs import RowInRun, runs_of
+from .stored_reasoning import recipes
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,19 @@ def _facts(call: AskedCall, parameters: Mapping[str, Any]) -> dict[str, Any]:
         "schema": call.schema,
         "parameters": NOT_RECORDED if unknown else json.dumps(dict(parameters), ensure_ascii=False),
         "tokens": f"{call.usage.get('input', 0)} in, {call.usage.get('output', 0)} out",
-        "price": NOT_RECORDED if unknown else dollars(call.cost),
+        "price": NOT_RECORDED if unknown else _price(call.price),
+        "cost": NOT_RECORDED if unknown else dollars(call.cost),
         "notebook": call.notebook,
         "job": call.job or NOT_RECORDED,
         "answer": call.text,
     }
+
+
+def _price(price: Sequence[float] | None) -> str:
+    if price is None:
+        return "not known"
+    read, written, _ = price
+    return f"{dollars(read)} in, {dollars(written)} out per million tokens"
 
 
 def _failed(store: Store, names: Sequence[str]) -> Iterator[LifeStep]:
@@ -142,8 +152,11 @@ def _json(text: str) -> Mapping[str, Any]:
 # -- decided ---------------------------------------------------------------------------------------------------
 def _decided(store: Store, root: str) -> Iterator[LifeStep]:
     acts: dict[str, LifeStep] = {}
+    named = {recipe.id: recipe.origin for recipe in recipes(store)}
     for event in store.events(SUBJECT):
         data = event.data
+        if not is_mapping(data):
+            continue
         who = str(data.get("by") or NOT_RECORDED)
         if event.kind in ("undo", "redo"):
             act = acts.get(str(data.get("id")))
@@ -155,7 +168,8 @@ def _decided(store: Store, root: str) -> Iterator[LifeStep]:
         if not isinstance(new, dict):
             continue
         if event.kind == "use":
-            yield LifeStep(event.at, "changed", who, "the reasoning of another augmentation was brought in")
+            chosen = named.get(str(data.get("recipe")), "an augmentation")
+            yield LifeStep(event.at, "changed", who, f"the reasoning by {chosen} was brought into the frame")
             continue
         before = (data.get("before") or {}).get(root) or {}
         step = _act(event.at, who, before, new, data.get("repair"))

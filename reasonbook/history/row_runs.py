@@ -13,8 +13,10 @@ from ..errors import TrainingError
 from ..store import Store
 from ..training.evaluation.row_grades import GradedTest
 from ..training.evaluation.row_grades import read as read_tests
+from ..training.run_events import StatusEvent
 from ..training.runs import row_losses, run_card
 from ..training.runs.data import TASKS, read_tasks
+from ..training.runs.load import subject_of
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ def cards(store: Store) -> Iterator[tuple[Path, dict[str, Any]]]:
             continue
 
 
-def began(card: dict[str, Any]) -> float:
-    """When a run began, in seconds since the epoch."""
+def began(card: dict[str, Any], store: Store) -> float:
+    """When a run began, in seconds since the epoch; its card says it to the second only."""
+    said = next(store.events(subject_of(str(card["run"])), kind=StatusEvent.kind), None)
+    if said is not None:
+        return said.at
     try:
         return time.mktime(time.strptime(str(card["at"])[:19], "%Y-%m-%dT%H:%M:%S"))
     except (KeyError, ValueError):
@@ -77,7 +82,14 @@ def runs_of(store: Store, names: Sequence[str]) -> list[RowInRun]:
         loss = next((losses[name] for name in names if name in losses), None)
         found.append(
             RowInRun(
-                card["run"], card["name"], began(card), card["student"], card["strategy"], split, loss, graded
+                card["run"],
+                card["name"],
+                began(card, store),
+                card["student"],
+                card["strategy"],
+                split,
+                loss,
+                graded,
             )
         )
     return found

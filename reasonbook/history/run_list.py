@@ -83,7 +83,7 @@ def _record(folder: Path, card: dict[str, Any], store: Store) -> RunRecord:
     return RunRecord(
         id=card["run"],
         name=card["name"],
-        at=began(card),
+        at=began(card, store),
         state=str(status),
         student=card["student"],
         strategy=card["strategy"],

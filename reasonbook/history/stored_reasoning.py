@@ -198,13 +198,16 @@ class StoredReasoning:
     def _row(self, position: int, answers: Mapping[str, Any]) -> StoredRow:
         if not self.rows.usable(position):
             return StoredRow("invalid", error=self.rows.conversations[position].problem)
-        written, error = None, None
+        written, error, stale = None, None, self.rows.decision(position).stale
         for content, samples in self.contents(position):
             error = error or self._failed.get(content)
             if content in self._refused:
                 continue
             written = self._sample(content, samples, answers)
             if written is not None:
+                stale = (
+                    stale and content != self.rows.conversations[position].key
+                )  # asked with the new one in sight
                 break
         error = error or self._failed.get(self.rows.keys[position])
         edit = self._edit(position, written)
@@ -212,7 +215,7 @@ class StoredReasoning:
             return StoredRow("ok", edit, teacher=written)
         if written is None:
             return StoredRow(NOT_ASKED if error is None else "error", error=error)
-        return StoredRow("stale" if self.rows.decision(position).stale else "ok", written)
+        return StoredRow("stale" if stale else "ok", written)
 
     def _sample(
         self, content: str, samples: Sequence[Mapping[str, str]], answers: Mapping[str, Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ class AskedCall:
         parameters: what else the teacher got, as JSON.
         notebook: where it was asked from.
         job: id of the job; empty where there was none.
+        price: dollars per million tokens read, written, and read from the provider's cache; None when not known.
         cost: dollars; None when nobody knows it.
     """
 
@@ -48,6 +49,7 @@ class AskedCall:
     parameters: str
     notebook: str
     job: str
+    price: Sequence[float] | None
     cost: float | None
 
 
@@ -122,7 +124,7 @@ def _call(
 
     return AskedCall(
         id, at, teacher, text, json.loads(usage), problem, part("purpose"), part("method"), kept("prompt"),
-        kept("schema"), kept("parameters"), part("notebook"), str(told.get("job", "")), cost,
+        kept("schema"), kept("parameters"), part("notebook"), str(told.get("job", "")), told.get("price"), cost,
     )  # fmt: skip
 
 

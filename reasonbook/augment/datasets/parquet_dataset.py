@@ -22,6 +22,7 @@ from ...store import Store, default_store
 from ...teachers import TeacherSpec, Usage, resolve
 from ..augmentation import Augmentation
 from ..config import AugmentConfig
+from ..job_journal import new_job_id
 from ..methods import METHODS
 from ..results import Progress
 from .parquet_chunks import (
@@ -134,6 +135,7 @@ class DatasetAugmentation(Job):
         self._clear()
 
     def _clear(self) -> None:
+        self._id = new_job_id()
         self._usage, self._cost = Usage(), 0.0
         self._counts: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
@@ -218,7 +220,14 @@ class DatasetAugmentation(Job):
                     f"layout={{'prompt': …}} with columns of {', '.join(piece.column_names)}",
                 )
         df = piece.select(columns).to_pandas()
-        job = Augmentation(Frame(df, self.layout), self.schema, self.teacher, self._share(), store=self.store)
+        job = Augmentation(
+            Frame(df, self.layout),
+            self.schema,
+            self.teacher,
+            self._share(),
+            store=self.store,
+            part_of=self._id,
+        )
         self._chunk = job
         job.start()
         if self.stopping:
