@@ -160,7 +160,7 @@ class Decisions:
             for change in self._done:
                 for key, new in change.after.items():
                     if new.get("reasoning") is not None:
-                        before = new.get("teacher_reasoning") or {}
+                        before: Mapping[str, Any] = new.get("teacher_reasoning") or {}
                         found.setdefault(key, []).append((new["reasoning"], before))
         return found
 

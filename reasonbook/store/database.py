@@ -156,8 +156,8 @@ class Store:
             "ORDER BY id",
             (subject, after, kind),
         )
-        for number, kind, data, at in rows:
-            yield Event(kind, json.loads(data), at, number)
+        for number, of, data, at in rows:
+            yield Event(of, json.loads(data), at, number)
 
     def subjects(self, prefix: str = "") -> list[str]:
         """Names of everything that has events, oldest first."""

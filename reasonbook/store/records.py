@@ -142,7 +142,7 @@ def expenses(store: Store) -> list[Expense]:
     found: list[Expense] = []
     for day, teacher, number, unknown, calls, cost, *tokens in store.query(_SPENT):
         told = known.get(number, {"notebook": NOT_RECORDED, "purpose": NOT_RECORDED})
-        usage = dict(zip(_TOKENS, map(int, tokens), strict=True))
+        usage: dict[str, int] = dict(zip(_TOKENS, map(int, tokens), strict=True))
         found.append(
             Expense(
                 day,

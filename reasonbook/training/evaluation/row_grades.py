@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 FILE = "tests.jsonl"
 
@@ -54,6 +55,7 @@ def read(folder: Path) -> list[GradedTest]:
     found: list[GradedTest] = []
     for line in lines:
         with contextlib.suppress(ValueError, TypeError):
-            told = json.loads(line)
-            found.append(GradedTest(**{**told, "grades": tuple(told["grades"])}))
+            told: dict[str, Any] = json.loads(line)
+            told["grades"] = tuple(told["grades"])
+            found.append(GradedTest(**told))
     return found
