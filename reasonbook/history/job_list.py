@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..augment.job_journal import AugmentationRecord, read
+from ..errors import ReasonbookError
+from ..options import checked
 from ..store import NOT_RECORDED, Store, default_store
 from .listing import Listing, dollars, moment
 from .run_list import RunRecord, runs
@@ -50,6 +52,7 @@ _COLUMNS = {
 }
 
 
+@checked(ReasonbookError, "rb.jobs()")
 def jobs(*, store: Store | None = None) -> Listing[JobRecord]:
     """Every augmentation and training in the store, oldest first, those of other notebooks too.
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import TrainingError
+from ..options import checked
 from ..store import Store, default_store
 from ..training.run_events import StatusEvent
 from ..training.runs.folder import RunLock
@@ -60,6 +62,7 @@ _COLUMNS = {
 }
 
 
+@checked(TrainingError, "rb.runs()")
 def runs(*, store: Store | None = None) -> Listing[RunRecord]:
     """Every training in the store, oldest first; ``rb.Run.load(id)`` brings one back.
 

@@ -9,7 +9,9 @@ from typing import Literal
 
 from ..augment.cost import listed_price
 from ..data.typed_pandas import DataFrame, new_frame
+from ..errors import ReasonbookError
 from ..html_card import card, table
+from ..options import checked
 from ..store import Expense, Store, default_store, expenses
 from ..teachers import Usage
 from .listing import dollars
@@ -98,6 +100,7 @@ class Spending:
         )
 
 
+@checked(ReasonbookError, "rb.spent()")
 def spent(*, store: Store | None = None) -> Spending:
     """What all calls in the store have cost, by day, teacher and notebook; failed ones are counted, cached rows free.
 

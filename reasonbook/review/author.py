@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from ..errors import ReviewError
+from ..options import checked
+
 _name = ""
 
 
+@checked(ReviewError, 'rb.reviewer("ana")')
 def reviewer(name: str | None = None) -> str:
     """Who decides from here on in this process: their name stands with each decision in the store.
 
@@ -25,5 +29,5 @@ def reviewer(name: str | None = None) -> str:
     """
     global _name
     if name is not None:
-        _name = str(name).strip()
+        _name = name.strip()
     return _name

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import StoreError, choices
 from ..html_card import card, table
+from ..options import checked
 from .database import Store, default_store
 from .file_lock import FileLock
 
@@ -73,6 +74,7 @@ class CleanQuote:
         )
 
 
+@checked(StoreError, 'rb.store.clean("raw")')
 def clean(
     *what: str,
     older_than: float = 0.0,
