@@ -67,4 +67,4 @@ def test_public_names_are_few_and_complete_themselves():
     assert len(dir(rb)) <= 18
     import pandas as pd
 
-    assert len(dir(pd.DataFrame({"prompt": ["a"], "response": ["b"]}).reason)) <= 7
+    assert len(dir(pd.DataFrame({"prompt": ["a"], "response": ["b"]}).reason)) <= 9

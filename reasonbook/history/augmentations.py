@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -71,7 +71,7 @@ class PastAugmentation:
         return f"{self.teacher} ({self.method}; {clip(', '.join(self.schema.names), 60)})"
 
 
-_COLUMNS = {
+_COLUMNS: Mapping[str, Callable[[PastAugmentation], Any]] = {
     "#": lambda one: one.number,
     "when": lambda one: moment(one.at),
     "schema": lambda one: clip(", ".join(one.schema.names), 80),

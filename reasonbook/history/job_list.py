@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..augment.job_journal import AugmentationRecord, read
 from ..errors import ReasonbookError
@@ -39,7 +41,7 @@ class JobRecord:
     notebook: str
 
 
-_COLUMNS = {
+_COLUMNS: Mapping[str, Callable[[JobRecord], Any]] = {
     "job": lambda job: job.id,
     "kind": lambda job: job.kind,
     "when": lambda job: moment(job.at),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..data.conversation import missing
 from ..data.frame import COLUMNS, Frame
-from ..data.typed_pandas import DataFrame
+from ..data.typed_pandas import DataFrame, columns_of
 from ..errors import ReviewError
 from ..html_card import card, clip, table
 from .stored_reasoning import FrameRows, StoredReasoning, StoredRow
@@ -48,9 +48,8 @@ class PastReasoning:
 
     def to_frame(self) -> DataFrame:
         """A frame of its own, under the same index: request, response and this reasoning."""
-        df = self._frame.df
         given = [name for name in self._frame.layout.columns.values() if name not in COLUMNS]
-        made = df[[name for name in df.columns if name in given]].copy()
+        made = columns_of(self._frame.df, given)
         for name, cells in zip(REASONING, _columns(self._rows), strict=True):
             made[name] = cells
         return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +39,7 @@ class LifeStep:
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-_COLUMNS = {
+_COLUMNS: Mapping[str, Callable[[LifeStep], Any]] = {
     "when": lambda step: moment(step.at),
     "what": lambda step: step.what,
     "who": lambda step: step.who,
@@ -143,10 +143,10 @@ def _failed(store: Store, names: Sequence[str]) -> Iterator[LifeStep]:
 
 def _json(text: str) -> Mapping[str, Any]:
     try:
-        told = json.loads(text)
+        told: object = json.loads(text)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return told if is_mapping(told) else {}
 
 
 # -- decided ---------------------------------------------------------------------------------------------------
@@ -163,18 +163,23 @@ def _decided(store: Store, root: str) -> Iterator[LifeStep]:
             if act is not None:
                 yield LifeStep(event.at, f"{event.kind}ne", who, f"{act.what}, {moment(act.at)}")
             continue
-        after = data.get("after")
-        new = after.get(root) if isinstance(after, dict) else None
-        if not isinstance(new, dict):
+        new = _of(data, "after", root)
+        if new is None:
             continue
         if event.kind == "use":
             chosen = named.get(str(data.get("recipe")), "an augmentation")
             yield LifeStep(event.at, "changed", who, f"the reasoning by {chosen} was brought into the frame")
             continue
-        before = (data.get("before") or {}).get(root) or {}
-        step = _act(event.at, who, before, new, data.get("repair"))
+        step = _act(event.at, who, _of(data, "before", root) or {}, new, data.get("repair"))
         acts[str(data.get("id"))] = step
         yield step
+
+
+def _of(data: Mapping[str, Any], part: str, root: str) -> Mapping[str, Any] | None:
+    """A row's attributes before or after an act; None where it was not about the row."""
+    rows = data.get(part)
+    found = rows.get(root) if is_mapping(rows) else None
+    return found if is_mapping(found) else None
 
 
 def _act(
@@ -183,7 +188,7 @@ def _act(
     changed = {name: value for name, value in new.items() if before.get(name) != value and name in _SAID}
     facts = {f"{name} before": before.get(name) for name in ("response",) if name in changed} | changed
     wrote = new.get("teacher_reasoning")
-    if "reasoning" in changed and isinstance(wrote, dict):
+    if "reasoning" in changed and is_mapping(wrote):
         facts["the teacher's"] = wrote
     text = "; ".join(_words(name, value, wrote) for name, value in changed.items())
     if repair is not None:
@@ -202,7 +207,7 @@ _SAID = ("verdict", "rating", "reasoning", "response", "stale", "note", "tags", 
 
 
 def _words(name: str, value: object, wrote: object) -> str:
-    if name == "reasoning" and isinstance(value, dict) and isinstance(wrote, dict):
+    if name == "reasoning" and is_mapping(value) and is_mapping(wrote):
         return ", ".join(f"{n}: {wrote.get(n)!r} → {v!r}" for n, v in value.items() if wrote.get(n) != v)
     return f"{name}: {value}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class RunRecord:
     folder: Path
 
 
-_COLUMNS = {
+_COLUMNS: Mapping[str, Callable[[RunRecord], Any]] = {
     "run": lambda run: run.id,
     "name": lambda run: run.name,
     "when": lambda run: moment(run.at),

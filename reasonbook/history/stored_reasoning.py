@@ -222,23 +222,23 @@ class StoredReasoning:
     ) -> Mapping[str, Any] | None:
         """The sample that was kept; the first whole one where that is not on record."""
         text, chosen = self.recipe.keys.text, self._chosen.get(content)
-        first: Mapping[str, Any] | None = None
+        kept: Mapping[str, Any] | None = None
         for sample in samples:
             if any(content + end not in answers for end in sample.values()):
                 continue
-            values = {name: answers[content + end] for name, end in sample.items()}
+            values: dict[str, Any] = {name: answers[content + end] for name, end in sample.items()}
             if text:
                 values = {name: value[text] for name, value in values.items()}
             if chosen is None or values_print(values) == chosen:
                 return values
-            first = first or values
-        return first
+            kept = values if kept is None else kept
+        return kept
 
     def _edit(self, position: int, written: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """The newest reasoning that a person put in place of this teacher's."""
         for mine, before in reversed(self.rows.versions.get(self.rows.roots[position], ())):
             if before and written is not None and same_values(before, written):
                 return mine
-            if not before and mine.keys() == set(self.recipe.keys.names):
+            if not before and set(mine) == set(self.recipe.keys.names):
                 return mine
         return None
