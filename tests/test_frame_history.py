@@ -41,6 +41,7 @@ def provider(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def nobody():
+    rb.reviewer("")
     yield
     rb.reviewer("")
 

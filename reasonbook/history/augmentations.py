@@ -114,7 +114,7 @@ class FrameHistory(Listing[PastAugmentation]):
             past,
             _COLUMNS,
             title=f"Augmentations of these {len(self._rows)} rows",
-            next_verb="history.view(0)   ·   df.reason.use(0)   ·   df.reason.history(17): one row's life",
+            next_verb="df.reason.history().view(0)   ·   df.reason.use(0)   ·   df.reason.history(17): one row's life",
             notes=[*notes, *([] if standing or not past else ["None of them stands in the frame now."])],
         )
 
@@ -132,7 +132,9 @@ class FrameHistory(Listing[PastAugmentation]):
     def use(self, which: int | str | Schema | PastAugmentation, *, replace: bool = False) -> FrameHistory:
         """Brings the reasoning of an augmentation into the frame, in place and unpaid; see ``df.reason.use``."""
         one = self.find(which)
-        found, notes = bring_in(self._stored[one.number], self._rows, self._holder, replace=replace)
+        found, notes = bring_in(
+            one.number, self._stored[one.number], self._rows, self._holder, replace=replace
+        )
         self._holder = [None if row.reasoning is None else one.number for row in found]
         self._records = tuple(
             dataclasses.replace(each, standing=self._holder.count(each.number)) for each in self

@@ -62,7 +62,7 @@ class PastReasoning:
             f"Reasoning by {self._title}",
             self.counts,
             body=first_rows(self._frame, self._rows, _SHOWN),
-            next_verb="history.use(…) brings it into the frame",
+            next_verb="df.reason.use(0) brings one into the frame",
         )
 
 
@@ -85,11 +85,14 @@ def first_rows(frame: Frame, rows: Sequence[StoredRow], count: int) -> str:
 
 
 def bring_in(
-    stored: StoredReasoning, rows: FrameRows, holder: Sequence[int | None], *, replace: bool
+    number: int, stored: StoredReasoning, rows: FrameRows, holder: Sequence[int | None], *, replace: bool
 ) -> tuple[list[StoredRow], list[str]]:
     """Writes an augmentation's reasoning into the frame, and into the journal which edits stand with it.
 
     Args:
+        number: of the augmentation in the list.
+        stored: what it has.
+        rows: of the frame.
         holder: per row whose reasoning stands in it now; None where it is on no record.
         replace: also where what stands in the frame could not be brought back.
 
@@ -110,7 +113,7 @@ def bring_in(
         named = ", ".join(map(str, lost[:5])) + (", …" if len(lost) > 5 else "")
         raise ReviewError(
             f"{len(lost)} rows hold reasoning that no augmentation on record wrote (rows {named}); it would be gone.",
-            'df["my_reasoning"] = df["reasoning"]   keeps it; then   df.reason.use(…, replace=True)',
+            f'df = df.assign(my_reasoning=df["reasoning"])   keeps it; then   df.reason.use({number}, replace=True)',
         )
     changes: dict[str, dict[str, Any]] = {}
     for i, row in enumerate(found):

@@ -84,7 +84,7 @@ class RowLife(Listing[LifeStep]):
             self.steps,
             _COLUMNS,
             title=f"Row {position}",
-            next_verb="life.steps[0].details",
+            next_verb="df.reason.history(17).steps[0].details",
             notes=[] if self.steps else ["Nothing about this row is on record."],
         )
 

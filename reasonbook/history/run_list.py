@@ -76,7 +76,7 @@ def runs(*, store: Store | None = None) -> Listing[RunRecord]:
     store = store or default_store()
     found = [_record(folder, card, store) for folder, card in cards(store)]
     return Listing(
-        sorted(found, key=lambda run: run.at), _COLUMNS, title="Trainings", next_verb="run = rb.Run.load(ID)"
+        sorted(found, key=lambda run: run.at), _COLUMNS, title="Trainings", next_verb='rb.Run.load("RUN_ID")'
     )
 
 
