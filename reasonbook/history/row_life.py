@@ -192,9 +192,8 @@ def _act(
         facts["the teacher's"] = wrote
     text = "; ".join(_words(name, value, wrote) for name, value in changed.items())
     if repair is not None:
-        return LifeStep(
-            at, "repaired", who, f"feedback: {repair.get('feedback')}; {text}", {**repair, **facts}
-        )
+        feedback = repair.get("feedback")
+        return LifeStep(at, "repaired", who, f"feedback: {feedback}; {text}", {**repair, **facts})
     if "reasoning" in changed or "response" in changed:
         return LifeStep(at, "edited", who, text, facts)
     verdict = changed.get("verdict")
