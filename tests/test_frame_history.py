@@ -141,6 +141,16 @@ def test_a_cell_that_is_run_again_is_the_same_augmentation(provider):
     assert [round(job.cost, 6) for job in rb.jobs()] == [4 * CALL, 0.0, 4 * CALL]
 
 
+def test_a_retry_is_a_start_of_its_own_and_pays_what_it_pays(provider):
+    provider.script = lambda row, attempt: "request" if row == "ROW-000001" and attempt == 1 else None
+    df = frame(3)
+    fill(df, provider).retry().wait()
+    [past] = df.reason.history()
+    assert dict(past.rows) == {"ok": 3} and past.starts == 2 and past.cost == pytest.approx(3 * CALL)
+    assert [job.state for job in rb.jobs()] == ["PARTIAL", "COMPLETED"]
+    assert [step.what for step in df.reason.history(1).steps] == ["failed", "asked"]
+
+
 def test_edits_come_with_the_reasoning_that_they_belong_to(provider):
     df = frame(4)
     fill(df, provider)

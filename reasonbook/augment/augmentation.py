@@ -224,7 +224,7 @@ class Augmentation(Job):
             self._plan = plan
         origin, keys = self.origin, self._answer_keys()
         record(self.store, origin, keys)
-        self._journal.begun(origin, keys, self.config.told(), plan.keys)
+        self._journal.begun(origin, keys, self.config.told(), plan.keys, self.cost)
         for position, why in plan.unusable.items():
             writer.add(position, None, "invalid", why)
             self._note(position, RowError(why))

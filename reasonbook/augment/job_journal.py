@@ -109,12 +109,20 @@ class JobJournal:
     id: str = field(default_factory=new_job_id)
     _begun: bool = False
     _heard: float = 0.0
+    _paid: float = 0.0
     _failed: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     _chosen: dict[str, str] = field(default_factory=dict[str, str])
 
-    def begun(self, origin: Origin, keys: OriginKeys, parameters: Mapping[str, Any], rows: list[str]) -> None:
-        """Announces the job, with the keys of the frame's rows."""
-        self._begun, self._heard = True, time.monotonic()
+    def begun(
+        self,
+        origin: Origin,
+        keys: OriginKeys,
+        parameters: Mapping[str, Any],
+        rows: list[str],
+        paid: float | None = None,
+    ) -> None:
+        """Announces the job, with the keys of the frame's rows, and what its earlier starts have paid."""
+        self._begun, self._heard, self._paid = True, time.monotonic(), paid or 0.0
         self._say(
             "begun",
             part_of=self.part_of,
@@ -138,14 +146,16 @@ class JobJournal:
         """Says how far it is, now and then, so that little is forgotten when the kernel dies."""
         if self._begun and time.monotonic() - self._heard > _BEAT:
             self._heard = time.monotonic()
-            self._say("heard", **_counts(progress))
+            self._say("heard", **self._counts(progress))
             self._flush()
 
     def ended(self, status: Status, progress: Progress, error: BaseException | None) -> None:
         """Says how it ended."""
         if self._begun:
             self._flush()
-            self._say("ended", status=str(status), error=str(error) if error else "", **_counts(progress))
+            self._say(
+                "ended", status=str(status), error=str(error) if error else "", **self._counts(progress)
+            )
             self._begun = False
 
     def _flush(self) -> None:
@@ -154,19 +164,18 @@ class JobJournal:
                 self._say(kind, rows=rows)
         self._failed, self._chosen = {}, {}
 
+    def _counts(self, progress: Progress) -> dict[str, Any]:
+        return {
+            "rows": progress.total,
+            "done": progress.done,
+            "failed": progress.failed,
+            "cached": progress.cached,
+            "cost": None if progress.cost is None else progress.cost - self._paid,
+        }
+
     def _say(self, kind: str, **data: Any) -> None:
         with contextlib.suppress(StoreError):
             self.store.append(SUBJECT, [Event(kind, {"job": self.id, **data})])
-
-
-def _counts(progress: Progress) -> dict[str, Any]:
-    return {
-        "rows": progress.total,
-        "done": progress.done,
-        "failed": progress.failed,
-        "cached": progress.cached,
-        "cost": progress.cost,
-    }
 
 
 @dataclass(frozen=True)
