@@ -12,13 +12,15 @@ from .errors import ReasonbookError
 from .schema import Field, Schema
 
 if TYPE_CHECKING:
-    from . import examples, widgets
+    from . import examples, store, widgets
     from .augment import augment_dataset
     from .data.sources import frame
     from .environment import doctor
     from .exports import export
+    from .history import jobs, runs, spent
     from .ipython import load_ipython_extension as load_ipython_extension
     from .ipython import unload_ipython_extension as unload_ipython_extension
+    from .review import reviewer
     from .training import Run, ablate, compare, train
 
 # Read when torch is loaded. Its threads spin while they wait for each other; where something else wants the cores, as
@@ -39,6 +41,11 @@ __all__ = [
     "examples",
     "export",
     "frame",
+    "jobs",
+    "reviewer",
+    "runs",
+    "spent",
+    "store",
     "train",
     "widgets",
 ]
@@ -50,14 +57,18 @@ _HOMES = {
     "doctor": "environment",
     "export": "exports",
     "frame": "data.sources",
+    "jobs": "history",
     "load_ipython_extension": "ipython",
+    "reviewer": "review",
+    "runs": "history",
+    "spent": "history",
     "train": "training",
     "unload_ipython_extension": "ipython",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("examples", "widgets"):
+    if name in ("examples", "store", "widgets"):
         return importlib.import_module(f".{name}", __name__)
     if name in _HOMES:
         return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -14,7 +14,7 @@ from .data.frame_metadata import Remembered
 from .data.layout import Layout, layout_of, name_layout
 from .data.splits import write_splits
 from .data.typed_pandas import DataFrame, Series, column_cells, value_counts
-from .errors import FormatError, LayoutError, TeacherError, TrainingError
+from .errors import FormatError, LayoutError, ReviewError, TeacherError, TrainingError
 from .html_card import html_of
 from .options import checked
 from .schema import Schema
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from .augment import Augmentation, CostEstimate
     from .augment.config import MethodName
     from .chat import ChatConfig, ChatDataset, Strategy
+    from .history import FrameHistory, RowLife
     from .review import Review
     from .training import Run, TrainConfig
 
-_VERBS = ("layout", "estimate", "augment", "review", "split", "to_chat", "train")
+_VERBS = ("layout", "estimate", "augment", "review", "split", "history", "use", "to_chat", "train")
 
 
 def _augment_options() -> tuple[type, ...]:
@@ -195,6 +196,68 @@ class ReasonAccessor:
             groups=None if group is None else self._column(group),
         )
         return value_counts(self._df, "split")
+
+    @checked(ReviewError, "df.reason.history(17)")
+    def history(self, row: int | None = None) -> FrameHistory | RowLife:
+        """What has happened to these rows: the augmentations of the frame, or the life of one row.
+
+        Args:
+            row: its position; the augmentations without it.
+
+        Returns:
+            A `FrameHistory` (a sequence with ``.view(number)``, ``.use(number)`` and ``.to_frame()``), or the row's
+            `RowLife`: asked, repaired, edited, accepted, trained, right or wrong.
+
+        Raises:
+            ReviewError: there is no such row.
+
+        Example:
+            >>> df.reason.history()[0].rows
+            {'ok': 40}
+            >>> df.reason.history(17).steps[0].what
+            'asked'
+        """
+        from .history import FrameHistory, RowLife
+        from .store import default_store
+
+        if row is None:
+            return FrameHistory(self._frame(), default_store())
+        count = len(self._df)
+        if not -count <= row < count:
+            raise ReviewError(f"There is no row {row!r}; the frame has {count}.", "df.reason.history(0)")
+        return RowLife(self._frame(), int(row) % count, default_store())
+
+    @checked(ReviewError, "df.reason.use(0)")
+    def use(self, which: int | str | Schema, *, replace: bool = False) -> FrameHistory:
+        """Brings the reasoning of a past augmentation into the column ``reasoning``, in place and unpaid.
+
+        Of several schemas side by side this chooses the one that is trained. Edits that a person made of this
+        augmentation's reasoning come with it; those of others stay in the journal until theirs is used again.
+
+        Args:
+            which: its number in ``df.reason.history()``, its id, or its schema where only one has it.
+            replace: also where a row holds reasoning that is on no record and could not be brought back.
+
+        Raises:
+            ReviewError: there is no such augmentation, or reasoning would be lost.
+
+        Example:
+            >>> short = rb.Schema({"Amount": "Work the refund out."})
+            >>> job = df.reason.augment(short, teacher=rb.examples.refund_rules).wait()
+            >>> list(df["reasoning"][0]), [past.standing for past in df.reason.use(0)]
+            (['Amount'], [40, 0])
+            >>> list(df["reasoning"][0])[:2]
+            ['Intent', 'Timeline']
+        """
+        from .history import FrameHistory
+        from .store import default_store
+
+        history = FrameHistory(self._frame(), default_store())
+        chosen = history.find(which)
+        after = history.use(which, replace=replace)
+        _, teacher = _last.get(self._df) or (None, None)
+        _last.set(self._df, (chosen.schema, teacher))
+        return after
 
     @checked(FormatError, 'df.reason.to_chat("STUDENT")', configs=_chat_options)
     def to_chat(

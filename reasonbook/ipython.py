@@ -22,7 +22,7 @@ VIEWS: dict[tuple[str, str], str] = {
 _KEYS = """Review keys, while the review has focus
   a accept   r reject   s skip   1–5 rate   e edit   f repair with feedback
   u undo     U redo     j / k next, previous      / search      ? all keys      Esc leave a field
-df.reason verbs: layout · estimate · augment · review · split · to_chat · train
+df.reason verbs: layout · estimate · augment · review · split · history · use · to_chat · train
 """
 
 _live: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()

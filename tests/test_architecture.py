@@ -23,7 +23,7 @@ LAYERS = {
         "cli ipython",
         "demo widgets file_commands",
         "accessor",
-        "environment exports",
+        "environment exports history",
         "augment training examples",
         "review",
         "chat teachers schema",
@@ -31,7 +31,7 @@ LAYERS = {
         "waiting",
         "store job",
         "options",
-        "errors html_card events _version",
+        "errors html_card events notebook _version",
     ),
     "reasonbook.training": (
         "ablation rerun",

@@ -34,6 +34,8 @@ FILLED = {
     r"⟨\{self\.path\.name!r\}⟩": '"model.gguf"',
     r"⟨\{[^}]*learning_rate[^}]*\}⟩|⟨\{lower:[^}]*\}⟩": "1e-4",
     r"⟨\{cure\}⟩": ', precision="fp32"',
+    r"⟨\{number\}⟩": "0",
+    r"⟨\{said\}⟩⟨\{needs\}⟩": '"raw", confirm=True',
     r"⟨\{self\.task[^}]*\}⟩": "512",
     r'"STUDENT"|"Qwen/Qwen3-4B"': "student",
     r'"RUN_ID"': "run.id",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections import Counter, OrderedDict, deque
@@ -18,7 +19,7 @@ from ..html_card import card, clip, details, duration, table
 from ..job import Job, Status
 from ..review.decisions import Decisions
 from ..schema import Schema
-from ..store import Store, default_store
+from ..store import Context, Store, default_store
 from ..teachers import Teacher, TeacherSpec, Usage, resolve
 from ..teachers.batches import batch_api
 from ..teachers.python import PythonTeacher
@@ -29,6 +30,7 @@ from .engine.batch import BatchEngine
 from .engine.contract import Engine, EngineJob
 from .engine.live import LiveEngine
 from .frame_writer import FrameWriter
+from .job_journal import JobJournal
 from .methods import METHODS
 from .prompts import Prompts, request_text
 from .results import Outcome, Progress, RowError, Totals
@@ -56,6 +58,7 @@ class Augmentation(Job):
         config: see `AugmentConfig`.
         store: the default store when None.
         listed: reasoning is a list with an entry per assistant turn in every row, also where each has but one.
+        part_of: id of the job over a dataset that this is a chunk of.
 
     Raises:
         SchemaError: the schema is not valid.
@@ -76,6 +79,7 @@ class Augmentation(Job):
         *,
         store: Store | None = None,
         listed: bool = False,
+        part_of: str = "",
     ) -> None:
         super().__init__(stream=Stream(keep=2000))
         self.frame = frame
@@ -88,6 +92,7 @@ class Augmentation(Job):
         self.price = price_of(self.teacher, self.config.price)
         if self.config.budget is not None:
             need_price(self.teacher, self.config.price)
+        self._part_of = part_of
         self._keys = AnswerKeys(self.schema, self.teacher.name, self.config)
         self._only: frozenset[int] | None = None
         self._lock = threading.Lock()
@@ -176,6 +181,7 @@ class Augmentation(Job):
         """Starts, or goes on after a stop; returns at once."""
         if not self.running:
             self._snapshot = FrameSnapshot(self.frame.df, self.frame.layout)
+            self._journal = JobJournal(self.store, self._part_of)
             self._clear()
         announce(self.frame.df, self)
         super().start()
@@ -211,10 +217,16 @@ class Augmentation(Job):
 
     # -- work, on the job's own thread ----------------------------------------------------------------------
     def _work(self) -> Status:
+        status, error = Status.FAILED, None
         try:
-            return asyncio.run(self._main())
+            status = asyncio.run(self._main())
+        except BaseException as problem:
+            error = problem
+            raise
         finally:
             self._only = None
+            self._journal.ended(status, self.progress, error or self.error)
+        return status
 
     async def _main(self) -> Status:
         writer = FrameWriter(self.frame, self.mailbox)
@@ -235,10 +247,13 @@ class Augmentation(Job):
         self._writer = writer
         with self._lock:
             self._plan = plan
+        origin, keys = self.origin, self._answer_keys()
+        record(self.store, origin, keys)
+        self._journal.begun(origin, keys, self.config.told(), plan.keys, self.cost)
         for position, why in plan.unusable.items():
             writer.add(position, None, "invalid", why)
             self._note(position, RowError(why))
-        record(self.store, self.origin, self._answer_keys())
+            self._journal.failed(plan.keys[position], why)
         works = self._from_store(plan)
         for work in works:
             for position, _ in work.places:
@@ -252,6 +267,7 @@ class Augmentation(Job):
             keys=self._keys,
             price=self.price,
             read_turn=self._snapshot.turn,
+            context=self._context(),
             settled=self._settled,
             totals=self._totals,
             note=lambda text: self.stream.emit("note", text=text),
@@ -265,9 +281,25 @@ class Augmentation(Job):
             if self.stopping:
                 engine.halt()
             self._tick()
+            self._journal.heard(self.progress)
         self._tick(now=True)
         running.result()
         return self._end(engine)
+
+    def _context(self) -> Context:
+        """What its calls have in common, for the store."""
+        known, price = self.price, None
+        if known is not None:
+            share = known.batch if self.config.mode == "batch" else 1.0
+            cached = known.input if known.cached is None else known.cached
+            price = (share * known.input, share * known.output, share * cached)
+        return Context(
+            "augmentation",
+            job=self._journal.id,
+            schema=json.dumps(self.schema.to_dict(), ensure_ascii=False),
+            parameters=json.dumps(self.config.told(), ensure_ascii=False),
+            price=price,
+        )
 
     def _answer_keys(self) -> OriginKeys:
         """How the store names its answers, so that rows lead back to it."""
@@ -296,6 +328,10 @@ class Augmentation(Job):
         """Takes in what came for a turn; rows of which it was the last open one are written."""
         told = len(self._newest) < _NEWEST or len(self._ready) < 20
         request = request_text(self._snapshot.turn(work.places[0])) if told else None
+        if isinstance(result, RowError):
+            self._journal.failed(work.content, result.reason)
+        elif self.config.samples > 1:
+            self._journal.chosen(work.content, result)
         for place in work.places:
             cell, error = self._plan.settle(place, result)
             if cell is None and error is None:

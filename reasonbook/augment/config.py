@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from ..data.turn_reasoning import Turns
@@ -72,6 +72,15 @@ class AugmentConfig:
     temperature: float | None = None
     reasoning_effort: str | None = None
     price: Price | tuple[float, float] | None = None
+
+    def told(self) -> dict[str, Any]:
+        """What differs from the defaults, JSON-ready, for the store; of a check it says that there is one."""
+        changed = {
+            part.name: getattr(self, part.name)
+            for part in fields(self)
+            if part.name not in ("check", "price") and getattr(self, part.name) != part.default
+        }
+        return changed | ({"check": True} if self.check is not None else {})
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

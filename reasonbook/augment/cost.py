@@ -101,9 +101,12 @@ def price_of(teacher: Teacher, own: Price | tuple[float, float] | None = None) -
     """The price of a teacher: the user's own, nothing for a free one, the table's, or None when unknown."""
     if own is not None:
         return own if isinstance(own, Price) else Price(float(own[0]), float(own[1]))
-    if teacher.capabilities.free:
-        return FREE
-    return PRICES.get(teacher.name) or PRICES.get(_DATED.sub("", teacher.name))
+    return FREE if teacher.capabilities.free else listed_price(teacher.name)
+
+
+def listed_price(name: str) -> Price | None:
+    """The table's price of a teacher of this name; None where it has none."""
+    return PRICES.get(name) or PRICES.get(_DATED.sub("", name))
 
 
 def need_price(teacher: Teacher, own: Price | tuple[float, float] | None) -> Price:
@@ -144,13 +147,13 @@ class Budget:
         self.batch = batch
         self._answer = 0.0  # tokens of an average answer
 
-    def pay(self, usage: Usage) -> None:
-        """Notes what a call has used."""
-        if not usage:
-            return
-        self.totals.usage = self.totals.usage + usage
-        self.totals.cost += self._cost(usage)
-        self._answer += 0.1 * (usage.output - self._answer)
+    def pay(self, usage: Usage) -> float | None:
+        """Notes what a call has used; returns its dollars, None when nobody knows the price."""
+        if usage:
+            self.totals.usage = self.totals.usage + usage
+            self.totals.cost += self._cost(usage)
+            self._answer += 0.1 * (usage.output - self._answer)
+        return None if self.price is None else self._cost(usage)
 
     def affordable(self, opened: int) -> bool:
         """Whether one row more may begin beside those opened, which cost what experience says."""

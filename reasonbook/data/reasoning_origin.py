@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..events import Event
 from ..store import Store
@@ -192,14 +192,14 @@ def _fits(rows: Sequence[_Turn], keys: OriginKeys, names: Sequence[str], store: 
             for sample in endings:
                 values = [answers.get(content + end, _ABSENT) for end in sample]
                 if _ABSENT not in values:
-                    found[i] = bool(found[i]) or _says(rows[i].reasoning, names, values, keys)
+                    found[i] = bool(found[i]) or says(rows[i].reasoning, names, values, keys)
     return found
 
 
-def _says(
+def says(
     reasoning: Mapping[str, Any] | str | None, names: Sequence[str], values: Sequence[Any], keys: OriginKeys
 ) -> bool:
-    """Whether reasoning has these values, and no field that the schema does not have."""
+    """Whether reasoning has the values of these answers, and no field that the schema does not have."""
     if keys.text:
         values = [value[keys.text] for value in values]
     if isinstance(reasoning, str):  # a file of text keeps a dict as it is printed
@@ -209,6 +209,14 @@ def _says(
     return all(_same(given.get(name), v) for name, v in zip(names, values, strict=True)) and all(
         name in keys.names or missing(value) for name, value in given.items()
     )
+
+
+def same_values(given: object, values: Mapping[str, Any]) -> bool:
+    """Whether a reasoning has just these values; fields without one may be absent."""
+    if not isinstance(given, Mapping):
+        return False
+    said = cast("Mapping[str, Any]", given)
+    return all(_same(said.get(name), values.get(name)) for name in {*said, *values})
 
 
 def _same(given: Any, value: Any) -> bool:

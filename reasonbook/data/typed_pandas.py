@@ -45,6 +45,12 @@ def rows_at(df: DataFrame, positions: Iterable[int] | None) -> DataFrame:
     return df if positions is None else df.iloc[list(positions)]
 
 
+def columns_of(df: DataFrame, names: Iterable[Hashable]) -> DataFrame:
+    """A frame of its own with these columns, in the frame's order."""
+    wanted = list(names)
+    return df[[name for name in df.columns if name in wanted]].copy()
+
+
 def value_counts(df: DataFrame, name: Hashable) -> Series:
     """How many rows have each value of a column."""
     return df[name].value_counts()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from ..events import Event
 from ..store import Store
+from .author import reviewer
 
 SUBJECT = "review"
 
@@ -78,6 +80,7 @@ class Decisions:
         self._undone: list[Change] = []
         self._changes: dict[str, Change] = {}
         self._read = 0
+        self._because = threading.local()
         self._lock = threading.RLock()
         self.refresh()
 
@@ -141,6 +144,38 @@ class Decisions:
         """Whether an ``undo`` or a ``redo`` is possible."""
         return self._find(self._done if kind == "undo" else self._undone, among) is not None
 
+    @contextmanager
+    def because(self, **told: Any) -> Generator[None]:
+        """What is decided inside says this too, JSON-ready: how a person came to it."""
+        self._because.told = told
+        try:
+            yield
+        finally:
+            self._because.told = {}
+
+    def adopt(self, changes: Mapping[str, Mapping[str, Any]], **told: Any) -> None:
+        """Makes other reasoning the one that stands in rows; that is no act to undo, since the frame goes along."""
+        with self._lock:
+            self.refresh()
+            after = {self.root(key): dict(new) for key, new in changes.items()}
+            self._write("use", after=after, **told)
+
+    def names(self, key: str) -> list[str]:
+        """Every key that a row has had, the one of its root first."""
+        root = self.root(key)
+        return [root, *(name for name, of in self._roots.items() if of == root and name != root)]
+
+    def versions(self) -> dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]]:
+        """Row → the reasonings that people gave it and that stand, each with the teacher's before; oldest first."""
+        found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+        with self._lock:
+            for change in self._done:
+                for key, new in change.after.items():
+                    if new.get("reasoning") is not None:
+                        before: Mapping[str, Any] = new.get("teacher_reasoning") or {}
+                        found.setdefault(key, []).append((new["reasoning"], before))
+        return found
+
     def _turn(self, kind: str, changes: list[Change], among: Callable[[str], bool]) -> Change | None:
         with self._lock:
             self.refresh()
@@ -154,7 +189,9 @@ class Decisions:
         return next((change for change in reversed(changes) if any(among(key) for key in change.after)), None)
 
     def _write(self, kind: str, **data: Any) -> None:
-        self.store.append(SUBJECT, [Event(kind, data)])
+        who = reviewer()
+        told = {**data, **getattr(self._because, "told", {}), **({"by": who} if who else {})}
+        self.store.append(SUBJECT, [Event(kind, told)])
         self.refresh()
 
     def _apply(self, event: Event) -> set[str]:
@@ -165,6 +202,8 @@ class Decisions:
             self._done.append(change)
             self._undone.clear()
             return self._set(change.after)
+        if event.kind == "use":
+            return self._set(event.data["after"])
         change = self._changes.get(event.data.get("id", ""))
         if change is None or event.kind not in ("undo", "redo"):
             return set()

@@ -49,7 +49,8 @@ class Repair(Job, Generic[Accepted]):
         sample: the row as it stands.
         feedback: what is wrong, in the reviewer's words.
         store: where the paid answer is kept, so that the same question is paid once.
-        accept: puts a proposal into the row; what it returns is what `accept` returns.
+        accept: puts a proposal into the row, told the feedback and the teacher that it is from; what it returns is
+            what `accept` returns.
         schema: the fields of the reasoning; as the row has them when None.
         teacher: as in ``augment``.
 
@@ -63,7 +64,7 @@ class Repair(Job, Generic[Accepted]):
         *,
         feedback: str,
         store: Store,
-        accept: Callable[[Proposal], Accepted],
+        accept: Callable[[Proposal, Mapping[str, str]], Accepted],
         schema: Schema | None,
         teacher: TeacherSpec | None,
     ) -> None:
@@ -85,6 +86,7 @@ class Repair(Job, Generic[Accepted]):
         self._accept = accept
         self._schema = schema or _schema_of(sample)
         self._spec = teacher
+        self._teacher = ""
 
     def again(self, feedback: str) -> Repair[Accepted]:
         """Another try, with feedback on this proposal."""
@@ -104,10 +106,11 @@ class Repair(Job, Generic[Accepted]):
         """Puts the proposal into the row, as one act that can be undone; the row is unrated then."""
         if self.proposal is None:
             raise ReviewError("There is no proposal yet.", "repair.wait().accept()")
-        return self._accept(self.proposal)
+        return self._accept(self.proposal, {"feedback": self.feedback, "teacher": self._teacher})
 
     def _work(self) -> Status:
         teacher = resolve(self._spec)
+        self._teacher = teacher.name
         key = digest(["repair", teacher.name, self._schema.fingerprint, _example(self.sample), self.feedback])
         known = asyncio.run(self._asked(teacher, key))
         self.proposal = Proposal(known["reasoning"], known["response"])
@@ -116,7 +119,10 @@ class Repair(Job, Generic[Accepted]):
 
     async def _asked(self, teacher: Teacher, key: str) -> dict[str, Any]:
         try:
-            return await ask(teacher, self._request(), self._read, store=self._store, key=key)
+            return await ask(
+                teacher, self._request(), self._read, store=self._store, key=key, purpose="repair",
+                about=self.sample.key, feedback=self.feedback,
+            )  # fmt: skip
         except CallError as failure:
             raise TeacherError(
                 f"The repair did not succeed: {failure.message}.", "repair.again(…)   or edit the row by hand"

@@ -197,8 +197,11 @@ class Review:
         """
         sample = self[row].at(turn)
 
-        def accept(proposal: Proposal) -> Review:
-            return self.edit(sample.position, proposal.reasoning, proposal.response, turn=turn, rating=None)
+        def accept(proposal: Proposal, asked: Mapping[str, str]) -> Review:
+            with self.decisions.because(repair=asked):
+                return self.edit(
+                    sample.position, proposal.reasoning, proposal.response, turn=turn, rating=None
+                )
 
         return Repair(
             sample,

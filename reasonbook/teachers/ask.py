@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..store import Call, Store
+from ..store import Call, Context, Store, row_print
 from .teacher import CallError, Completion, Request, Teacher
 
 _Value = TypeVar("_Value")
@@ -16,7 +17,15 @@ _LONGEST_WAIT = 20.0
 
 
 async def ask(
-    teacher: Teacher, request: Request, read: Callable[[Completion], _Value], *, store: Store, key: str
+    teacher: Teacher,
+    request: Request,
+    read: Callable[[Completion], _Value],
+    *,
+    store: Store,
+    key: str,
+    purpose: str,
+    about: str = "",
+    **told: Any,
 ) -> _Value:
     """What `read` makes of the teacher's answer; every paid answer is in the store before it counts.
 
@@ -24,6 +33,9 @@ async def ask(
         read: gives a JSON-ready value, or raises ``ValueError`` when the answer cannot be used; the
             teacher is asked again then.
         key: names the question; the same key is never paid for twice.
+        purpose: what for, for the store's records.
+        about: name of the row that it is about.
+        **told: what else the records shall say of it, JSON-ready.
 
     Raises:
         CallError: there is no answer that can be used; ``output`` when there were answers.
@@ -32,6 +44,14 @@ async def ask(
     if key in known:
         return known[key]
     last = CallError("output", "the teacher gave no answer")
+    context = Context(
+        purpose,
+        prompt=request.system,
+        schema=json.dumps(request.schema or {}, ensure_ascii=False),
+        parameters=json.dumps(told, ensure_ascii=False),
+    )
+    rows = row_print(about) if about else b""
+    cost = 0.0 if teacher.capabilities.free else None
     for number in range(_TRIES):
         try:
             completion = await teacher.complete(request)
@@ -50,7 +70,21 @@ async def ask(
             problem = str(error)
         answers = {} if problem else {key: value}
         usage = completion.usage.to_dict()
-        store.put([Call(teacher.name, completion.text, answers, completion.reasoning, usage, problem)])
+        store.put(
+            [
+                Call(
+                    teacher.name,
+                    completion.text,
+                    answers,
+                    completion.reasoning,
+                    usage,
+                    problem,
+                    context,
+                    rows,
+                    cost,
+                )
+            ]
+        )
         if not problem:
             return value
         last = CallError("output", problem, text=completion.text)

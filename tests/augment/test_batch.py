@@ -61,7 +61,7 @@ def test_a_restart_takes_in_what_was_handed_in(provider, schema, dialect):
     assert time.monotonic() - started < 5 and job.status is Status.CANCELLED
     assert df["reasoning_status"].tolist() == ["pending"] * 30 and provider.batches.cancels == 0
     default_store().close()  # as a new kernel would find it
-    import reasonbook.store as stores
+    import reasonbook.store.database as stores
 
     stores._stores.clear()
     new = frame(40)  # ten rows more than the batch has

@@ -23,6 +23,7 @@ from ...store import Store, default_store
 from ...teachers import TeacherSpec, Usage, resolve
 from ..augmentation import Augmentation
 from ..config import AugmentConfig
+from ..job_journal import new_job_id
 from ..methods import METHODS
 from ..results import Progress
 from .chunks import Chunk, ChunkedFiles, Piece, holds_turns
@@ -133,6 +134,7 @@ class DatasetAugmentation(Job):
         self._clear()
 
     def _clear(self) -> None:
+        self._id = new_job_id()
         self._usage, self._cost = Usage(), 0.0
         self._counts: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
@@ -227,6 +229,7 @@ class DatasetAugmentation(Job):
             self._share(),
             store=self.store,
             listed=self.listed,
+            part_of=self._id,
         )
         self._chunk = job
         job.start()

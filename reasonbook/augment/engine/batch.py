@@ -19,6 +19,7 @@ from ..results import Candidate, RowError
 from ..voting import choose
 from ..work import Work
 from .batch_journal import BatchJournal, Rows
+from .call_record import CallRecords
 from .contract import EngineJob
 from .retries import job_error
 
@@ -68,6 +69,7 @@ class BatchEngine:
         self._budget = Budget(job.config.budget, job.price, job.totals, batch=True)
         self._answers = AnswerReader(job.schema, self.prompts.method)
         self._read_turn, self._settled, self._note = job.read_turn, job.settled, job.note
+        self._records = CallRecords(job.teacher.name, self.prompts, job.context)
         self._journal = BatchJournal(job.store, job.teacher.name)
         self._halt: asyncio.Event | None = None
 
@@ -236,11 +238,14 @@ class BatchEngine:
             if request is not None and self.api.learn(result, request):
                 item.request = None
                 return True
+            cost = self._budget.pay(result.usage)
+            if result.usage:
+                calls.append(self._records.failed(result, [item.work], item.names, cost))
             error = RowError(result.message, result.text, result.usage)
             after.append(lambda: self._settled(item.work, error))
             return False
         assert isinstance(result, Completion)
-        self._budget.pay(result.usage)
+        cost = self._budget.pay(result.usage)
         item.paid = item.paid + result.usage
         problem, values = "", {}
         try:
@@ -248,8 +253,11 @@ class BatchEngine:
         except InvalidAnswerError as error:
             problem = str(error)
         answers = {self._key(item.work, name): value for name, value in values.items()}
-        usage = result.usage.to_dict()
-        calls.append(Call(self.teacher.name, result.text, answers, result.reasoning, usage, problem))
+        calls.append(
+            self._records.answered(
+                result, [item.work], item.names, answers=answers, problem=problem, cost=cost
+            )
+        )
         self.totals.answered += 1
         if not problem:
             known = (item.work.found or {}).get(0, {})

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ...data.conversation import Conversation
 from ...errors import ReasonbookError
 from ...schema import Schema
-from ...store import Store
+from ...store import Context, Store
 from ...teachers import Teacher
 from ..config import AugmentConfig
 from ..cost import Price
@@ -28,6 +28,7 @@ class EngineJob:
         store: where an answer stands before it counts.
         keys: under which keys it stands there.
         price: of the teacher; None when nobody knows it.
+        context: what its calls have in common, but for the prompt.
         totals: what the engine adds its calls to.
         read_turn: place → the conversation that ends with that turn, from the job's snapshot.
         settled: called for each turn's work with its values or its error, after the answer is in the store.
@@ -40,6 +41,7 @@ class EngineJob:
     store: Store
     keys: AnswerKeys
     price: Price | None
+    context: Context
     totals: Totals
     read_turn: Callable[[Place], Conversation]
     settled: Callable[[Work, dict[str, Any] | RowError], None]

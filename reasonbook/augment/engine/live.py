@@ -22,6 +22,7 @@ from ..results import Candidate, RowError
 from ..voting import choose, verdict
 from ..work import Work
 from . import packing
+from .call_record import CallRecords
 from .contract import EngineJob
 from .pacing import Pacer
 from .packing import Pack
@@ -49,6 +50,7 @@ class LiveEngine:
         parallel = min(config.concurrency, teacher.capabilities.parallel or config.concurrency)
         self.pacer = Pacer(parallel, rpm=config.rpm, tpm=config.tpm)
         self._writer = StoreWriter(job.store)
+        self._records = CallRecords(teacher.name, self.prompts, job.context)
         self._budget = Budget(config.budget, job.price, job.totals)
         self._retries = Retries(teacher, config, job.totals)
         self._answers = AnswerReader(job.schema, self.prompts.method)
@@ -222,10 +224,10 @@ class LiveEngine:
             completion = await self._ask(state.request)
         except CallError as error:
             if error.kind != "output":
-                return self._failed(work, state, error)
+                return await self._failed(work, state, error)
             completion, problem = Completion(error.text or error.message, "", error.usage), error.message
         self.pacer.succeeded()
-        self._pay(state, completion.usage)
+        cost = self._pay(state, completion.usage)
         values: dict[str, Any] = {}
         if problem is None:
             try:
@@ -233,7 +235,11 @@ class LiveEngine:
             except InvalidAnswerError as error:
                 problem = str(error)
         answers = {self.keys.key(work, name, state.sample): value for name, value in values.items()}
-        await self._keep(completion, answers, problem or "")
+        await self._keep(
+            self._records.answered(
+                completion, [work], state.names, answers=answers, problem=problem or "", cost=cost
+            )
+        )
         if problem is not None:
             return self._bad(work, state, completion.text, problem)
         if self._took(state, {**state.known, **values}, state.row):
@@ -243,9 +249,9 @@ class LiveEngine:
         self._close(work)
         return None
 
-    def _pay(self, state: RowState, usage: Usage) -> None:
+    def _pay(self, state: RowState, usage: Usage) -> float | None:
         state.paid = state.paid + usage
-        self._budget.pay(usage)
+        return self._budget.pay(usage)
 
     async def _ask(self, request: Request) -> Completion:
         """One call; what its provider said of the limits is heard, whatever came of it."""
@@ -267,15 +273,16 @@ class LiveEngine:
         except (asyncio.TimeoutError, TimeoutError):
             raise CallError("timeout", f"no answer within {self.config.timeout:g} s") from None
 
-    async def _keep(self, completion: Completion, answers: dict[str, Any], problem: str) -> None:
+    async def _keep(self, call: Call) -> None:
         """Returns when a paid answer is in the store; one that cannot be stored goes into the frame all the same."""
-        usage = completion.usage.to_dict()
-        call = Call(self.teacher.name, completion.text, answers, completion.reasoning, usage, problem)
+        await self._write(call)
+        self.totals.answered += 1
+
+    async def _write(self, call: Call) -> None:
         try:
             await self._writer.write(call)
         except ReasonbookError as error:
             self._stop_job(error)
-        self.totals.answered += 1
 
     # -- several rows in one call --------------------------------------------------------------------------
     def _packed(self, work: Work) -> Work | Pack:
@@ -304,17 +311,26 @@ class LiveEngine:
         try:
             completion = await self._ask(pack.request)
         except CallError as error:
+            cost = self._budget.pay(error.usage)
+            if error.usage:
+                await self._write(self._records.failed(error, pack.works, self.keys.names, cost))
             if error.kind == "output":
                 return self._split(pack)
             pack.tries += 1
             delay = self._judged(error, pack.tries)
             return self._split(pack) if delay is None and not self._halted else delay
         self.pacer.succeeded()
-        self._budget.pay(completion.usage)
+        record = partial(
+            self._records.answered,
+            completion,
+            pack.works,
+            self.keys.names,
+            cost=self._budget.pay(completion.usage),
+        )
         try:
             found = packing.read(completion, self._answers.reader(self.keys.names), len(pack.works))
         except InvalidAnswerError as error:
-            await self._keep(completion, {}, str(error))
+            await self._keep(record(answers={}, problem=str(error)))
             return self._split(pack)
         pairs = list(zip(pack.works, found, strict=True))
         answers = {
@@ -323,9 +339,8 @@ class LiveEngine:
             if isinstance(values, dict)
             for name, value in values.items()
         }
-        await self._keep(
-            completion, answers, "; ".join(str(v) for _, v in pairs if isinstance(v, InvalidAnswerError))
-        )
+        problem = "; ".join(str(v) for _, v in pairs if isinstance(v, InvalidAnswerError))
+        await self._keep(record(answers=answers, problem=problem))
         for work, values in pairs:
             if isinstance(values, dict):
                 self._settled(work, values)
@@ -358,9 +373,11 @@ class LiveEngine:
         self._close(work)
         return None
 
-    def _failed(self, work: Work, state: RowState, error: CallError) -> float | None:
+    async def _failed(self, work: Work, state: RowState, error: CallError) -> float | None:
         """A call that gave no answer: waits and repeats, gives the row up, or ends the job."""
-        self._pay(state, error.usage)
+        cost = self._pay(state, error.usage)
+        if error.usage:
+            await self._write(self._records.failed(error, [work], state.names, cost))
         state.last = RowError(error.message, error.text, state.paid)
         state.tries += 1
         delay = self._judged(error, state.tries)

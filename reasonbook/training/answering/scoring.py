@@ -173,7 +173,7 @@ class _Judge:
             request = Request(system=self.system, user=f"{user}<answer>\n{answer}\n</answer>", schema=_GRADE)
             key = digest(["judge", teacher.name, request.system, request.user])
             async with gate:
-                return await ask(teacher, request, _read_grade, store=store, key=key)
+                return await ask(teacher, request, _read_grade, store=store, key=key, purpose="judge")
 
         try:
             return list(await asyncio.gather(*(one(a, t) for a, t in zip(answers, tasks, strict=True))))

@@ -16,6 +16,7 @@ from ..answering.generate import Reply, replies
 from ..planning.student import label_of
 from ..run_events import HEALTH
 from ..runs.trained import AnswerKey, Answers, TrainedStudent
+from . import row_grades
 from .statistics import Interval, share
 
 
@@ -130,6 +131,9 @@ def evaluate(
         for reply, grade in zip(written.replies, grades, strict=True)
     ]
     done = Evaluation(written.label, split, rule.name, tasks, graded, written.seconds)
+    row_grades.keep(
+        student.folder, split=split, measure=rule.name, step=student.step, grades=done.grades, base=base
+    )
     if not base:
         student.card.add_results(**{split if limit is None else f"{split} (first {limit})": done.to_dict()})
     return done

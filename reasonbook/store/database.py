@@ -1,4 +1,4 @@
-"""Store: one SQLite file that holds every paid answer, every decision and every run's events."""
+"""Database: the store's file, opened, written and read by many threads and several notebooks at once."""
 
 from __future__ import annotations
 
@@ -14,17 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import StoreError
-from .events import Event
+from ..errors import StoreError
+from ..events import Event
+from . import tables
+from .context import Context, keep
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS calls(
-    id INTEGER PRIMARY KEY, at REAL, teacher TEXT, text TEXT, reasoning TEXT, usage TEXT, problem TEXT);
-CREATE TABLE IF NOT EXISTS answers(key TEXT PRIMARY KEY, value TEXT, call INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events(
-    id INTEGER PRIMARY KEY, subject TEXT, at REAL, kind TEXT, data TEXT);
-CREATE INDEX IF NOT EXISTS events_by_subject ON events(subject, id);
-"""
 _CHUNK = 500  # below SQLite's default limit of bound variables on every version
 
 
@@ -44,6 +38,9 @@ class Call:
         reasoning: the teacher's own thinking, where it showed it.
         usage: token counts.
         problem: why the text could not be used; empty when it could.
+        context: what was asked for, and how.
+        rows: the prints of the rows that it is about, joined; see `row_print`.
+        cost: in dollars; None when nobody knows it.
     """
 
     teacher: str
@@ -52,6 +49,9 @@ class Call:
     reasoning: str = ""
     usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
     problem: str = ""
+    context: Context | None = None
+    rows: bytes = b""
+    cost: float | None = None
 
 
 class Store:
@@ -70,6 +70,7 @@ class Store:
         self.folder = Path(folder) if folder is not None else home()
         self.path = self.folder / "store.sqlite"
         self._lock = threading.RLock()
+        self._contexts: dict[Context, int] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             ignore = self.folder / ".gitignore"
@@ -91,13 +92,16 @@ class Store:
     # -- paid answers ------------------------------------------------------------------------------------
     def put(self, calls: Sequence[Call]) -> None:
         """Writes calls and their answers in one transaction; an answer that stands already stays."""
-        now = time.time()
-        with self._writing() as db:
+        now, fresh = time.time(), dict[Context, int]()
+        with self.writing() as db:
+            for context in {call.context for call in calls}:
+                if context is not None and context not in self._contexts:
+                    fresh[context] = keep(db, context)
             [first] = db.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()
             numbered = list(enumerate(calls, first))
             _insert(
                 db,
-                "INSERT INTO calls VALUES",
+                "INSERT INTO calls(id, at, teacher, text, reasoning, usage, problem) VALUES",
                 [
                     (n, now, call.teacher, call.text, call.reasoning, _dump(call.usage), call.problem)
                     for n, call in numbered
@@ -105,9 +109,19 @@ class Store:
             )
             _insert(
                 db,
-                "INSERT OR IGNORE INTO answers VALUES",
+                "INSERT OR REPLACE INTO asked(call, context, rows, cost) VALUES",
+                [
+                    (n, fresh.get(call.context) or self._contexts[call.context], call.rows, call.cost)
+                    for n, call in numbered
+                    if call.context is not None
+                ],
+            )
+            _insert(
+                db,
+                "INSERT OR IGNORE INTO answers(key, value, call) VALUES",
                 [(key, _dump(value), n) for n, call in numbered for key, value in call.answers.items()],
             )
+        self._contexts.update(fresh)  # not before they are written for good
 
     def answers(self, keys: Iterable[str]) -> dict[str, Any]:
         """The answers that stand for these keys."""
@@ -123,53 +137,49 @@ class Store:
 
     def forget(self, keys: Iterable[str]) -> None:
         """Drops answers so that they are asked for again; the calls that gave them stay on record."""
-        with self._writing() as db:
+        with self.writing() as db:
             db.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key in keys])
 
     # -- events ------------------------------------------------------------------------------------------
     def append(self, subject: str, events: Sequence[Event]) -> None:
         """Writes events of a subject (a review, a run, a batch) in order, in one transaction."""
-        with self._writing() as db:
+        with self.writing() as db:
             db.executemany(
                 "INSERT INTO events(subject, at, kind, data) VALUES(?,?,?,?)",
                 [(subject, e.at or time.time(), e.kind, _dump(e.data)) for e in events],
             )
 
-    def events(self, subject: str, *, after: int = 0) -> Iterator[Event]:
-        """A subject's events, oldest first; ``seq`` is their lasting number in the store."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT id, kind, data, at FROM events WHERE subject = ? AND id > ? ORDER BY id",
-                (subject, after),
-            ).fetchall()
-        for number, kind, data, at in rows:
-            yield Event(kind, json.loads(data), at, number)
+    def events(self, subject: str, *, after: int = 0, kind: str | None = None) -> Iterator[Event]:
+        """A subject's events, or those of one kind, oldest first; ``seq`` is their lasting number in the store."""
+        rows = self.query(
+            "SELECT id, kind, data, at FROM events WHERE subject = ? AND id > ? AND kind = coalesce(?, kind) "
+            "ORDER BY id",
+            (subject, after, kind),
+        )
+        for number, of, data, at in rows:
+            yield Event(of, json.loads(data), at, number)
 
     def subjects(self, prefix: str = "") -> list[str]:
         """Names of everything that has events, oldest first."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT subject FROM events WHERE substr(subject, 1, ?) = ? "
-                "GROUP BY subject ORDER BY min(id)",
-                (len(prefix), prefix),
-            ).fetchall()
+        rows = self.query(
+            "SELECT subject FROM events WHERE substr(subject, 1, ?) = ? GROUP BY subject ORDER BY min(id)",
+            (len(prefix), prefix),
+        )
         return [subject for (subject,) in rows]
 
-    def close(self) -> None:
-        """Closes the file; the store cannot be used afterwards."""
+    # -- for the rest of this room -------------------------------------------------------------------------
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a question that changes nothing."""
         with self._lock:
-            self._db.close()
-
-    # -- inside ------------------------------------------------------------------------------------------
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=30, check_same_thread=False, isolation_level=None)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
-        db.executescript(_TABLES)
-        return db
+            return self._db.execute(sql, values).fetchall()
 
     @contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection]:
+    def writing(self) -> Generator[sqlite3.Connection]:
+        """One transaction: all of it is written, or nothing.
+
+        Raises:
+            StoreError: the disk is full, or the file cannot be written.
+        """
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -182,6 +192,19 @@ class Store:
                     raise
             except sqlite3.Error as error:
                 raise self._unwritable(error) from error
+
+    def close(self) -> None:
+        """Closes the file; the store cannot be used afterwards."""
+        with self._lock:
+            self._db.close()
+
+    # -- inside ------------------------------------------------------------------------------------------
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=30, check_same_thread=False, isolation_level=None)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        tables.bring_up(db)
+        return db
 
     def _unwritable(self, error: Exception) -> StoreError:
         return StoreError(

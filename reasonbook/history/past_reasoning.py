@@ -1,0 +1,157 @@
+"""Past reasoning: what one augmentation has for the rows of a frame, looked at beside the frame, or brought into it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..data.conversation import missing
+from ..data.frame import COLUMNS, Frame
+from ..data.typed_pandas import DataFrame, columns_of
+from ..errors import ReviewError
+from ..html_card import card, clip, table
+from .stored_reasoning import FrameRows, StoredReasoning, StoredRow
+
+_SHOWN = 10
+REASONING = COLUMNS[:3]
+
+
+class PastReasoning:
+    """The reasoning of one augmentation for the rows of a frame; the frame itself stays as it is.
+
+    Args:
+        frame: whose rows.
+        title: which augmentation.
+        rows: what it has, by position.
+
+    Example:
+        >>> past = df.reason.history().view(0)
+        >>> past[3]["Amount"] == df["reasoning"][3]["Amount"], past.counts
+        (True, {'ok': 40})
+    """
+
+    def __init__(self, frame: Frame, title: str, rows: Sequence[StoredRow]) -> None:
+        self._frame, self._title, self._rows = frame, title, tuple(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, position: int) -> Mapping[str, Any] | None:
+        """The reasoning of a row; None where there is none."""
+        return self._rows[position].reasoning
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows by status."""
+        return dict(Counter(row.status for row in self._rows))
+
+    def to_frame(self) -> DataFrame:
+        """A frame of its own, under the same index: request, response and this reasoning."""
+        given = [name for name in self._frame.layout.columns.values() if name not in COLUMNS]
+        made = columns_of(self._frame.df, given)
+        for name, cells in zip(REASONING, _columns(self._rows), strict=True):
+            made[name] = cells
+        return made
+
+    def __repr__(self) -> str:
+        return f"PastReasoning({self._title}; {_counted(self.counts)})"
+
+    def _repr_html_(self) -> str:
+        return card(
+            f"Reasoning by {self._title}",
+            self.counts,
+            body=first_rows(self._frame, self._rows, _SHOWN),
+            next_verb="df.reason.use(0) brings one into the frame",
+        )
+
+
+def first_rows(frame: Frame, rows: Sequence[StoredRow], count: int) -> str:
+    """A table of the first rows that have reasoning, every cell escaped."""
+    shown = [i for i, row in enumerate(rows) if row.reasoning][:count]
+    texts = [
+        str(conversation.messages[-2 if conversation.has_response else -1].get("content") or "")
+        for conversation in frame.layout.read(frame.df, shown)
+    ]
+    lines = [
+        (
+            i,
+            clip(text, 120),
+            "\n".join(f"{name}: {value}" for name, value in (rows[i].reasoning or {}).items()),
+        )
+        for i, text in zip(shown, texts, strict=True)
+    ]
+    return table(("row", "request", "reasoning"), lines) if lines else ""
+
+
+def bring_in(
+    number: int, stored: StoredReasoning, rows: FrameRows, holder: Sequence[int | None], *, replace: bool
+) -> tuple[list[StoredRow], list[str]]:
+    """Writes an augmentation's reasoning into the frame, and into the journal which edits stand with it.
+
+    Args:
+        number: of the augmentation in the list.
+        stored: what it has.
+        rows: of the frame.
+        holder: per row whose reasoning stands in it now; None where it is on no record.
+        replace: also where what stands in the frame could not be brought back.
+
+    Returns:
+        What each row got, and what a person should know of it.
+
+    Raises:
+        ReviewError: rows hold reasoning that is on no record.
+    """
+    frame = rows.frame
+    found = list(stored.read(range(len(rows))))
+    lost = [
+        i
+        for i, stands in enumerate(rows.reasonings)
+        if not missing(stands) and holder[i] is None and not rows.edited(i) and stands != found[i].reasoning
+    ]
+    if lost and not replace:
+        named = ", ".join(map(str, lost[:5])) + (", …" if len(lost) > 5 else "")
+        raise ReviewError(
+            f"{len(lost)} rows hold reasoning that no augmentation on record wrote (rows {named}); it would be gone.",
+            f'df = df.assign(my_reasoning=df["reasoning"])   keeps it; then   df.reason.use({number}, replace=True)',
+        )
+    changes: dict[str, dict[str, Any]] = {}
+    for i, row in enumerate(found):
+        edit = row.reasoning if row.teacher is not None else None
+        if rows.decision(i).reasoning != edit:
+            wrote = row.teacher if edit is not None else row.reasoning
+            changes[rows.roots[i]] = {"reasoning": edit, "teacher_reasoning": wrote}
+    if changes:
+        rows.decisions.adopt(changes, recipe=stored.recipe.id)
+    for name, cells in zip(REASONING, _columns(found), strict=True):
+        frame.write(name, dict(enumerate(cells)))
+    notes = _told(rows, found)
+    rows.reasonings = [row.reasoning for row in found]
+    return found, notes
+
+
+def _told(rows: FrameRows, found: Sequence[StoredRow]) -> list[str]:
+    edits = sum(row.teacher is not None for row in found)
+    without = Counter(row.status for row in found if row.reasoning is None)
+    judged = sum(
+        rows.decision(i).verdict is not None
+        for i, row in enumerate(found)
+        if row.reasoning is not None and row.reasoning != rows.reasonings[i]
+    )
+    notes: list[str] = []
+    if edits:
+        notes.append(f"{edits} rows stand as they were edited.")
+    if without:
+        notes.append(f"{sum(without.values())} rows have no reasoning by it ({_counted(without)}).")
+    if judged:
+        notes.append(f"{judged} rows keep a verdict that was given while other reasoning stood in them.")
+    return notes
+
+
+def _columns(rows: Sequence[StoredRow]) -> tuple[list[Any], list[str], list[str | None]]:
+    reasonings = [None if row.reasoning is None else dict(row.reasoning) for row in rows]
+    return reasonings, [row.status for row in rows], [row.error for row in rows]
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in counts.items())

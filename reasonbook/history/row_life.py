@@ -1,0 +1,229 @@
+"""Row life: what has happened to one row, in order: asked, repaired, edited, accepted, trained, right or wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..augment.job_journal import read as read_jobs
+from ..data.conversation import is_mapping
+from ..data.frame import Frame
+from ..html_card import clip, details, table
+from ..review.decisions import SUBJECT, Decisions
+from ..store import NOT_RECORDED, AskedCall, Store, calls_about
+from .listing import Listing, dollars, moment
+from .row_runs import RowInRun, runs_of
+from .stored_reasoning import recipes
+
+
+@dataclass(frozen=True)
+class LifeStep:
+    """One thing that happened to a row.
+
+    Attributes:
+        at: seconds since the epoch.
+        what: ``asked``, ``not usable``, ``failed``, ``repair asked``, ``repaired``, ``edited``, ``accepted``,
+            ``rejected``, ``rated``, ``changed``, ``undone``, ``redone``, ``trained``, ``validated``, ``held out``,
+            ``right``, ``wrong`` or ``partly right``.
+        who: the teacher, the reviewer or the run; "not recorded" where nobody was named.
+        text: what came of it, in words.
+        details: what else is on record, by name.
+    """
+
+    at: float
+    what: str
+    who: str
+    text: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+_COLUMNS: Mapping[str, Callable[[LifeStep], Any]] = {
+    "when": lambda step: moment(step.at),
+    "what": lambda step: step.what,
+    "who": lambda step: step.who,
+    "": lambda step: clip(step.text, 300),
+}
+
+
+class RowLife(Listing[LifeStep]):
+    """The life of one row of a frame.
+
+    Args:
+        frame: the frame.
+        position: of the row.
+        store: where everything is on record.
+
+    Attributes:
+        steps: what happened, oldest first.
+
+    Example:
+        >>> life = df.reason.history(17)
+        >>> [step.what for step in life.steps]
+        ['asked']
+        >>> life.steps[0].details["method"]
+        'extract'
+    """
+
+    def __init__(self, frame: Frame, position: int, store: Store) -> None:
+        [conversation] = frame.layout.read(frame.df, [position])
+        decisions = Decisions(store)
+        key = frame.keys[position]
+        names = list(dict.fromkeys([key, *decisions.names(key)]))
+        contents = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+        steps = [
+            *_asked(store, [conversation.prompt_key, *contents, *names]),
+            *_failed(store, [conversation.prompt_key, *contents, *names]),
+            *_decided(store, decisions.root(key)),
+            *_trained(runs_of(store, names)),
+        ]
+        self.steps: tuple[LifeStep, ...] = tuple(sorted(steps, key=lambda step: step.at))
+        self.position, self._request = position, conversation.messages
+        super().__init__(
+            self.steps,
+            _COLUMNS,
+            title=f"Row {position}",
+            next_verb="df.reason.history(17).steps[0].details",
+            notes=[] if self.steps else ["Nothing about this row is on record."],
+        )
+
+    def _body(self) -> str:
+        folded = "".join(
+            details(f"{step.what}, {moment(step.at)}: details", table(("", ""), list(step.details.items())))
+            for step in self.steps
+            if step.details
+        )
+        asked = next((m.get("content") for m in reversed(self._request) if m.get("role") == "user"), "")
+        return table(("request",), [(clip(str(asked), 300),)]) + super()._body() + folded
+
+
+# -- asked -----------------------------------------------------------------------------------------------------
+def _asked(store: Store, names: Sequence[str]) -> Iterator[LifeStep]:
+    for call in calls_about(store, names):
+        repair = call.purpose == "repair"
+        what = ("repair asked" if repair else "asked") if not call.problem else "not usable"
+        parameters = _json(call.parameters)
+        text = call.problem or (f"feedback: {parameters.get('feedback', '')}" if repair else call.text)
+        yield LifeStep(call.at, what, call.teacher, text, _facts(call, parameters))
+
+
+def _facts(call: AskedCall, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = call.purpose == NOT_RECORDED
+    return {
+        "teacher": call.teacher,
+        "method": call.method or call.purpose,
+        "prompt": call.prompt,
+        "schema": call.schema,
+        "parameters": NOT_RECORDED if unknown else json.dumps(dict(parameters), ensure_ascii=False),
+        "tokens": f"{call.usage.get('input', 0)} in, {call.usage.get('output', 0)} out",
+        "price": NOT_RECORDED if unknown else _price(call.price),
+        "cost": NOT_RECORDED if unknown else dollars(call.cost),
+        "notebook": call.notebook,
+        "job": call.job or NOT_RECORDED,
+        "answer": call.text,
+    }
+
+
+def _price(price: Sequence[float] | None) -> str:
+    if price is None:
+        return "not known"
+    read, written, _ = price
+    return f"{dollars(read)} in, {dollars(written)} out per million tokens"
+
+
+def _failed(store: Store, names: Sequence[str]) -> Iterator[LifeStep]:
+    """Ends without an answer: nothing was paid for, so no call tells of them."""
+    records = read_jobs(store)
+    for job in records.jobs:
+        why = next((told for name in names if (told := records.failed.get(job.recipe, {}).get(name))), None)
+        if why is not None and job.failed:
+            yield LifeStep(job.until, "failed", job.teacher, why, {"job": job.id})
+
+
+def _json(text: str) -> Mapping[str, Any]:
+    try:
+        told: object = json.loads(text)
+    except ValueError:
+        return {}
+    return told if is_mapping(told) else {}
+
+
+# -- decided ---------------------------------------------------------------------------------------------------
+def _decided(store: Store, root: str) -> Iterator[LifeStep]:
+    acts: dict[str, LifeStep] = {}
+    named = {recipe.id: recipe.origin for recipe in recipes(store)}
+    for event in store.events(SUBJECT):
+        data = event.data
+        if not is_mapping(data):
+            continue
+        who = str(data.get("by") or NOT_RECORDED)
+        if event.kind in ("undo", "redo"):
+            act = acts.get(str(data.get("id")))
+            if act is not None:
+                yield LifeStep(event.at, f"{event.kind}ne", who, f"{act.what}, {moment(act.at)}")
+            continue
+        new = _of(data, "after", root)
+        if new is None:
+            continue
+        if event.kind == "use":
+            chosen = named.get(str(data.get("recipe")), "an augmentation")
+            yield LifeStep(event.at, "changed", who, f"the reasoning by {chosen} was brought into the frame")
+            continue
+        step = _act(event.at, who, _of(data, "before", root) or {}, new, data.get("repair"))
+        acts[str(data.get("id"))] = step
+        yield step
+
+
+def _of(data: Mapping[str, Any], part: str, root: str) -> Mapping[str, Any] | None:
+    """A row's attributes before or after an act; None where it was not about the row."""
+    rows = data.get(part)
+    found = rows.get(root) if is_mapping(rows) else None
+    return found if is_mapping(found) else None
+
+
+def _act(
+    at: float, who: str, before: Mapping[str, Any], new: Mapping[str, Any], repair: Mapping[str, Any] | None
+) -> LifeStep:
+    changed = {name: value for name, value in new.items() if before.get(name) != value and name in _SAID}
+    facts = {f"{name} before": before.get(name) for name in ("response",) if name in changed} | changed
+    wrote = new.get("teacher_reasoning")
+    if "reasoning" in changed and is_mapping(wrote):
+        facts["the teacher's"] = wrote
+    text = "; ".join(_words(name, value, wrote) for name, value in changed.items())
+    if repair is not None:
+        feedback = repair.get("feedback")
+        return LifeStep(at, "repaired", who, f"feedback: {feedback}; {text}", {**repair, **facts})
+    if "reasoning" in changed or "response" in changed:
+        return LifeStep(at, "edited", who, text, facts)
+    verdict = changed.get("verdict")
+    if verdict:
+        return LifeStep(at, str(verdict), who, text)
+    return LifeStep(at, "rated" if changed.get("rating") else "changed", who, text)
+
+
+_SAID = ("verdict", "rating", "reasoning", "response", "stale", "note", "tags", "later")
+
+
+def _words(name: str, value: object, wrote: object) -> str:
+    if name == "reasoning" and is_mapping(value) and is_mapping(wrote):
+        return ", ".join(f"{n}: {wrote.get(n)!r} → {v!r}" for n, v in value.items() if wrote.get(n) != v)
+    return f"{name}: {value}"
+
+
+# -- trained ---------------------------------------------------------------------------------------------------
+_TOOK_PART = {"train": "trained", "validation": "validated", "test": "held out"}
+
+
+def _trained(runs: Sequence[RowInRun]) -> Iterator[LifeStep]:
+    for run in runs:
+        loss = "" if run.loss is None else f"; its loss at the end: {run.loss:.3f}"
+        facts = {"run": run.id, "student": run.student, "strategy": run.strategy, "split": run.split}
+        yield LifeStep(run.at, _TOOK_PART.get(run.split, run.split), run.name, f"run {run.id}{loss}", facts)
+        for test, grade in run.grades:
+            what = {0.0: "wrong", 1.0: "right"}.get(grade, "partly right")
+            by = f"{run.student}, before training" if test.base else run.name
+            text = f"{test.measure} on {test.split}, run {run.id}, step {test.step}" + (
+                "" if grade in (0.0, 1.0) else f": {grade:g}"
+            )
+            yield LifeStep(test.at, what, by, text)
