@@ -21,7 +21,7 @@ from tests.house import PACKAGE, House, built, circles, inside, short
 LAYERS = {
     "reasonbook": (
         "cli ipython",
-        "demo widgets file_commands",
+        "demo widgets",
         "accessor",
         "environment exports history",
         "augment training examples",

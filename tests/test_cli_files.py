@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reasonbook.file_commands import in_a_shell
+from reasonbook.cli.file_commands import in_a_shell
 from tests.servers.provider import KEY, Provider
 
 ROOT = Path(__file__).parents[1]

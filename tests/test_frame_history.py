@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import reasonbook as rb
-from reasonbook.augment import job_journal
+from reasonbook.augment.engine import job_journal
 from reasonbook.errors import ReviewError, StoreError
 from reasonbook.events import Event
 from reasonbook.notebook import notebook_name
@@ -338,7 +338,7 @@ def test_a_job_whose_kernel_died_is_interrupted(home, monkeypatch):
     code = textwrap.dedent(
         """
         import time, pandas as pd, reasonbook as rb
-        from reasonbook.augment import job_journal
+        from reasonbook.augment.engine import job_journal
         job_journal._BEAT = 0.1
         def slow(prompt):
             time.sleep(0.05)

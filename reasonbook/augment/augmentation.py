@@ -28,9 +28,9 @@ from .config import AugmentConfig
 from .cost import need_price, price_of
 from .engine.batch import BatchEngine
 from .engine.contract import Engine, EngineJob
+from .engine.job_journal import JobJournal
 from .engine.live import LiveEngine
 from .frame_writer import FrameWriter
-from .job_journal import JobJournal
 from .methods import METHODS
 from .prompts import Prompts, request_text
 from .results import Outcome, Progress, RowError, Totals

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from ..augment.job_journal import AugmentationRecord, JobRecords, added
-from ..augment.job_journal import read as read_jobs
+from ..augment.engine.job_journal import AugmentationRecord, JobRecords, added
+from ..augment.engine.job_journal import read as read_jobs
 from ..data.frame import Frame
 from ..errors import ReviewError, choices
 from ..html_card import clip, details

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..augment.job_journal import AugmentationRecord, read
+from ..augment.engine.job_journal import AugmentationRecord, read
 from ..errors import ReasonbookError
 from ..options import checked
 from ..store import NOT_RECORDED, Store, default_store

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..augment.job_journal import read as read_jobs
+from ..augment.engine.job_journal import read as read_jobs
 from ..data.conversation import is_mapping
 from ..data.frame import Frame
 from ..html_card import clip, details, table

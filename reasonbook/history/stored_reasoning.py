@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..augment.job_journal import JobRecords, recipe_of, values_print
+from ..augment.engine.job_journal import JobRecords, recipe_of, values_print
 from ..data.conversation import Conversation
 from ..data.frame import Frame
 from ..data.reasoning_origin import SUBJECT, Origin, OriginKeys, same_values, says

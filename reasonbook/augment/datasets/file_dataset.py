@@ -23,7 +23,7 @@ from ...store import Store, default_store
 from ...teachers import TeacherSpec, Usage, resolve
 from ..augmentation import Augmentation
 from ..config import AugmentConfig
-from ..job_journal import new_job_id
+from ..engine.job_journal import new_job_id
 from ..methods import METHODS
 from ..results import Progress
 from .chunks import Chunk, ChunkedFiles, Piece, holds_turns

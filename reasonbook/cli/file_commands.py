@@ -11,15 +11,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .data.layout import Layout, layout_of
-from .data.sources import frame, write_json_lines
-from .data.typed_pandas import DataFrame
-from .errors import ReasonbookError
-from .schema import Schema
-from .schema.presets import PRESETS
+from ..data.layout import Layout, layout_of
+from ..data.sources import frame, write_json_lines
+from ..data.typed_pandas import DataFrame
+from ..errors import ReasonbookError
+from ..schema import Schema
+from ..schema.presets import PRESETS
 
 if TYPE_CHECKING:
-    from .augment import Augmentation
+    from ..augment import Augmentation
 
 SOME = 3  # exit code: the file is written, and some of its rows want a look
 INTERRUPTED = 130
@@ -43,8 +43,8 @@ def inspect(args: argparse.Namespace) -> int:
 
 
 def _preflight(df: DataFrame, layout: Layout, args: argparse.Namespace) -> int:
-    from .chat import ChatConfig, build_from_frame
-    from .data.frame import Frame
+    from ..chat import ChatConfig, build_from_frame
+    from ..data.frame import Frame
 
     options = {} if args.max_length is None else {"max_length": args.max_length}
     report = build_from_frame(
@@ -67,8 +67,8 @@ def _preflight(df: DataFrame, layout: Layout, args: argparse.Namespace) -> int:
 
 def augment(args: argparse.Namespace) -> int:
     """Has a teacher fill a reasoning schema for every row of a file; the rows with it go into a JSON Lines file."""
-    from .augment import Augmentation, AugmentConfig
-    from .data.frame import Frame
+    from ..augment import Augmentation, AugmentConfig
+    from ..data.frame import Frame
 
     out = _out(args)
     df = frame(args.file)
@@ -115,8 +115,8 @@ def _follow(job: Augmentation) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Writes the rows of a file that train, with their reasoning, in a layout that trainers read."""
-    from .data.layout import name_layout
-    from .exports import export as write
+    from ..data.layout import name_layout
+    from ..exports import export as write
 
     out = _out(args)
     df = frame(args.file)

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..data.reasoning_origin import Origin, OriginKeys
-from ..errors import StoreError
-from ..events import Event
-from ..job import Status
-from ..notebook import notebook_name
-from ..store import Store
-from ..store.context import text_print
-from .results import Progress
+from ...data.reasoning_origin import Origin, OriginKeys
+from ...errors import StoreError
+from ...events import Event
+from ...job import Status
+from ...notebook import notebook_name
+from ...store import Store
+from ...store.context import text_print
+from ..results import Progress
 
 SUBJECT = "augmentation"
 INTERRUPTED = "INTERRUPTED"  # it never said that it ended, and says nothing any more

@@ -1,4 +1,4 @@
-"""Command line: `reasonbook` demo, lab, examples, doctor, inspect, augment, export, train, rerun."""
+"""Commands: `reasonbook` demo, lab, examples, doctor, inspect, augment, export, train, rerun."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .._version import __version__
+from ..errors import MissingPackage, ReasonbookError
 from . import file_commands
-from ._version import __version__
-from .errors import MissingPackage, ReasonbookError
 
 
 def demo(args: argparse.Namespace) -> int:
     """Runs the quickstart without a browser; writes the executed notebook and a page to open offline."""
-    from .demo import html_page, notebooks
+    from ..demo import html_page, notebooks
 
     source = notebooks.find(args.notebook)
     name = source.stem.split("_", 1)[-1]
@@ -42,7 +42,7 @@ def lab(args: argparse.Namespace) -> int:
     """Opens JupyterLab on your own copy of the quickstart."""
     import importlib.util
 
-    from .demo import notebooks
+    from ..demo import notebooks
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingPackage("jupyterlab", feature="reasonbook lab", extra="lab")
@@ -65,7 +65,7 @@ def lab(args: argparse.Namespace) -> int:
 
 def examples(args: argparse.Namespace) -> int:
     """Copies the walkthrough notebooks into a folder; works in Colab and VS Code too."""
-    from .demo import notebooks
+    from ..demo import notebooks
 
     new, kept = notebooks.copy_to(args.dir)
     for path in new:
@@ -77,7 +77,7 @@ def examples(args: argparse.Namespace) -> int:
 
 def doctor(args: argparse.Namespace) -> int:
     """Says what this machine can do: packages, GPU, keys found, which teacher and backend would be picked."""
-    from .environment import doctor as examine
+    from ..environment import doctor as examine
 
     print(examine())
     return 0
@@ -85,7 +85,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def train(args: argparse.Namespace) -> int:
     """Trains what a run card says; every process of torchrun or accelerate launch calls this."""
-    from .training.launch import train_card
+    from ..training.launch import train_card
 
     done = train_card(args.card, run=args.run_id)
     if os.environ.get("RANK", "0") == "0":
@@ -95,7 +95,7 @@ def train(args: argparse.Namespace) -> int:
 
 def rerun(args: argparse.Namespace) -> int:
     """Checks that the data beside a run card is what the card says, and runs it again."""
-    from .training.rerun import rerun as again
+    from ..training.rerun import rerun as again
 
     print(again(args.card, split=args.split))
     return 0
@@ -169,7 +169,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ReasonbookError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

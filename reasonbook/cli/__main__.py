@@ -1,0 +1,7 @@
+"""Command line as a module: ``python -m reasonbook.cli``, where the script is not on the path."""
+
+import sys
+
+from .commands import main
+
+sys.exit(main())
