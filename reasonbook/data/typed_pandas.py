@@ -38,7 +38,7 @@ def _spread(column: Series, places: np.ndarray, count: int) -> tuple[Any, ...]:
 def _cells(column: Series) -> list[Any]:
     """As Python's own values; a number of 32 bits stays one, so that it is read as it is shown."""
     short = column.dtype in ("float16", "float32")
-    return list(column.to_numpy()) if short else column.tolist()
+    return [None if cell != cell else cell for cell in column.to_numpy()] if short else column.tolist()
 
 
 def rows_at(df: DataFrame, positions: Iterable[int] | None) -> DataFrame:

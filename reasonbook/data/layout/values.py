@@ -25,7 +25,7 @@ FORMS: Mapping[Kind, str] = {
 }
 
 
-def kind_of(value: object) -> Kind | None:
+def kind_of(value: Any) -> Kind | None:
     """What a value is if it has one plain text; None for texts themselves and for all else."""
     if isinstance(value, _BOOLEANS):
         return BOOLEANS
