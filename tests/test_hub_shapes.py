@@ -10,6 +10,7 @@ import json
 import pandas as pd
 import pytest
 
+import reasonbook as rb
 from reasonbook.data.layout import detect
 from reasonbook.errors import LayoutError
 
