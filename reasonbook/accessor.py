@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,9 @@ from .data.frame_metadata import Remembered
 from .data.layout import Layout, layout_of, name_layout
 from .data.splits import write_splits
 from .data.typed_pandas import DataFrame, Series, column_cells, value_counts
-from .errors import LayoutError, TrainingError, choices
+from .errors import FormatError, LayoutError, TeacherError, TrainingError
 from .html_card import html_of
+from .options import checked
 from .schema import Schema
 
 if TYPE_CHECKING:
@@ -24,8 +25,25 @@ if TYPE_CHECKING:
     from .review import Review
     from .training import Run, TrainConfig
 
-_TRAIN_OPTIONS = ("name", "score", "store")  # what `train` takes beside its config
 _VERBS = ("layout", "estimate", "augment", "review", "split", "to_chat", "train")
+
+
+def _augment_options() -> tuple[type, ...]:
+    from .augment import AugmentConfig
+
+    return (AugmentConfig,)
+
+
+def _chat_options() -> tuple[type, ...]:
+    from .chat import ChatConfig
+
+    return (ChatConfig,)
+
+
+def _train_options() -> tuple[Callable[..., Any], ...]:
+    from .training import TrainConfig, train
+
+    return (*_chat_options(), TrainConfig, train)
 
 
 @pd.api.extensions.register_dataframe_accessor("reason")
@@ -46,6 +64,7 @@ class ReasonAccessor:
     def __dir__(self) -> list[str]:
         return list(_VERBS)
 
+    @checked(LayoutError, 'df.reason.layout(prompt="question", response="answer")', configs=lambda: (Layout,))
     def layout(self, **columns: Any) -> Layout:
         """Where requests and responses stand: the guess, or the columns that you name.
 
@@ -66,6 +85,7 @@ class ReasonAccessor:
             return name_layout(self._df, Layout.named(columns)).accounted(self._df)
         return layout_of(self._df).accounted(self._df)
 
+    @checked(TeacherError, 'df.reason.estimate(schema, teacher="openai:MODEL")', configs=_augment_options)
     def estimate(
         self, schema: Any, *, teacher: Any, method: MethodName = "extract", pilot: int = 0, **config: Any
     ) -> CostEstimate:
@@ -87,6 +107,7 @@ class ReasonAccessor:
         options = AugmentConfig(method=method, **config)
         return estimate(self._frame(), Schema.of(schema), teacher, options, pilot=pilot)
 
+    @checked(TeacherError, 'df.reason.augment(schema, teacher="openai:MODEL")', configs=_augment_options)
     def augment(
         self,
         schema: Any,
@@ -136,6 +157,7 @@ class ReasonAccessor:
         schema, teacher = _last.get(self._df) or (None, None)
         return Review(frame, losses=row_losses(frame.keys), schema=schema, teacher=teacher)
 
+    @checked(LayoutError, "df.reason.split(test=0.1, validation=0.1)")
     def split(
         self,
         *,
@@ -170,6 +192,7 @@ class ReasonAccessor:
         )
         return value_counts(self._df, "split")
 
+    @checked(FormatError, 'df.reason.to_chat("STUDENT")', configs=_chat_options)
     def to_chat(
         self,
         student: object,
@@ -205,6 +228,7 @@ class ReasonAccessor:
         config = (config or ChatConfig()).replace(**options)
         return build_from_frame(self._frame(), student, strategy=strategy, config=config)
 
+    @checked(TrainingError, 'df.reason.train("STUDENT")', configs=_train_options)
     def train(
         self,
         student: object,
@@ -236,17 +260,11 @@ class ReasonAccessor:
             FormatError: the student cannot be found, or its rows must not be trained.
         """
         from .chat import ChatConfig
-        from .training import TrainConfig, train
+        from .training import train
 
         of_chat = {part.name for part in fields(ChatConfig)}
-        of_training = {*(part.name for part in fields(TrainConfig)), *_TRAIN_OPTIONS}
-        for name in options:
-            if name not in of_chat | of_training:
-                raise TrainingError(
-                    f"df.reason.train() has no option {name!r}.", choices(name, sorted(of_chat | of_training))
-                )
         rendering = {name: value for name, value in options.items() if name in of_chat}
-        training = {name: value for name, value in options.items() if name in of_training}
+        training = {name: value for name, value in options.items() if name not in of_chat}
         data = self.to_chat(student, strategy=strategy, max_length=max_length, config=chat, **rendering)
         return train(data, config=config, **training)
 

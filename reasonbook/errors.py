@@ -110,6 +110,10 @@ class MissingPackage(ReasonbookError):
 def choices(word: str, options: Iterable[str]) -> str:
     """Names the valid options, and the nearest one to a misspelt word."""
     names = [str(o) for o in options]
-    near = difflib.get_close_matches(str(word), names, n=1)
+    near = difflib.get_close_matches(str(word), names, n=1) or [n for n in names if _initials(n) == word]
     hint = f' Did you mean "{near[0]}"?' if near else ""
     return f"valid: {', '.join(repr(n) for n in names)}.{hint}"
+
+
+def _initials(name: str) -> str:
+    return "".join(part[:1] for part in name.split("_"))

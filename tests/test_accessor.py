@@ -134,7 +134,7 @@ def test_to_chat_takes_a_config_and_single_parts_which_win(tiny_student):
     assert (chat.config.system, chat.config.style, chat.max_length) == ("Be brief.", "lines", 800)
     with pytest.raises(FormatError, match='"system"') as caught:
         df.reason.to_chat(tiny_student, sytem="Be brief.")
-    assert "no part 'sytem'" in caught.value.problem
+    assert "no option 'sytem'" in caught.value.problem
 
 
 @pytest.mark.train
@@ -197,6 +197,7 @@ def test_splits_are_made_once_and_kept():
         rb.examples.refunds(5).reason.split(stratify="kind")
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_are_augmented_in_place():
     df = pd.DataFrame({"prompt": [f"order {i}" for i in range(100_000)], "response": "ok"})
     df.reason.augment({"Order": "which"}, teacher=lambda prompt: {"Order": prompt[6:]}).wait()

@@ -29,6 +29,7 @@ LAYERS = {
         "chat teachers schema",
         "data",
         "store job",
+        "options",
         "errors html_card events _version",
     ),
     "reasonbook.training": (

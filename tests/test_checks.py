@@ -99,6 +99,7 @@ some_rows = st.tuples(
     ordinary=st.integers(0, 14),
     edits=st.lists(st.tuples(st.integers(0, 99), some_rows), max_size=12),
 )
+@pytest.mark.slow
 def test_after_any_edits_it_says_what_a_fresh_look_says(start, ordinary, edits):
     now = rows(ordinary) + start
     checks = Checks(now)

@@ -70,6 +70,7 @@ def test_parameters_need_a_tagged_cell(tmp_path):
         notebooks.execute(source, target=tmp_path / "run.ipynb", parameters={"rows": 1})
 
 
+@pytest.mark.slow
 def test_the_page_needs_no_network_and_shows_cards_and_figures(tmp_path):
     source = written(
         tmp_path,
@@ -167,6 +168,7 @@ def test_examples_never_overwrites(bundled, tmp_path, capsys):
     assert "kept" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_lab_opens_a_copy_and_hands_options_on(bundled, tmp_path, monkeypatch):
     """The real command, stopped at the door: JupyterLab only says its version."""
     monkeypatch.chdir(tmp_path)

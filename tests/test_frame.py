@@ -61,6 +61,7 @@ def shuffled(df, rng):
     seed=st.integers(0, 10_000),
     acts=st.lists(st.sampled_from(["shuffle", "drop", "append", "reset", "column"]), max_size=3),
 )
+@pytest.mark.slow
 def test_every_value_finds_its_row_whatever_happened_to_the_frame(n, index, same, seed, acts):
     rng = random.Random(seed)
     df, frame = frame_of(n, INDEXES[index](n))
@@ -143,6 +144,7 @@ def test_a_response_inside_messages_is_replaced_there():
         assert turns[1].get("content", turns[1].get("value")) == "a", "the caller's own list is not changed"
 
 
+@pytest.mark.slow
 def test_ten_times_the_rows_take_about_ten_times_the_time():
     import time
 

@@ -247,6 +247,7 @@ def test_a_frame_without_reasoning_can_be_reviewed(store):
     assert review.counts["stale"] == 0
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_are_decided_in_bulk(store):
     df = data(100_000)
     review = opened(df, store)

@@ -30,13 +30,13 @@ def test_unknown_preset_names_the_nearest():
         ([rb.Field("A", "x", type="nubmer")], 'Did you mean "number"'),  # type: ignore[arg-type]
         ([rb.Field("A", "x", type="number", minimum=2, maximum=1)], "minimum above"),
         (7, "not from 7"),
-        ([{"nme": "A"}], "cannot be made"),
+        ([{"nme": "A"}], 'Did you mean "name"'),
     ],
 )
 def test_what_is_not_valid_says_why_and_what_to_type(fields, why):
     with pytest.raises(SchemaError, match=why) as caught:
         rb.Schema(fields)
-    assert "rb." in caught.value.fix
+    assert "rb." in str(caught.value)
 
 
 def test_every_source_makes_the_same_schema(tmp_path):

@@ -39,6 +39,7 @@ def test_events_keep_their_order_per_subject(tmp_path):
     assert store.subjects("run:") == ["run:1", "run:2"]
 
 
+@pytest.mark.slow
 def test_two_processes_and_many_threads_write_at_once(tmp_path):
     code = textwrap.dedent(
         """
@@ -65,6 +66,7 @@ def test_two_processes_and_many_threads_write_at_once(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+@pytest.mark.slow
 def test_what_was_put_survives_kill_9(tmp_path):
     code = textwrap.dedent(
         """

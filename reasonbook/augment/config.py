@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import ReasonbookError, choices
+from ..options import checked
 from .cost import Price
 from .methods import METHODS
 
@@ -16,6 +17,7 @@ MODES = ("live", "batch")
 _HINT = "df.reason.augment(schema, teacher=…, concurrency=64, budget=5.0)"
 
 
+@checked(ReasonbookError, "AugmentConfig(concurrency=64, budget=5.0)")
 @dataclass(frozen=True)
 class AugmentConfig:
     """How an augmentation asks.

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
 from ..errors import FormatError, choices
+from ..options import checked
 
 Strategy = Literal["final_and_reasoning", "final_only", "two_message_cot"]
 STRATEGIES: tuple[str, ...] = get_args(Strategy)
@@ -15,10 +16,12 @@ Missing = Literal["keep", "drop", "error"]
 Markers = Literal["refuse", "escape"]
 Turns = Literal["all", "last"]
 Roles = tuple[str, ...] | str
+ROLES = ("system", "developer", "user", "assistant", "tool")
 
 THINKING_INSTRUCTIONS = "Think step by step, explaining your reasoning."
 
 
+@checked(FormatError, 'ChatConfig(max_length=2048, style="lines")')
 @dataclass(frozen=True)
 class ChatConfig:
     """How rows are rendered, what carries loss, and what happens to rows that do not fit.
@@ -72,6 +75,11 @@ class ChatConfig:
             object.__setattr__(self, "roles", (self.roles,))
         elif not isinstance(self.roles, str):
             object.__setattr__(self, "roles", tuple(self.roles))
+        for role in self.roles if isinstance(self.roles, tuple) else ():
+            if role not in ROLES:
+                raise FormatError(
+                    f"roles={self.roles!r}: no message has the role {role!r}.", choices(role, ROLES)
+                )
         if self.tags is not None:
             tags = tuple(cast("Iterable[object]", self.tags))  # what a person gave
             if len(tags) != 2 or not all(isinstance(tag, str) and tag.strip() for tag in tags):
@@ -101,10 +109,6 @@ class ChatConfig:
         Raises:
             FormatError: there is no such choice.
         """
-        known = [part.name for part in fields(self)]
-        for name in changes:
-            if name not in known:
-                raise FormatError(f"ChatConfig has no part {name!r}.", choices(name, known))
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:

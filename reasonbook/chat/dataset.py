@@ -15,6 +15,7 @@ from ..data.task import Task
 from ..data.training_rows import ChatRow
 from ..errors import FormatError
 from ..html_card import card, details, html_of
+from ..options import checked
 from .config import ChatConfig
 from .format import ChatFormat
 from .preflight import Preflight
@@ -183,6 +184,7 @@ class ChatDataset(Sequence[ChatExample]):
         codes = self.arrays.split[self.chosen]
         return {name: int((codes == i).sum()) for i, name in enumerate(self.arrays.splits)}
 
+    @checked(FormatError, 'chat.split("train")')
     def split(self, name: str) -> ChatDataset:
         """The rows of one split; the same arrays, not a copy."""
         if name not in self.arrays.splits:
@@ -199,8 +201,11 @@ class ChatDataset(Sequence[ChatExample]):
         return _Tasks(self, self._task)
 
     # -- what it shows -----------------------------------------------------------------------------------
+    @checked(FormatError, "chat.preview(0)")
     def preview(self, index: int = 0) -> Preview:
         """The tokens of a training row, tinted by what they teach; read from the arrays that are trained."""
+        if len(self) and not -len(self) <= index < len(self):
+            raise FormatError(f"There is no training row {index}; there are {len(self)}.", "chat.preview(0)")
         at = self._at(index)
         ids, codes = self._arrays(at)
         labels = labels_of(ids, codes)

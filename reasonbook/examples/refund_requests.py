@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from ..errors import ReasonbookError
+from ..options import checked
 from .refund_policy import (
     MONTH_DAYS,
     MONTHS,
@@ -108,6 +109,7 @@ _QUESTIONS = (
 )
 
 
+@checked(ReasonbookError, "rb.examples.refunds(2_000, seed=0)")
 def refunds(n: int = 2000, *, seed: int = 0, policy: str = "2026") -> pd.DataFrame:
     """Make refund requests and the right answers: `n` rows with the columns `prompt` and `response`.
 

@@ -13,6 +13,7 @@ from ..data.layout import layout_of
 from ..data.training_rows import ChatRow, training_rows
 from ..data.typed_pandas import DataFrame, new_frame
 from ..errors import FormatError, choices
+from ..options import checked
 from . import kiln
 from . import layouts as out
 from .files import save
@@ -57,6 +58,7 @@ def export(
     strategy: str = "final_and_reasoning",
     split: str | None = None,
 ) -> Path: ...
+@checked(FormatError, 'rb.export(df, "train.jsonl")')
 def export(
     source: DataFrame | Iterable[ChatRow],
     path: str | Path | None = None,

@@ -14,6 +14,7 @@ from ..errors import ReviewError
 from ..events import Event, Stream
 from ..html_card import card
 from ..job import Mailbox
+from ..options import checked
 from ..schema import Schema
 from ..store import Store, default_store
 from ..teachers import TeacherSpec
@@ -69,6 +70,7 @@ class Review:
         [position] = self._positions(position)
         return self._rows.sample(position)
 
+    @checked(ReviewError, "review.samples([0, 1])")
     def samples(self, rows: Iterable[int]) -> list[Sample]:
         """Several rows at once, which is faster than one by one."""
         return self._rows.samples(self._positions(rows))
@@ -83,6 +85,7 @@ class Review:
         """What the checks say of every row, by position."""
         return self._rows.checks.flags
 
+    @checked(ReviewError, 'review.where(verdict="undecided")', configs=lambda: (Query,))
     def where(self, query: Query | None = None, **parts: Any) -> np.ndarray:
         """Positions of the rows of a query, in its order.
 
@@ -106,28 +109,34 @@ class Review:
             self.store.append(CURSOR, [Event("cursor", {"key": self._rows.roots[position]})])
 
     # -- decide ------------------------------------------------------------------------------------------
+    @checked(ReviewError, "review.accept([0, 1])")
     def accept(self, rows: Rows) -> Review:
         """Accepts rows; they train when their reasoning is ok."""
         return self._take(rows, {"verdict": "accepted"})
 
+    @checked(ReviewError, "review.reject([0, 1])")
     def reject(self, rows: Rows) -> Review:
         """Rejects rows; they never train."""
         return self._take(rows, {"verdict": "rejected"})
 
+    @checked(ReviewError, "review.clear([0, 1])")
     def clear(self, rows: Rows) -> Review:
         """Takes verdict and rating off rows."""
         return self._take(rows, {"verdict": None, "rating": None})
 
+    @checked(ReviewError, "review.rate(0, 5)")
     def rate(self, rows: Rows, rating: int | None) -> Review:
         """Rates rows from 1 to 5; None takes the rating off."""
         if rating is not None and (isinstance(rating, bool) or rating not in range(1, 6)):
             raise ReviewError(f"{rating!r} is no rating.", "review.rate(0, 5)   (1 to 5, or None)")
         return self._take(rows, {"rating": rating})
 
+    @checked(ReviewError, "review.confirm([0, 1])")
     def confirm(self, rows: Rows) -> Review:
         """Says that stale reasoning still fits the new response."""
         return self._take(rows, {"stale": False})
 
+    @checked(ReviewError, 'review.edit(0, {"Amount": "104"})')
     def edit(
         self,
         row: int,
@@ -166,6 +175,7 @@ class Review:
             changes.setdefault("stale", bool(sample.reasoning))
         return self._take(sample.position, changes | verdict) if changes else self
 
+    @checked(ReviewError, 'review.repair(0, "The amount is wrong.")')
     def repair(self, row: int, feedback: str, *, teacher: TeacherSpec | None = None) -> Repair[Review]:
         """Asks a teacher to rewrite reasoning and response together; nothing changes until you accept.
 
@@ -188,6 +198,7 @@ class Review:
             teacher=teacher or self.teacher,
         ).start()
 
+    @checked(ReviewError, "review.accept_all(passing=True)")
     def accept_all(self, *, passing: bool = True) -> Review:
         """Accepts every undecided row whose reasoning is ok and, with ``passing``, that no check flags."""
         rows = self.where(status="ok", verdict="undecided").tolist()

@@ -12,6 +12,7 @@ import numpy as np
 from ..data.conversation import Conversation, is_mapping
 from ..data.frame import Frame
 from ..errors import ReviewError, choices
+from ..options import checked
 from .checks import WEIGHTS, Checks, Flags
 from .decisions import Decision, Decisions
 
@@ -21,6 +22,7 @@ SORTS = ("position", "suspicion", "rating", "length", "loss")
 _KEPT = 1000  # conversations held; more are read again from the frame
 
 
+@checked(ReviewError, 'Query(status="ok", sort="suspicion")')
 @dataclass(frozen=True)
 class Query:
     """Which rows to show, and in which order; every part that is None lets all rows through.

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from ..data.conversation import digest, is_sequence
-from ..errors import choices
+from ..errors import SchemaError, choices
+from ..options import checked
 
 FieldType = Literal["text", "number", "boolean", "choice", "list"]
 TYPES: tuple[str, ...] = get_args(FieldType)
@@ -22,6 +23,7 @@ _JSON_TYPES = {
 EXAMPLE = 'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choice", options=["low", "high"])'
 
 
+@checked(SchemaError, EXAMPLE)
 @dataclass(frozen=True)
 class Field:
     """One piece of reasoning: a name and an instruction in plain language.
@@ -42,7 +44,7 @@ class Field:
 
     name: str
     instruction: str
-    type: FieldType = "text"
+    type: FieldType | str = "text"  # a wrong one is a problem to be shown, not refused: an editor holds it
     options: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None

@@ -14,6 +14,7 @@ from ..data.conversation import digest, is_mapping, is_sequence
 from ..errors import SchemaError, choices
 from ..events import Stream
 from ..html_card import card, table
+from ..options import checked
 from .field import EXAMPLE, Field, shown
 from .presets import PRESETS
 
@@ -34,6 +35,7 @@ class Trial:
     teacher: Any = None
 
 
+@checked(SchemaError, 'rb.Schema({"Amount": "Work out what is paid back."})')
 class Schema:
     """An ordered set of fields; the same object can be edited from Python and in the editor.
 
@@ -66,6 +68,7 @@ class Schema:
         return source if isinstance(source, Schema) else cls(source)
 
     @classmethod
+    @checked(SchemaError, 'rb.Schema.preset("customer_support")')
     def preset(cls, name: str) -> Schema:
         """A ready schema: customer_support, content_moderation, data_extraction or code_generation."""
         key = str(name).strip().lower().replace(" ", "_").replace("-", "_")
@@ -74,6 +77,7 @@ class Schema:
         return cls([Field(n, i, t, o) for n, (i, t, o) in PRESETS[key].items()])
 
     @classmethod
+    @checked(SchemaError, 'rb.Schema.load("schema.json")')
     def load(cls, path: str | Path) -> Schema:
         """Reads a schema from a JSON file: what `save` wrote, or any form that the constructor takes."""
         try:
@@ -84,6 +88,7 @@ class Schema:
             ) from error
         return cls.from_dict(content) if is_mapping(content) and "fields" in content else cls(content)
 
+    @checked(SchemaError, 'schema.save("schema.json")')
     def save(self, path: str | Path) -> Path:
         """Writes the schema as JSON and returns the path."""
         path = Path(path)
@@ -110,6 +115,9 @@ class Schema:
         self._fields = _fields_of(fields)
         self.stream.emit("changed", **self.to_dict())
 
+    @checked(
+        SchemaError, 'schema.add("Urgency", "Judge how soon an answer is needed.")', configs=lambda: (Field,)
+    )
     def add(self, field: Field | str, instruction: str = "", **options: Any) -> Schema:
         """Appends a field: a `Field`, or its name and instruction."""
         if isinstance(field, str):
@@ -117,18 +125,21 @@ class Schema:
         self.fields = (*self._fields, field)
         return self
 
+    @checked(SchemaError, 'schema.remove("Urgency")')
     def remove(self, name: str) -> Schema:
         """Takes a field out."""
         gone = self[name]
         self.fields = tuple(field for field in self._fields if field is not gone)
         return self
 
+    @checked(SchemaError, 'schema.update("Urgency", optional=True)', configs=lambda: (Field,))
     def update(self, name: str, /, **changes: Any) -> Schema:
         """Changes attributes of one field."""
         old = self[name]
         self.fields = tuple(replace(old, **changes) if field is old else field for field in self._fields)
         return self
 
+    @checked(SchemaError, 'schema.move("Urgency", 0)')
     def move(self, name: str, to: int) -> Schema:
         """Puts a field at another position, counted from 0."""
         field = self[name]
@@ -137,6 +148,7 @@ class Schema:
         self.fields = tuple(rest)
         return self
 
+    @checked(SchemaError, 'schema.edit(df, teacher="openai:MODEL")')
     def edit(self, df: pd.DataFrame | None = None, *, teacher: Any = None) -> Schema:
         """Shows the editor (with ``%load_ext reasonbook``); it edits this very object.
 

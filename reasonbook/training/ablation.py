@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..chat import ChatDataset, ChatRow, build, build_from_frame
 from ..data.frame import Frame
 from ..data.layout import layout_of
+from ..data.typed_pandas import DataFrame
 from ..errors import TrainingError
 from ..html_card import card, table
 from ..job import Job, Status
+from ..options import checked
 from .answering.generate import Reply
 from .answering.scoring import ScoreLike
 from .evaluation.comparison import Comparison
 from .evaluation.evaluation import Evaluation
 from .evaluation.statistics import Difference, paired
 from .planner import make_plan
+from .planning.config import TrainConfig
 from .run import Run
 from .start import train
-
-if TYPE_CHECKING:
-    import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
 ALL, NONE = "all fields", "answers only"
 LEVEL = 0.05
@@ -159,8 +159,9 @@ class Ablation(Job):
         )
 
 
+@checked(TrainingError, 'rb.ablate(df, "STUDENT")', configs=lambda: (TrainConfig,))
 def ablate(
-    df: pd.DataFrame,
+    df: DataFrame,
     student: object,
     schema: Iterable[Named | str] | None = None,
     *,

@@ -43,7 +43,7 @@ def decide(
     if not len(train):
         raise TrainingError(
             "The train split has no rows that can be trained on.",
-            "df.reason.split(test=0.1) makes the splits; to_chat(…).report says which rows were dropped",
+            "df.reason.split(test=0.1) makes the splits; df.reason.to_chat(student).report says which rows were dropped",
         )
     why: dict[str, str] = {}
     tuning = _tuning(config, student, machine, why)

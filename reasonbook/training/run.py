@@ -13,6 +13,7 @@ from ..data.conversation import Conversation, Message
 from ..errors import TrainingError
 from ..html_card import card, details
 from ..job import Job, Status
+from ..options import checked
 from ..store import Store, default_store
 from .answering.generate import Reply
 from .answering.scoring import ScoreLike
@@ -230,6 +231,7 @@ class Run(Job):
         return max(0.0, said[0] - (time.time() - said[1]))
 
     # -- using the student -------------------------------------------------------------------------------
+    @checked(TrainingError, 'run.generate(["A question"], max_tokens=256)')
     def generate(
         self,
         prompts: Sequence[str | Sequence[Message] | Conversation] | str,
@@ -244,6 +246,7 @@ class Run(Job):
             prompts, max_tokens=max_tokens, batch_size=batch_size, on_text=on_text, should_stop=should_stop
         )
 
+    @checked(TrainingError, 'run.chat("A question")')
     def chat(self, text: str | None = None, *, beside: Run | None = None) -> Reply | ChatSession:
         """The answer to one text; without one, a conversation that goes on.
 
@@ -257,6 +260,7 @@ class Run(Job):
 
         return ChatSession([run.trained for run in (self, beside) if run is not None])
 
+    @checked(TrainingError, 'run.evaluate(split="test")')
     def evaluate(
         self, split: str = "test", *, score: ScoreLike = None, limit: int | None = None
     ) -> Evaluation:
@@ -265,6 +269,7 @@ class Run(Job):
 
         return evaluate(self.trained, split=split, score=score, limit=limit)
 
+    @checked(TrainingError, 'run.save("adapters/mine", format="adapter")')
     def save(self, path: str | Path, *, format: str = "adapter", **options: Any) -> Saved:
         """Writes the student: ``adapter``, ``merged`` (16 bit), ``gguf``, ``ollama``, or pushes to the ``hub``.
 
@@ -284,6 +289,7 @@ class Run(Job):
 
     # -- coming back -------------------------------------------------------------------------------------
     @classmethod
+    @checked(TrainingError, 'rb.Run.load("RUN_ID")')
     def load(cls, source: str | Path, *, store: Store | None = None) -> Run:
         """A run by its id, or from a folder that `save` wrote; nothing is trained and no weights are read yet.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-from ..errors import TrainingError, choices
+from ..chat import ChatDataset
+from ..errors import TrainingError
+from ..options import checked
 from ..store import Store, default_store
 from .answering.scoring import ScoreLike
 from .planner import make_plan
@@ -19,10 +21,8 @@ from .run_events import NoteEvent
 from .runs.data import RunData
 from .runs.trained import TrainedStudent
 
-if TYPE_CHECKING:
-    from ..chat import ChatDataset
 
-
+@checked(TrainingError, 'rb.train(df.reason.to_chat("STUDENT"))', configs=lambda: (TrainConfig,))
 def train(
     chat: ChatDataset,
     *,
@@ -80,10 +80,6 @@ def train(
 
 
 def _settings(config: TrainConfig | None, given: Mapping[str, Any]) -> TrainConfig:
-    known = [f.name for f in fields(TrainConfig)]
-    for name in given:
-        if name not in known:
-            raise TrainingError(f"train() has no parameter {name!r}.", choices(name, known))
     return replace(config or TrainConfig(), **given)
 
 

@@ -177,6 +177,7 @@ def test_an_address_where_nobody_answers_ends_early(schema):
         job.wait(timeout=20)
 
 
+@pytest.mark.slow
 def test_answers_of_a_range_of_faults_are_all_right(provider, schema):
     from tests.servers.faults import Chances
 

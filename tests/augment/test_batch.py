@@ -48,6 +48,7 @@ def test_fills_the_frame_at_half_price(provider, schema, dialect):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.slow
 def test_a_restart_takes_in_what_was_handed_in(provider, schema, dialect):
     provider.batches.seconds = 2.0
     teacher = teachers(provider)[dialect]

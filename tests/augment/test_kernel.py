@@ -64,6 +64,7 @@ def cell(provider, rows=ROWS, concurrency=CONCURRENCY) -> str:
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_a_killed_kernel_pays_again_for_calls_in_flight_only(provider, home, seed):
     drawn = random.Random(seed)
     provider.latency = drawn.choice((0.005, 0.02, 0.05))
@@ -126,6 +127,7 @@ def test_rows_arrive_between_cells_and_an_interrupt_stops(provider, home):
         kernel.end()
 
 
+@pytest.mark.slow
 def test_two_kernels_share_one_store(provider, home):
     provider.latency = 0.005
     kernels = [Kernel(home), Kernel(home)]

@@ -168,6 +168,7 @@ def test_a_hub_that_does_not_answer_costs_two_seconds_at_most(proxy, monkeypatch
     assert asked == ["proxy.invalid" if proxy else "huggingface.co"]
 
 
+@pytest.mark.slow
 def test_an_unknown_name_is_said_before_anything_heavy_is_imported():
     code = (
         "import sys\nfrom reasonbook.chat import build\nfrom reasonbook.errors import FormatError\n"

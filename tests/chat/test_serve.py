@@ -97,6 +97,7 @@ def test_a_stream_of_rows_is_the_same_as_a_list():
     assert streamed.tasks[7].reasoning == "A: so 7\nn: 7"
 
 
+@pytest.mark.slow
 def test_a_stream_keeps_no_more_in_memory_the_longer_it_is(monkeypatch):
     import tracemalloc
 

@@ -197,6 +197,7 @@ def test_tool_calls_are_learnt_or_refused_by_name(name):
     assert answer.count(THOUGHT) == 1 and "It is sunny." in answer
 
 
+@pytest.mark.slow
 def test_reasoning_that_the_template_deletes_is_still_learnt():
     """The families whose own template loses reasoning whichever way it goes in."""
     lossy = [

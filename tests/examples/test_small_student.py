@@ -43,6 +43,7 @@ def test_it_loads_like_any_student(tiny_student):
     assert all(width % 64 == 0 for width in widths)  # blocks of 4-bit weights
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_weights(tmp_path):
     from safetensors.torch import load_file
 
@@ -62,6 +63,7 @@ def test_making_it_leaves_the_random_state_alone(tmp_path):
     assert torch.rand(1).equal(expected)
 
 
+@pytest.mark.slow
 def test_it_is_made_once_under_the_home_of_the_store(home):
     folder = tiny_student()
     assert folder.startswith(str(home))
@@ -71,6 +73,7 @@ def test_it_is_made_once_under_the_home_of_the_store(home):
     open(marker).close()  # still there: the folder was used again
 
 
+@pytest.mark.slow
 def test_it_is_made_again_after_a_change_of_the_recipe(home):
     folder = tiny_student()
     path = f"{folder}/tiny_student.json"
@@ -90,6 +93,7 @@ def test_it_does_not_overwrite_somebody_elses_folder(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.slow
 def test_it_writes_nothing_into_the_cell(tmp_path, capfd):
     tiny_student(tmp_path / "quiet")
     out, err = capfd.readouterr()

@@ -49,6 +49,7 @@ def frame_of(n):
     return df, Frame(df, detect(df))
 
 
+@pytest.mark.slow
 def test_every_answer_of_a_random_model_has_the_right_form(gguf_file):
     df, frame = frame_of(8)
     job = Augmentation(frame, SCHEMA, f"llamacpp:{gguf_file}", AugmentConfig(max_tokens=900)).start().wait()
@@ -135,6 +136,7 @@ def test_a_foreign_server_in_anthropics_protocol(server):
     assert job.usage.output > 0
 
 
+@pytest.mark.slow
 def test_free_text_where_fields_are_wanted_is_never_taken_for_an_answer(server):
     """This server takes a schema in the Responses protocol and does not keep to it: rows fail, none is wrong."""
     from reasonbook.teachers.openai import OpenAI

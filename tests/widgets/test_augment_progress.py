@@ -129,6 +129,7 @@ def test_a_failed_job_says_what_to_do(page, tmp_path):
     assert "always" in error["problem"] and error["fix"]
 
 
+@pytest.mark.slow
 def test_newest_rows_show_also_where_rows_come_by_the_thousand(page, tmp_path):
     df = pd.DataFrame({"prompt": [f"request {i}" for i in range(3000)], "response": ["x"] * 3000})
 

@@ -295,6 +295,7 @@ class Asker:
                 return None
 
 
+@pytest.mark.slow
 def test_a_page_is_heard_whatever_became_of_the_subshells_before_it(tmp_path):
     """A reloaded page ends subshells that the view spoke under, and asks by one of its own, also beside a cell."""
     from jupyter_client.manager import start_new_kernel

@@ -69,6 +69,7 @@ def same(a: tuple, b: tuple) -> None:
             assert np.array_equal(values, b[1][name][1][column], equal_nan=True), (name, column)
 
 
+@pytest.mark.slow
 def test_live_late_and_in_a_new_kernel_it_is_the_same_picture(page, store):
     student = student_of("long", STEPS)
     student.folder = store.folder / "runs" / "long"

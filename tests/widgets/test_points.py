@@ -69,6 +69,7 @@ def test_a_short_window_of_a_long_history_is_whole():
     assert len(points.window(0, RAW_LIMIT - 1)[0]) == RAW_LIMIT
 
 
+@pytest.mark.slow
 def test_an_append_costs_the_same_in_a_long_history():
     def cost(history: int) -> float:
         points = filled(history)

@@ -141,6 +141,7 @@ def test_acts_in_python_reach_the_page(opened):
     assert page.wait_for(lambda m: m.get("push", {}).get("whole"))
 
 
+@pytest.mark.slow
 def test_many_changed_rows_are_not_sent_one_by_one(page, store):
     _, review = open_review(store, 1000)
     probe = page(SampleReview(review))

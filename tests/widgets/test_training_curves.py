@@ -77,6 +77,7 @@ def test_no_more_than_twenty_messages_a_second_and_small_ones(page):
     assert max(sizes[5:]) < 3000
 
 
+@pytest.mark.slow
 def test_a_long_history_is_thinned_for_a_reload_and_refined_on_zoom(page):
     run = finished(steps=30_000, every=10_000)
     opened = page(TrainingCurves(run))
@@ -199,6 +200,7 @@ def test_nothing_of_the_run_stands_in_the_widget_state():
     view.close()
 
 
+@pytest.mark.slow
 def test_taking_a_point_costs_the_same_in_a_long_run():
     def cost(history: int) -> float:
         run = finished(steps=history, every=10**9)

@@ -13,10 +13,11 @@ from ...data.frame import Frame
 from ...data.layout import Layout, detect
 from ...data.sources import files_of
 from ...data.typed_pandas import column_cells
-from ...errors import LayoutError, ReasonbookError
+from ...errors import LayoutError, ReasonbookError, TeacherError
 from ...events import Stream
 from ...html_card import card, clip, details, table
 from ...job import Job, Status
+from ...options import checked
 from ...schema import Schema
 from ...store import Store, default_store
 from ...teachers import TeacherSpec, Usage, resolve
@@ -34,6 +35,11 @@ _TICK = 0.2
 _NOTES = "_reasonbook.json"
 
 
+@checked(
+    TeacherError,
+    'rb.augment_dataset("in.parquet", "out", schema, teacher="openai:MODEL")',
+    configs=lambda: (AugmentConfig,),
+)
 def augment_dataset(
     path_in: str | Path,
     path_out: str | Path,

@@ -136,7 +136,7 @@ def _write(
                 if size == 1:
                     raise TrainingError(
                         f"Memory ran out while one prompt of {len(prompts[part[0]]):,} tokens was answered.",
-                        "run.generate(prompts, max_new_tokens=256)",
+                        "run.generate(prompts, max_tokens=256)",
                     ) from error
                 error.__traceback__ = None
                 _free()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from ...chat import Task
 from ...errors import MissingPackage, TrainingError
 from ...html_card import card, clip, details, table
+from ...options import checked
 from ..answering.generate import Reply
 from ..answering.scoring import ScoreLike
 from ..run_events import HEALTH
@@ -233,6 +234,7 @@ class Judged(Protocol):
         ...
 
 
+@checked(TrainingError, "rb.compare([plain, thinking])")
 def compare(
     runs: Sequence[Judged] | Judged,
     *,
@@ -259,7 +261,13 @@ def compare(
         >>> [score.rows for score in comparison.scores]
         [4, 4]
     """
-    students = [run.trained for run in (runs if isinstance(runs, Sequence) else [runs])]
+    given = list(runs) if isinstance(runs, (list, tuple)) else [cast("Judged", runs)]
+    for run in given:
+        if not hasattr(run, "trained"):
+            raise TrainingError(
+                f"{clip(repr(run), 60)} is no run.", 'rb.compare([plain, rb.Run.load("RUN_ID")])'
+            )
+    students = [run.trained for run in given]
     if not students:
         raise TrainingError("There is no run to compare.", "rb.compare([plain, thinking])")
     for student in students:

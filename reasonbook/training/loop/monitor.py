@@ -151,7 +151,7 @@ class Monitor:
             self.alarm(
                 "divergence",
                 f"The loss rose from {self._lowest:.2f} to {self._smooth:.2f}: the learning rate is likely too "
-                f"high. Stop, then train(…, learning_rate={self.task.plan.learning_rate / 3:.1g}).",
+                f"high. Stop, then rb.train(chat, learning_rate={self.task.plan.learning_rate / 3:.1g}).",
             )
 
     def eta(self, step: int) -> float:

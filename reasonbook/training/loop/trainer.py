@@ -114,8 +114,8 @@ def trainer_class() -> type:
             if smaller < 1:
                 raise TrainingError(
                     f"Memory ran out with a single row of {self.task.train.lengths.max():,} tokens.",
-                    "drop the longest rows: to_chat(student, config=ChatConfig(max_length=…)), "
-                    "or take a smaller student",
+                    f"df.reason.to_chat(student, max_length={self.task.train.lengths.max() // 2})   leaves the longest rows "
+                    "out; or take a smaller student",
                 )
             self.micro = smaller
             self.emit_event(
@@ -225,9 +225,9 @@ def bare(model: LanguageModel) -> None:
 def not_finite(what: str, step: int, plan: Plan) -> TrainingError:
     """The end of a run whose numbers ran away; the weights are still those of the step before."""
     lower = plan.learning_rate / 3
-    cure = ', config=TrainConfig(precision="fp32")' if plan.precision == "fp16" else ""
+    cure = ', precision="fp32"' if plan.precision == "fp16" else ""
     return TrainingError(
         f"The {what} became NaN or infinite at step {step}, so training stopped; the weights are those of "
         f"step {step - 1}.",
-        f"train(…, learning_rate={lower:.1g}{cure})",
+        f"rb.train(chat, learning_rate={lower:.1g}{cure})",
     )

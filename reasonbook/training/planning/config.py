@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from ...errors import TrainingError, choices
+from ...options import checked
 
 Tuning = Literal["auto", "full", "lora", "qlora"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -24,6 +25,7 @@ _POSITIVE = (
 )  # fmt: skip
 
 
+@checked(TrainingError, "TrainConfig(epochs=2, learning_rate=2e-4)")
 @dataclass(frozen=True)
 class TrainConfig:
     """Settings of one training; None means "decide for me", and the plan's card says what was decided and why.

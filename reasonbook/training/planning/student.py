@@ -123,7 +123,7 @@ def not_found(name: str, error: Exception) -> TrainingError:
         )
     return TrainingError(
         f"There is no student {name!r}: neither a folder here nor an owner/name on the Hub.",
-        'train("Qwen/Qwen3-4B") or train(rb.examples.tiny_student())',
+        'df.reason.train("Qwen/Qwen3-4B")   or   df.reason.train(rb.examples.tiny_student())',
     )
 
 
@@ -163,6 +163,6 @@ def _count(config: PretrainedConfig, name: str, trust_remote_code: bool) -> int:
         raise TrainingError(
             f"The student {name!r} ({getattr(config, 'model_type', '?')}) is not a language model that "
             f"transformers can train: {str(error).splitlines()[0]}",
-            'train("Qwen/Qwen3-4B")',
+            'df.reason.train("Qwen/Qwen3-4B")',
         ) from error
     return sum(p.numel() for p in model.parameters())
