@@ -17,6 +17,8 @@ import pytest
 from reasonbook.cli.file_commands import in_a_shell
 from tests.servers.provider import KEY, Provider
 
+pytestmark = pytest.mark.slow  # each is a process or more of its own
+
 ROOT = Path(__file__).parents[1]
 ROWS = [
     {"question": f"ROW-{i:06d}: how much?", "answer": 7 * i, "note": None, "id": f"00{i}"} for i in range(12)

@@ -67,8 +67,8 @@ def test_each_value_has_one_form(value, text):
 
 
 def test_single_precision_is_read_as_it_is_shown():
-    df = pd.DataFrame({"prompt": ["x", "y"], "response": np.array([0.1, 7.0], dtype="float32")})
-    assert responses(df) == ["0.1", "7"]
+    df = pd.DataFrame({"prompt": ["x", "y", "z"], "response": np.array([0.1, 7.0, np.nan], dtype="float32")})
+    assert responses(df) == ["0.1", "7", None]
 
 
 def test_what_was_converted_is_said_with_column_count_and_form(tmp_path):

@@ -10,6 +10,7 @@ import json
 import pandas as pd
 import pytest
 
+import reasonbook as rb
 from reasonbook.data.layout import detect
 from reasonbook.errors import LayoutError
 
@@ -389,3 +390,10 @@ def test_a_job_names_the_field_of_a_broken_row():
 def test_keys_of_messages_that_are_not_used_are_told():
     row, _ = SHAPES["AM-DeepSeek-R1: the answer in tags"]
     assert pd.DataFrame([row]).reason.layout().account.unused == {"messages[].info": "a key of messages"}
+
+
+def test_calls_without_a_function_around_them_go_out_as_openai_has_them():
+    flat = {"name": "open_sum", "arguments": {"cost": 108}}
+    df = pd.DataFrame({"messages": [[user(), {"role": "assistant", "content": "", "tool_calls": [flat]}]]})
+    made = rb.export(df, layout="openai")["messages"][0][1]
+    assert made["tool_calls"] == [call()]

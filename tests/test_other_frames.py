@@ -248,6 +248,14 @@ def test_a_review_knows_the_ratings_and_keeps_them():
     assert rb.frame(RUNS).reason.review()[1].decision.rating is None
 
 
+def test_ratings_that_a_frame_still_holds_inside_are_a_question():
+    df = pd.DataFrame(RUNS)
+    [ask] = [ask for ask in df.reason.layout().account.asks if "ratings" in ask]
+    ran = {"df": df, "rb": rb}
+    exec(ask.partition("→ ")[2], ran)
+    assert ran["df"]["rating"][0] == 4 and not ran["df"].reason.layout().account.asks
+
+
 def test_a_rating_that_is_there_is_left_alone():
     df = pd.DataFrame(RUNS).assign(rating="great")
     assert rb.frame(df) is df

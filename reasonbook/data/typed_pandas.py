@@ -1,6 +1,7 @@
 """Typed pandas: what is used of pandas, which brings no types, behind names that have them."""
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ def _spread(column: Series, places: np.ndarray, count: int) -> tuple[Any, ...]:
 
 def _cells(column: Series) -> list[Any]:
     """As Python's own values; a number of 32 bits stays one, so that it is read as it is shown."""
-    short = getattr(column.dtype, "kind", "") == "f" and column.dtype.itemsize < 8
-    return list(column.to_numpy()) if short else column.tolist()
+    short = column.dtype in ("float16", "float32")
+    return [None if cell != cell else cell for cell in column.to_numpy()] if short else column.tolist()
 
 
 def rows_at(df: DataFrame, positions: Iterable[int] | None) -> DataFrame:

@@ -144,8 +144,10 @@ def with_text_calls(message: dict[str, Any]) -> dict[str, Any]:
         return message
     calls: list[dict[str, Any]] = []
     for call in message["tool_calls"]:
-        given = dict(call.get("function") or {})
+        flat = {} if "function" in call else {k: v for k, v in call.items() if k in ("name", "arguments")}
+        given = dict(call.get("function") or flat)
         if not isinstance(given.get("arguments"), str):
             given["arguments"] = json.dumps(given.get("arguments"), ensure_ascii=False)
-        calls.append({**call, "function": given})
+        kept = {k: v for k, v in call.items() if k not in flat}
+        calls.append({**kept, "type": "function", "function": given})
     return {**message, "tool_calls": calls}

@@ -53,13 +53,18 @@ def detect(df: DataFrame) -> Layout:
 
 def _of_conversations(columns: Columns, talk: str) -> Layout:
     """Whole conversations; where none has a response, the column beside that holds it."""
-    shared = {"system": _system(columns), "tools": _tools(columns), "guessed": True}
     answer = None if _answered(columns[talk]) else _first(columns, RESPONSES, but=talk)
-    reasoning = _reasoning(columns, talk, answer)
-    if answer is not None:
-        named = {"prompt": columns.name(talk), "response": columns.name(answer)}
-        return Layout(**named, reasoning=reasoning, **shared)
-    return Layout(messages=columns.name(talk), reasoning=reasoning, unmask=columns.name("unmask"), **shared)
+    asked = columns.name(talk)
+    return Layout(
+        messages=asked if answer is None else None,
+        prompt=None if answer is None else asked,
+        response=None if answer is None else columns.name(answer),
+        system=_system(columns),
+        reasoning=_reasoning(columns, talk, answer),
+        unmask=columns.name("unmask") if answer is None else None,
+        tools=_tools(columns),
+        guessed=True,
+    )
 
 
 def _answered(talk: Column) -> bool:
@@ -106,7 +111,7 @@ def _pair(columns: Columns) -> tuple[str, str] | None:
     prompt = _first(columns, REQUESTS, but=beside or "", speaks=True)
     if prompt is None:
         return None
-    response = beside if beside in columns else _first(columns, RESPONSES, but=prompt)
+    response = beside if beside is not None and beside in columns else _first(columns, RESPONSES, but=prompt)
     return None if response is None else (prompt, response)
 
 

@@ -176,7 +176,7 @@ class Layout:
             problems=problems,
             converted=tuple(self.converted(df)),
             unused={str(column.name): column.holds for column in left} | self._unused_keys(df),
-            asks=tuple(map(self._ask, filter(_long, left))),
+            asks=(*map(self._ask, filter(_long, left)), *self._ratings(df)),
         )
         return replace(self, account=account)
 
@@ -202,6 +202,13 @@ class Layout:
         """The columns that are not used and hold something."""
         columns, used = Columns(df), set(self.columns.values())
         return [columns[name] for name in columns if columns.name(name) not in used and columns[name].cells]
+
+    def _ratings(self, df: DataFrame) -> Iterator[str]:
+        """The sentence about ratings inside the answers, as Kiln's runs have them, which a review does not see."""
+        if self.response is not None and "rating" not in df.columns:
+            held = Columns(df)[fold(self.response)].cells
+            if any(is_mapping(cell) and is_mapping(cell.get("rating")) for cell in held):
+                yield f"{self.response!r} holds ratings, which a review does not see there → df = rb.frame(df)"
 
     def _ask(self, column: Column) -> str:
         """The sentence about a column of long texts that is not used, with the line that takes it in."""

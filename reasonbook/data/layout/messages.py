@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ..conversation import REASONING_KEYS, Message, is_mapping, is_sequence, missing
 from .hub import ANSWER, CALL_ROLES, CONTENT_KEYS, INLINE, ROLE_KEYS, ROLES, SOLUTION, TURN_PAIRS
@@ -50,9 +50,9 @@ def turns(cell: object, what: str) -> list[Message]:
 
 def _plain(item: object) -> Message | None:
     """A message of a role and a text and nothing else: most are, and are read quickly."""
-    if type(item) is not dict or len(item) != 2:
+    if type(item) is not dict or len(item) != 2:  # pyright: ignore[reportUnknownArgumentType]
         return None
-    known: dict[str, Any] = item
+    known = cast("dict[str, Any]", item)
     spelled, words = known.get("role", known.get("from")), known.get("content", known.get("value"))
     if type(words) is not str or type(spelled) is not str or spelled in CALL_ROLES:
         return None
@@ -196,11 +196,10 @@ def call(given: Mapping[str, Any]) -> dict[str, Any]:
     """One tool call in the form of OpenAI's protocol."""
     if is_mapping(given.get("function")):
         return bare(given)
-    arguments = next((given[key] for key in ("arguments", "input", "args", "parameters") if key in given), {})
-    made = {
-        "type": "function",
-        "function": {"name": str(given.get("name") or ""), "arguments": bare(arguments)},
-    }
+    key = next((key for key in ("arguments", "input", "args", "parameters") if key in given), None)
+    arguments: Any = {} if key is None else bare(given[key])
+    function = {"name": str(given.get("name") or ""), "arguments": arguments}
+    made: dict[str, Any] = {"type": "function", "function": function}
     number = given.get("id") or given.get("call_id")
     return {"id": number, **made} if number else made
 

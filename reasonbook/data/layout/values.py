@@ -14,6 +14,9 @@ from ..conversation import is_mapping, is_sequence, missing
 
 Kind = str
 NUMBERS, BOOLEANS, DATES = "numbers", "booleans", "dates"
+_BOOLEANS: tuple[type[Any], ...] = (bool, np.bool_)
+_FLOATS: tuple[type[Any], ...] = (float, np.floating)
+_NUMBERS: tuple[type[Any], ...] = (int, Decimal, np.integer, *_FLOATS)
 # How each kind is written, for people.
 FORMS: Mapping[Kind, str] = {
     NUMBERS: "whole ones without a point",
@@ -22,11 +25,11 @@ FORMS: Mapping[Kind, str] = {
 }
 
 
-def kind_of(value: object) -> Kind | None:
+def kind_of(value: Any) -> Kind | None:
     """What a value is if it has one plain text; None for texts themselves and for all else."""
-    if isinstance(value, (bool, np.bool_)):
+    if isinstance(value, _BOOLEANS):
         return BOOLEANS
-    if isinstance(value, (int, float, Decimal, np.integer, np.floating)):
+    if isinstance(value, _NUMBERS):
         return NUMBERS if math.isfinite(value) else None
     return DATES if isinstance(value, (date, time)) and not missing(value) else None
 
@@ -52,7 +55,7 @@ def text_of(value: object) -> str | None:
 def _number(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
-    whole = isinstance(value, (float, np.floating)) and float(value).is_integer()
+    whole = isinstance(value, _FLOATS) and float(value).is_integer()
     return str(int(value)) if whole else str(value)  # of a 32-bit number, its own digits
 
 
@@ -65,7 +68,7 @@ def said(value: object) -> str:
         return "a text"
     if kind is not None:
         return f"a {kind.removesuffix('s')}"
-    if isinstance(value, (float, np.floating)):
+    if isinstance(value, _FLOATS):
         return "an infinite number"
     if is_mapping(value):
         names = [repr(name) for name in value][:4]

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -51,7 +52,8 @@ def frame(source: object, *, kind: str = "pandas") -> Any:
     """
     if kind not in _BACK:
         raise ReasonbookError(f"kind={kind!r} is not known.", choices(kind, _BACK))
-    return _BACK[kind](with_ratings(_as_pandas(source)))
+    df = with_ratings(_as_pandas(source))
+    return df if kind == "pandas" else _BACK[kind](df)
 
 
 def _as_pandas(source: Any) -> DataFrame:
@@ -63,15 +65,13 @@ def _as_pandas(source: Any) -> DataFrame:
         return _from_splits(source)
     if is_sequence(source) and all(map(is_mapping, source)):
         return pd.DataFrame(list(source))
+    table: Any = source
     try:
-        if hasattr(source, "collect") and not hasattr(source, "to_pandas"):
-            source = source.collect()  # a polars query
-        if hasattr(source, "to_pandas"):
-            made = source.to_pandas()
-        elif hasattr(source, "__arrow_c_stream__"):
-            made = importlib.import_module("pyarrow").table(source).to_pandas()
-        else:
-            made = None
+        if hasattr(table, "collect") and not hasattr(table, "to_pandas"):
+            table = table.collect()  # a polars query
+        if not hasattr(table, "to_pandas") and hasattr(table, "__arrow_c_stream__"):
+            table = importlib.import_module("pyarrow").table(table)
+        made = table.to_pandas() if hasattr(table, "to_pandas") else None
     except ImportError as error:
         raise MissingPackage("pyarrow", feature="Taking in other frames", extra="parquet") from error
     if not isinstance(made, DataFrame):
@@ -113,7 +113,7 @@ def _to_datasets(df: DataFrame) -> Any:
         library = importlib.import_module("datasets")
     except ImportError as error:
         raise MissingPackage("datasets", feature='kind="datasets"', extra="unsloth") from error
-    return _given(df, lambda rows: library.Dataset.from_pandas(rows, preserve_index=False))
+    return _given(df, partial(library.Dataset.from_pandas, preserve_index=False))
 
 
 def _to_polars(df: DataFrame) -> Any:
@@ -143,4 +143,8 @@ def _given(df: DataFrame, make: Any) -> Any:
         raise ReasonbookError(f"The rows cannot be handed over: {error}", "df.to_parquet(…)") from error
 
 
-_BACK = {"pandas": lambda df: df, "datasets": _to_datasets, "polars": _to_polars}
+_BACK: dict[str, Callable[[DataFrame], Any]] = {
+    "pandas": DataFrame,
+    "datasets": _to_datasets,
+    "polars": _to_polars,
+}

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ...errors import MissingPackage, ReasonbookError
@@ -106,18 +105,18 @@ def json_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def _json_list(path: Path) -> list[dict[str, Any]]:
     try:
-        rows = json.loads(path.read_bytes())
+        rows: Any = json.loads(path.read_bytes())
     except ValueError as error:
         raise ReasonbookError(
             f"{path.name} is not JSON: {error}.",
             'one object a line belongs into a file that ends in ".jsonl"',
         ) from None
     if is_mapping(rows):
-        lists = [value for value in rows.values() if isinstance(value, list)]
+        lists = [value for value in rows.values() if is_sequence(value)]
         rows = lists[0] if len(lists) == 1 else [rows]
-    if not isinstance(rows, list) or not all(map(is_mapping, rows)):  # pyright: ignore[reportUnknownArgumentType]
+    if not is_sequence(rows) or not all(map(is_mapping, rows)):
         raise ReasonbookError(f"{path.name} is not a list of objects.", '[{"prompt": "…", "response": "…"}]')
-    return rows  # pyright: ignore[reportUnknownVariableType]
+    return [dict(row) for row in rows]
 
 
 def csv_rows(path: Path) -> Iterator[dict[str, str | None]]:
@@ -149,7 +148,7 @@ def write_json_lines(df: DataFrame, path: Path) -> None:
     """Writes the rows as one object a line, whole or not at all; what pandas calls missing is null."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
-    columns = {str(name): df.iloc[:, i].tolist() for i, name in enumerate(df.columns)}
+    columns: dict[str, list[Any]] = {str(name): df.iloc[:, i].tolist() for i, name in enumerate(df.columns)}
     try:
         with unfinished.open("w", encoding="utf-8", newline="\n") as file:
             for cells in zip(*columns.values(), strict=True):
@@ -170,10 +169,9 @@ def _ready(value: Any) -> Any:
         return value
     if missing(value):
         return None
-    if isinstance(value, np.generic):
-        value = value.item()
-    plain = isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value))
-    return value if plain else (text_of(value) or str(value))
+    bare: Any = value.item() if type(value).__module__ == "numpy" else value
+    plain = isinstance(bare, (bool, int)) or (isinstance(bare, float) and math.isfinite(bare))
+    return bare if plain else (text_of(bare) or str(bare))
 
 
 def separator(path: Path) -> str:
