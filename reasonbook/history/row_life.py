@@ -134,10 +134,9 @@ def _price(price: Sequence[float] | None) -> str:
 
 def _failed(store: Store, names: Sequence[str]) -> Iterator[LifeStep]:
     """Ends without an answer: nothing was paid for, so no call tells of them."""
-    records = read_jobs(store)
-    for job in records.jobs:
-        why = next((told for name in names if (told := records.failed.get(job.recipe, {}).get(name))), None)
-        if why is not None and job.failed:
+    for job in read_jobs(store).jobs:
+        why = next((job.failures[name] for name in names if name in job.failures), None)
+        if why is not None:
             yield LifeStep(job.until, "failed", job.teacher, why, {"job": job.id})
 
 

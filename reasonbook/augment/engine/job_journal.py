@@ -68,6 +68,7 @@ class AugmentationRecord:
         cached: from the store, unpaid.
         cost: dollars; None when nobody knows the price.
         error: why it ended before its time.
+        failures: content → why it got no reasoning.
         sketch: see `sketch`.
         part_of: id of the job over a dataset that it is a chunk of.
         parts: how many starts these are.
@@ -89,6 +90,7 @@ class AugmentationRecord:
     cached: int = 0
     cost: float | None = None
     error: str = ""
+    failures: Mapping[str, str] = field(default_factory=dict[str, str])
     sketch: frozenset[str] = frozenset()
     part_of: str = ""
     parts: int = 1
@@ -217,6 +219,7 @@ def added(one: AugmentationRecord, other: AugmentationRecord) -> AugmentationRec
         failed=one.failed + other.failed,
         cached=one.cached + other.cached,
         cost=sum(costs) if costs else None,
+        failures={**one.failures, **other.failures},
         sketch=one.sketch | other.sketch,
         parts=one.parts + other.parts,
     )
@@ -241,6 +244,7 @@ class _Fold:
         job = self.jobs[data["job"]]
         if event.kind == "failed":
             rows = {content: reason for reason, contents in data["rows"].items() for content in contents}
+            self.jobs[job.id] = replace(job, failures={**job.failures, **rows})
             self.failed.setdefault(job.recipe, {}).update(rows)
             if job.parameters.get("check"):
                 self.refused.setdefault(job.recipe, set()).update(rows)
