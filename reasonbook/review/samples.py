@@ -14,7 +14,7 @@ from ..data.frame import Frame
 from ..data.turn_reasoning import last_of
 from ..errors import ReviewError, choices
 from ..options import checked
-from .checks import WEIGHTS, Checks, Flags, Row
+from .checks import WEIGHTS, Checks, Flags, Row, earlier_of
 from .decisions import Decision, Decisions
 from .turns import ReviewedTurn, cell_with_last, cell_with_turns, checked_row, lacks_turns, turns_of
 
@@ -275,7 +275,8 @@ class ReviewedRows:
             return
         conversation = self.conversation(position)
         if self._checks is not None:
-            self._checks.update(position, *self._checked(position, conversation))
+            row = self._checked(position, conversation)
+            self._checks.update(position, row[0], row[1], earlier_of(row))
         if self._texts is not None:
             self._texts[position] = self._searched(position, conversation)
 
