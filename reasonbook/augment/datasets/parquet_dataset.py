@@ -201,7 +201,7 @@ class DatasetAugmentation(Job):
         first = first_rows(self.files, _LOOK)
         if first is not None:
             self.layout = self.layout or detect(first)
-            self.listed = holds_turns(first, self.layout.check(first))
+            self.listed = holds_turns(first, self.layout)
         self._begin()
         for chunk, piece in chunk_tables(self.files, self.chunk_rows, self._is_finished):
             if self.stopping:
