@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
 import reasonbook as rb
@@ -156,3 +157,19 @@ def test_the_page_gets_the_reasoning_of_earlier_turns_beside_their_messages():
     assert row["turns"][1]["reasoning"] == [("Aim", "mine"), ("Next", "look it up")]
     assert row["turns"][1]["teacher"][0] != ("Aim", "mine") and row["edited"] is True
     assert full(review[1])["turns"] == []
+
+
+def test_a_frame_from_parquet_is_reviewed_turn_by_turn(tmp_path):
+    filled(talk(10), single(5)).to_parquet(tmp_path / "filled.parquet")
+    df = pd.read_parquet(tmp_path / "filled.parquet")
+    before = aims(df, 0)
+    review = df.reason.review().accept([0, 1]).edit(0, {"Aim": "mine"}, turn=1).edit(1, {"Aim": "mine too"})
+    assert aims(df, 0) == [before[0], "mine", before[2]] and aims(df, 1) == ["mine too"]
+    assert review.undo().undo() and aims(df, 0) == before and len(df["reasoning"][1]) == 1
+
+
+def test_texts_that_the_data_brought_are_not_turns():
+    df = pd.DataFrame({"problem": ["6 x 7?"], "solution": ["42"], "reasoning": [["one way", "another way"]]})
+    df.reason.layout(prompt="problem", response="solution", reasoning="reasoning")
+    df.reason.review().edit(0, {"Aim": "mine"})
+    assert df["reasoning"][0] == {"Aim": "mine"}

@@ -1,6 +1,6 @@
 // AugmentProgress: how far, how fast, at what cost; the newest rows; failures by cause, with Retry.
 
-import { type State, shares, statusWords } from "./augment_progress/state.ts";
+import { outOf, type State, shares, statusWords } from "./augment_progress/state.ts";
 import { fill, h, setText } from "./lib/dom.ts";
 import { compact, duration, money } from "./lib/format.ts";
 import { defineWidget, failureText, type Stage } from "./lib/widget.ts";
@@ -129,7 +129,7 @@ class AugmentProgress {
     });
     const done = Math.floor(100 * (share.cached + share.fresh + share.failed));
     this.track.setAttribute("aria-valuenow", String(done));
-    this.figure("done", p.done.toLocaleString("en"), `of ${p.total.toLocaleString("en")}`);
+    this.figure("done", p.done.toLocaleString("en"), outOf(p));
     this.figure("cached", p.cached.toLocaleString("en"), "");
     this.figure("failed", p.failed.toLocaleString("en"), "", p.failed > 0 ? "bad" : "");
     const near = p.budget !== null && p.cost !== null && p.cost >= 0.9 * p.budget;

@@ -153,7 +153,7 @@ def _rows(rows: Sequence[ChatRow], known: Sequence[OriginKeys], store: Store) ->
 def _turns(row: ChatRow) -> list[_Turn]:
     """The turns of a row that have reasoning in its cell, each with what stood before it."""
     if not is_sequence(row.reasoning):
-        return [_Turn(row.conversation, row.reasoning)]
+        return [_Turn(row.conversation, last_of(row.reasoning))]
     try:
         entries = by_turn(row.reasoning, len(row.conversation.turn_ends))
     except TurnCountError:

@@ -7,8 +7,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
-from operator import or_
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +59,11 @@ class Flags:
     suspicion: float = 0.0
 
 
+def earlier_of(row: Row) -> Sequence[Turn]:
+    """The earlier turns of a row; most have none."""
+    return row[2] if len(row) == 3 else ()
+
+
 @cache
 def _flags(bits: int) -> Flags:
     names = tuple(flag for flag in FLAGS if bits & _BIT[flag])
@@ -107,7 +111,7 @@ class Checks:
         self._differing: Counter[str] = Counter()
         self._seen: list[_Seen] = []
         for row in rows:
-            bits, length, agree, differ = _look(*row)
+            bits, length, agree, differ = _look(row[0], row[1], earlier_of(row))
             seen = _Seen(bits, length, alike.setdefault(agree, agree), alike.setdefault(differ, differ))
             self._seen.append(seen)
             self._agreeing.update(agree)
@@ -194,10 +198,7 @@ class Checks:
 def _look(reasoning: Mapping[str, Any] | None, response: str | None, earlier: Sequence[Turn] = ()) -> _Seen:
     """One row by itself; of several turns what any of them shows, and the length of the longest."""
     if earlier:
-        seen = [_look(*turn) for turn in (*earlier, (reasoning, response))]
-        bits = reduce(or_, (one.bits for one in seen))
-        agree, differ = (dict.fromkeys(n for one in seen for n in one[part]) for part in (2, 3))
-        return _Seen(bits, max(one.length for one in seen), tuple(agree), tuple(differ))
+        return _together([_look(*turn) for turn in (*earlier, (reasoning, response))])
     if not reasoning:
         return _NOTHING
     texts: list[str] = []
@@ -236,6 +237,15 @@ def _look(reasoning: Mapping[str, Any] | None, response: str | None, earlier: Se
         | (_BIT["repeated"] if _repeats(folded) else 0)
     )
     return _Seen(bits, len(text), tuple(agree), tuple(differ))
+
+
+def _together(seen: Sequence[_Seen]) -> _Seen:
+    bits = 0
+    for one in seen:
+        bits |= one.bits
+    agree = dict.fromkeys(name for one in seen for name in one.agree)
+    differ = dict.fromkeys(name for one in seen for name in one.differ)
+    return _Seen(bits, max(one.length for one in seen), tuple(agree), tuple(differ))
 
 
 def _number(text: str) -> float | None:

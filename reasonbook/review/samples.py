@@ -14,9 +14,9 @@ from ..data.frame import Frame
 from ..data.turn_reasoning import last_of
 from ..errors import ReviewError, choices
 from ..options import checked
-from .checks import WEIGHTS, Checks, Flags, Row
+from .checks import WEIGHTS, Checks, Flags, Row, earlier_of
 from .decisions import Decision, Decisions
-from .turns import ReviewedTurn, cell_with_last, cell_with_turns, checked_row, lacks_turns, turns_of
+from .turns import ReviewedTurn, cell_with_last, cell_with_turns, cells_of, checked_row, lacks_turns, turns_of
 
 VERDICTS = ("accepted", "rejected", "undecided")
 STATUSES = ("ok", "pending", "error", "stale", "invalid", "none")
@@ -128,7 +128,7 @@ class ReviewedRows:
         self.roots = [decisions.root(key) for key in frame.keys]
         self.places = {root: i for i, root in enumerate(self.roots)}
         self.statuses = frame.column("reasoning_status")
-        self.reasonings = frame.column("reasoning")
+        self.reasonings = cells_of(frame)
         self.errors = frame.column("reasoning_error")
         self._verdicts = np.full(len(self.roots), "undecided", dtype="U9")
         self._ratings = np.zeros(len(self.roots))
@@ -249,7 +249,7 @@ class ReviewedRows:
         """Reads status and reasoning again, after an augmentation has written more rows."""
         with self._checking, self._lock:
             self.statuses = self.frame.column("reasoning_status")
-            self.reasonings = self.frame.column("reasoning")
+            self.reasonings = cells_of(self.frame)
             self.errors = self.frame.column("reasoning_error")
             self._stale = {i for i, status in enumerate(self.statuses) if status == "stale"}
             self._checks = self._texts = None
@@ -275,7 +275,8 @@ class ReviewedRows:
             return
         conversation = self.conversation(position)
         if self._checks is not None:
-            self._checks.update(position, *self._checked(position, conversation))
+            row = self._checked(position, conversation)
+            self._checks.update(position, row[0], row[1], earlier_of(row))
         if self._texts is not None:
             self._texts[position] = self._searched(position, conversation)
 

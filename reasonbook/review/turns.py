@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..data.conversation import Conversation, is_mapping, is_sequence
+from ..data.frame import Frame
 from ..data.turn_reasoning import Reasoning, TurnCountError, asked_turns, by_turn, last_of
 from .checks import Flags, Row
 from .decisions import Decision
@@ -104,9 +105,14 @@ def edit_of(decision: Decision, turn: int | None, reasoning: Fields, wrote: Fiel
     }
 
 
+def cells_of(frame: Frame) -> list[Any]:
+    """The column of reasoning; lists where Arrow gave arrays, which are neither true nor false."""
+    return [list(cell) if hasattr(cell, "tolist") else cell for cell in frame.column("reasoning")]
+
+
 def cell_with_last(cell: object, reasoning: Fields | None) -> object:
-    """The cell with this reasoning for the last turn."""
-    if not is_sequence(cell) or not len(cell):
+    """The cell with this reasoning for the last turn; texts that the data brought are no turns."""
+    if not is_sequence(cell) or not all(part is None or is_mapping(part) for part in cell):
         return dict(reasoning) if reasoning else None
     made = [*cell[:-1], dict(reasoning) if reasoning else None]
     return made if any(made) else None

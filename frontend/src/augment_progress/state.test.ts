@@ -1,8 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shares, statusWords } from "./state.ts";
+import { outOf, shares, statusWords } from "./state.ts";
 
-const none = { total: 0, done: 0, failed: 0, cached: 0, in_flight: 0, rate: null, eta: null, cost: 0, budget: null };
+const none = {
+  total: 0,
+  done: 0,
+  failed: 0,
+  cached: 0,
+  in_flight: 0,
+  rate: null,
+  eta: null,
+  cost: 0,
+  budget: null,
+  turns: 0,
+  turns_done: 0,
+};
 const whole = (s: ReturnType<typeof shares>) => s.cached + s.fresh + s.failed + s.flight;
 
 test("the bar is never longer than itself", () => {
@@ -31,4 +43,9 @@ test("a job that ended in part says why", () => {
   );
   assert.equal(statusWords({ status: "PARTIAL", stopping: false, progress: none }), "Done in part");
   assert.equal(statusWords({ status: "RUNNING", stopping: true, progress: none }), "Stopping");
+});
+
+test("turns are told where rows have several", () => {
+  assert.equal(outOf({ total: 1200, turns: 1200, turns_done: 7 }), "of 1,200");
+  assert.equal(outOf({ total: 3, turns: 7, turns_done: 5 }), "of 3 · 5 of 7 turns");
 });

@@ -10,6 +10,8 @@ export interface Progress {
   eta: number | null;
   cost: number | null; // unknown where the price is
   budget: number | null;
+  turns: number; // assistant turns that are asked for; more than rows where conversations have several
+  turns_done: number;
 }
 
 export interface State {
@@ -34,6 +36,12 @@ export function shares(p: Progress): { cached: number; fresh: number; failed: nu
   const failed = p.failed / all;
   const flight = Math.max(0, Math.min(p.in_flight / all, 1 - cached - fresh - failed));
   return { cached, fresh, failed, flight };
+}
+
+/** Beside the rows that are done: of how many, and how many turns, where rows have several. */
+export function outOf({ total, turns, turns_done }: Pick<Progress, "total" | "turns" | "turns_done">): string {
+  const n = (count: number) => count.toLocaleString("en");
+  return turns > total ? `of ${n(total)} · ${n(turns_done)} of ${n(turns)} turns` : `of ${n(total)}`;
 }
 
 /** The status in words a person uses. */

@@ -95,7 +95,7 @@ def holds_turns(df: DataFrame, layout: Layout) -> bool:
     """
     if layout.messages is not None:
         return True
-    named = [name for name in (layout.prompt, layout.response) if name is not None]
+    named = [name for name in (layout.prompt, layout.response) if name in df.columns]
     cells = [cell for name in named for cell in column_cells(df, name)]
     return any(is_sequence(cell) and any(is_mapping(part) for part in cell) for cell in cells)
 

@@ -195,7 +195,7 @@ class DatasetAugmentation(Job):
         first = self.source.head(_LOOK)
         if first is not None:
             self.layout = self.layout or detect(first)
-            self.listed = holds_turns(first, self.layout.check(first))
+            self.listed = holds_turns(first, self.layout)
         self._begin()
         for chunk, piece in self.source.pieces(self.chunk_rows, self._is_finished):
             if self.stopping:
