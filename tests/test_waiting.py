@@ -133,17 +133,12 @@ def test_stopped_short_is_told_and_refused_until_the_caller_decides(df, tiny_stu
     with pytest.raises(FormatError, match="were to get reasoning and have none") as caught:
         df.reason.train(tiny_student, strategy=strategy)
     goes_on, leaves_out = caught.value.fix.split("   or   ")
-    # the second half of the line:
-    option = leaves_out.partition(" ")[0]
-    assert option == 'missing="drop"'
-    dropped = eval(f"df.reason.to_chat(student, strategy=strategy, {option})", {"df": df, "student": tiny_student,
-                                                                                "strategy": strategy})  # fmt: skip
+    names = {"df": df, "student": tiny_student, "schema": rb.examples.refund_schema(), "teacher": teacher}
+    dropped = eval(leaves_out.partition(" leaves")[0], names)
     assert dropped.report.ok and dropped.report.left_out == report.left_out
     kept = df.reason.to_chat(tiny_student, strategy=strategy, missing="keep").report
     assert kept.ok and kept.rows_kept == ROWS and kept.plain_rows == ROWS - done
-    # the first half:
-    line = goes_on.partition(" goes on")[0]
-    eval(line, {"df": df, "schema": rb.examples.refund_schema(), "teacher": teacher})
+    eval(goes_on.partition(" goes on")[0], names)
     assert df.reason.to_chat(tiny_student, strategy=strategy).report.rows_kept == ROWS
 
 

@@ -218,19 +218,20 @@ def findings(
         found = (
             f"{sum(unfilled.values())} of {report.rows} rows were to get reasoning and have none ({told})"
             f"{_at(report, *unfilled)}.",
-            'df.reason.augment(schema, teacher=teacher) goes on where it ended   or   missing="drop" leaves them out',
+            "df.reason.augment(schema, teacher=teacher) goes on where it ended   or   "
+            'df.reason.to_chat(student, missing="drop") leaves them out',
         )
         (problems if wants_reasoning else warnings).append(found)
     if report.left_out.get(PLAIN) and plain is None:
         warnings.append((
             f"{report.left_out[PLAIN]} of {report.rows} rows were never asked for reasoning and are left out, since "
             "others have theirs.",
-            'plain="keep" trains them as plain rows   or   plain="drop" says that this is meant',
+            'df.reason.to_chat(student, plain="keep") trains them plain   or   plain="drop" says that it is meant',
         ))  # fmt: skip
     if wants_reasoning and report.reasoning and report.plain_rows and plain is None and missing != "keep":
         warnings.append((
             f"{report.plain_rows} of {report.rows_kept} rows have no reasoning and are trained as plain rows.",
-            'plain="drop" leaves them out   or   plain="keep" says that this is meant',
+            'df.reason.to_chat(student, plain="drop") leaves them out   or   plain="keep" says that it is meant',
         ))  # fmt: skip
     if not own_template:
         warnings.append((
@@ -284,7 +285,7 @@ def findings(
     if wants_reasoning and kept and not report.reasoning:
         problems.append((
             "No row has reasoning, so the student would learn to answer without thinking.",
-            'df.reason.augment(schema, teacher=teacher)   or   strategy="final_only"',
+            'df.reason.augment(schema, teacher=teacher)   or   df.reason.to_chat(student, strategy="final_only")',
         ))  # fmt: skip
     return problems, warnings
 
