@@ -226,7 +226,7 @@ def findings(
         warnings.append((
             f"{report.left_out[PLAIN]} of {report.rows} rows were never asked for reasoning and are left out, since "
             "others have theirs.",
-            'df.reason.to_chat(student, plain="keep") trains them as plain rows   or   plain="drop" says it is meant',
+            'df.reason.to_chat(student, plain="keep") trains them plain   or   plain="drop" says that it is meant',
         ))  # fmt: skip
     if wants_reasoning and report.reasoning and report.plain_rows and plain is None and missing != "keep":
         warnings.append((
