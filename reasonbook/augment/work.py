@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.conversation import Conversation
 from ..data.layout import Layout
+from ..data.tool_calls import response_in_words
 from ..data.typed_pandas import column_cells
 from ..review.decisions import UNDECIDED, Decision
 from ..schema import Schema
@@ -151,7 +152,7 @@ def plan_work(
                 continue
             plan.rows += 1
             shown = METHODS[config.method].sees_response or decided.response is not None
-            if row.problem or (shown and not (row.response or "").strip()):
+            if row.problem or (shown and not response_in_words(row).strip()):
                 plan.unusable[position] = row.problem or NO_RESPONSE
                 continue
             content = row.key if shown else row.prompt_key
