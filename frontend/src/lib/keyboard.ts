@@ -14,6 +14,11 @@ export function isTyping(target: EventTarget | null): boolean {
   return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
+/** True where Enter and Space press what has the focus. */
+export function isPressed(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest("button, summary, a[href]") !== null;
+}
+
 const SUPPRESS = "data-lm-suppress-shortcuts";
 
 /** Whether a key is the host's wherever the focus is: Ctrl+S saves the notebook. */

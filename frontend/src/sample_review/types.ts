@@ -1,5 +1,7 @@
 // What the Python side of the review sends; see reasonbook/widgets/sample_review.py.
 
+import type { Message, ToolCall } from "../lib/tool_calls.ts";
+
 export type Verdict = "accepted" | "rejected";
 export type Value = string | number | boolean | null | string[] | { [name: string]: unknown };
 export type Fields = [name: string, value: Value][];
@@ -17,11 +19,12 @@ export interface Summary {
 
 export interface Full extends Summary {
   key: string;
-  messages: { role: string; text: string }[];
+  messages: Message[];
   reasoning: Fields;
   teacher: Fields;
   full_response: string;
   data_response: string;
+  response_calls: ToolCall[];
   error: string | null;
   problem: string;
 }
