@@ -1,5 +1,6 @@
 // Bundles every widget of src/ into one self-contained module that anywidget loads from a blob URL.
-// Code splitting stays off: a relative chunk cannot be resolved from such a URL.
+// Code splitting stays off: a relative chunk cannot be resolved from such a URL. What only some rows need lies in
+// src/late/; a widget asks Python for it when such a row is there (src/lib/late.ts).
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,6 +11,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "src");
 const target = process.env.REASONBOOK_STATIC ?? join(here, "..", "reasonbook", "widgets", "static");
 export const LIMIT = 150_000; // bytes a bundle: anywidget sends it once per widget instance
+export const LATE_LIMIT = 300_000; // bytes a late module: a page asks for it once
 
 /** Every `src/NAME.ts` is a widget; shared code lives in folders below, tests end in `.test.ts`. */
 export function entries(folder = source) {
@@ -31,12 +33,26 @@ export const options = {
   logLevel: "warning",
 };
 
-/** Names of the outputs that are too large or do not default-export what anywidget calls. */
+/** The licences of the packages that went into the bundles; they ask to be passed on with them. */
+function licenses(inputs) {
+  const folders = inputs.map((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
+  const texts = [...new Set(folders)]
+    .filter((folder) => folder !== undefined)
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+      const file = readdirSync(folder).find((entry) => /^(?:licen[cs]e|copying)/i.test(entry));
+      const text = file === undefined ? "" : readFileSync(join(folder, file), "utf8").trim();
+      return `${name} ${version} (${license})\n\n${text}\n`;
+    });
+  return texts.sort().join(`\n${"-".repeat(80)}\n\n`);
+}
+
+/** Names of the outputs that are too large or do not default-export what is called. */
 export function faults(folder) {
   const found = [];
-  for (const name of readdirSync(folder)) {
+  for (const { name, limit } of outputs(folder)) {
     const size = statSync(join(folder, name)).size;
-    if (size > LIMIT) found.push(`${name} is ${size} bytes, the limit is ${LIMIT}`);
+    if (size > limit) found.push(`${name} is ${size} bytes, the limit is ${limit}`);
     const exported = /export\{[^}]*\bas default\b|export default/;
     if (name.endsWith(".js") && !exported.test(readFileSync(join(folder, name), "utf8")))
       found.push(`${name} has no default export {initialize?, render}`);
@@ -44,12 +60,27 @@ export function faults(folder) {
   return found;
 }
 
+/** What was built, with what each may weigh. */
+function outputs(folder) {
+  const late = join(folder, "late");
+  const own = readdirSync(folder).filter((name) => name !== "late");
+  return [
+    ...own.map((name) => ({ name, limit: LIMIT })),
+    ...(existsSync(late) ? readdirSync(late) : []).map((name) => ({ name: `late/${name}`, limit: LATE_LIMIT })),
+  ];
+}
+
 /** Bundles all widgets into an empty folder, each with its style sheet, so that Python need not ask which have one. */
 async function bundle(folder) {
   const widgets = entries();
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  if (widgets.length > 0) await esbuild.build({ ...options, entryPoints: widgets, outdir: folder });
+  const late = existsSync(join(source, "late")) ? entries(join(source, "late")) : [];
+  const builds = [];
+  if (widgets.length > 0) builds.push({ entryPoints: widgets, outdir: folder });
+  if (late.length > 0) builds.push({ entryPoints: late, outdir: join(folder, "late") });
+  const made = await Promise.all(builds.map((build) => esbuild.build({ ...options, ...build, metafile: true })));
+  writeFileSync(join(folder, "LICENSES.txt"), licenses(made.flatMap(({ metafile }) => Object.keys(metafile.inputs))));
   for (const entry of widgets) {
     const css = join(folder, entry.slice(source.length + 1).replace(/\.ts$/, ".css"));
     if (!existsSync(css)) writeFileSync(css, "");
@@ -60,7 +91,8 @@ async function main() {
   if (process.argv.includes("--watch")) {
     const context = await esbuild.context({
       ...options,
-      entryPoints: entries(),
+      entryPoints: [...entries(), ...entries(join(source, "late"))],
+      outbase: source,
       outdir: target,
       logLevel: "info",
     });
@@ -78,7 +110,9 @@ async function main() {
   // Swapped only when whole, so that a kernel which starts meanwhile never reads half a bundle.
   rmSync(target, { recursive: true, force: true });
   renameSync(fresh, target);
-  const built = readdirSync(target).filter((name) => name.endsWith(".js"));
+  const built = outputs(target)
+    .map(({ name }) => name)
+    .filter((name) => name.endsWith(".js"));
   for (const name of built) {
     const bytes = readFileSync(join(target, name));
     const mark = createHash("sha256").update(bytes).digest("hex").slice(0, 8);

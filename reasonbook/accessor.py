@@ -228,7 +228,7 @@ class ReasonAccessor:
         return RowLife(self._frame(), int(row) % count, default_store())
 
     @checked(ReviewError, "df.reason.use(0)")
-    def use(self, which: int | str | Schema, *, replace: bool = False) -> FrameHistory:
+    def use(self, which: int | str | Schema, *, replace: bool = False, wait: bool = True) -> FrameHistory:
         """Brings the reasoning of a past augmentation into the column ``reasoning``, in place and unpaid.
 
         Of several schemas side by side this chooses the one that is trained. Edits that a person made of this
@@ -237,6 +237,7 @@ class ReasonAccessor:
         Args:
             which: its number in ``df.reason.history()``, its id, or its schema where only one has it.
             replace: also where a row holds reasoning that is on no record and could not be brought back.
+            wait: as in `to_chat`.
 
         Raises:
             ReviewError: there is no such augmentation, or reasoning would be lost.
@@ -252,6 +253,7 @@ class ReasonAccessor:
         from .history import FrameHistory
         from .store import default_store
 
+        settle(self._df, wait=wait, purpose="use")
         history = FrameHistory(self._frame(), default_store())
         chosen = history.find(which)
         after = history.use(which, replace=replace)

@@ -12,6 +12,8 @@ _BOX = (
     "max-width:760px;font:13px/1.45 system-ui,sans-serif"
 )
 _DIM = "opacity:.65"
+# A notebook sets the formulas that it finds in HTML: two prices in dollars are none.
+_CLASSES = "rb-card mathjax_ignore tex2jax_ignore"
 
 
 def card(
@@ -26,7 +28,7 @@ def card(
 
     Everything but ``body`` is escaped here; ``body`` is HTML that the caller has escaped already.
     """
-    parts = [f'<div class="rb-card" style="{_BOX}"><div><b>{escape(title)}</b></div>']
+    parts = [f'<div class="{_CLASSES}" style="{_BOX}"><div><b>{escape(title)}</b></div>']
     if facts:
         cells = "".join(
             f'<span style="margin-right:18px"><span style="{_DIM}">{escape(name)}</span> '

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import weakref
-from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -21,12 +23,11 @@ VIEWS: dict[tuple[str, str], str] = {
 }
 _KEYS = """Review keys, while the review has focus
   a accept   r reject   s skip   1–5 rate   e edit   f repair with feedback
-  u undo     U redo     j / k next, previous      / search      ? all keys      Esc leave a field
+  u undo     U redo     j / k next, previous      / search      m text as written      ? all keys      Esc leave a field
 df.reason verbs: layout · estimate · augment · review · split · history · use · to_chat · train
 """
 
 _live: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-_registered: dict[tuple[str, str], Callable[..., Any]] = {}
 
 
 def view(thing: Any) -> Any:
@@ -45,38 +46,39 @@ def load_ipython_extension(ip: InteractiveShell) -> None:
     """``%load_ext reasonbook``: objects show themselves as live views; prints nothing."""
     formatter = _formatter(ip)
     for module, name in VIEWS:
-
-        def show(thing: Any, include: Any = None, exclude: Any = None) -> Any:
-            return view(thing)._repr_mimebundle_(include=include, exclude=exclude)
-
-        formatter.for_type_by_name(module, name, show)
-        _registered[(module, name)] = show
+        formatter.for_type_by_name(module, name, _show)
     cast(Any, ip).register_magic_function(_reason, magic_kind="line", magic_name="reason")
 
 
 def unload_ipython_extension(ip: InteractiveShell) -> None:
     """Takes our formatters and magics out, and nobody else's."""
     formatter = _formatter(ip)
-    for (module, name), show in _registered.items():
-        for registry, key in (
-            (formatter.deferred_printers, (module, name)),
-            *_resolved(formatter, module, name),
-        ):
-            if registry.get(key) is show:
-                del registry[key]
-    _registered.clear()
+    for registry in (formatter.deferred_printers, formatter.type_printers):
+        for key in [key for key, show in registry.items() if show is _show]:
+            del registry[key]
     cast(Any, ip).magics_manager.magics["line"].pop("reason", None)
+
+
+def load_in_kernel() -> None:
+    """Does on ``import reasonbook`` what ``%load_ext`` does, where a page can show it.
+
+    That is in a kernel, in an installation with its front end, unless ``REASONBOOK_PLAIN=1`` asks for cards.
+    """
+    # It is not there yet while IPython itself is loading.
+    get_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = cast(Any, get_shell() if get_shell is not None else None)
+    built = (Path(__file__).parent / "widgets" / "static").is_dir()
+    if built and hasattr(shell, "kernel") and os.environ.get("REASONBOOK_PLAIN", "") in ("", "0"):
+        load_ipython_extension(shell)
+
+
+def _show(thing: Any, include: Any = None, exclude: Any = None) -> Any:
+    return view(thing)._repr_mimebundle_(include=include, exclude=exclude)
 
 
 def _formatter(ip: InteractiveShell) -> Any:
     """Where IPython keeps who shows which type; its traits bear no types."""
     return cast(Any, ip).display_formatter.mimebundle_formatter
-
-
-def _resolved(formatter: Any, module: str, name: str) -> list[tuple[dict[Any, Any], Any]]:
-    """IPython moves an entry from its deferred table to the one by class when a type is first shown."""
-    found = [cls for cls in formatter.type_printers if (cls.__module__, cls.__name__) == (module, name)]
-    return [(formatter.type_printers, cls) for cls in found]
 
 
 def _reason(line: str = "") -> None:

@@ -61,10 +61,41 @@ def test_each_widget_becomes_one_module_with_its_sheet(workspace):
     (workspace / "src" / "two.test.ts").write_text("throw new Error('a test is no widget');\n")
     done, target = build(workspace)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in target.iterdir()) == ["one.css", "one.js", "two.css", "two.js"]
+    names = ["LICENSES.txt", "one.css", "one.js", "two.css", "two.js"]
+    assert sorted(path.name for path in target.iterdir()) == names
     assert "rb-one" in (target / "one.css").read_text()
     module = (target / "one.js").read_text()
     assert "shared" in module and "import" not in module, "a relative import cannot be loaded from a blob URL"
+
+
+@needs_node
+def test_the_licences_of_what_is_bundled_are_passed_on(workspace):
+    (workspace / "src" / "one.ts").write_text(
+        "import plot from 'uplot';\nexport default { render: () => plot };\n"
+    )
+    done, target = build(workspace)
+    assert done.returncode == 0, done.stderr
+    passed_on = (target / "LICENSES.txt").read_text()
+    assert passed_on.startswith("uplot 1.") and "Copyright" in passed_on and "esbuild" not in passed_on
+
+
+@needs_node
+def test_what_only_some_rows_need_is_a_module_of_its_own(workspace):
+    (workspace / "src" / "one.ts").write_text(GOOD)
+    late = workspace / "src" / "late"
+    (late / "heavy").mkdir(parents=True)
+    (late / "heavy" / "part.ts").write_text(f"export const part = '{'x' * 200_000}';\n")
+    (late / "heavy.ts").write_text("import { part } from './heavy/part.ts';\nexport default { part };\n")
+    done, target = build(workspace)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.relative_to(target).as_posix() for path in target.rglob("*.js")) == [
+        "late/heavy.js",
+        "one.js",
+    ]
+    assert "import" not in (target / "late" / "heavy.js").read_text()
+    (late / "heavy" / "part.ts").write_text(f"export const part = '{'x' * 300_000}';\n")
+    done, _ = build(workspace)
+    assert done.returncode != 0 and "late/heavy.js" in done.stderr
 
 
 @needs_node

@@ -1,9 +1,15 @@
 """The extension in a real IPython shell: live views by type, magics, and a clean unload."""
 
+import os
+from pathlib import Path
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import reasonbook as rb
+
+ROOT = Path(__file__).parents[1]
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture
@@ -30,8 +36,7 @@ def test_with_it_the_same_object_has_one_live_view_and_keeps_its_card(shell, cap
     assert capsys.readouterr() == ("", ""), "loading prints nothing"
     schema = rb.Schema({"Intent": "what"})
     first, again = shown(shell, schema), shown(shell, schema)
-    mime = "application/vnd.jupyter.widget-view+json"
-    assert first[mime]["model_id"] == again[mime]["model_id"]
+    assert first[WIDGET]["model_id"] == again[WIDGET]["model_id"]
     assert "Reasoning schema" in first["text/html"] and first["text/plain"].startswith("Schema(")
 
 
@@ -44,7 +49,7 @@ def test_unloading_takes_out_ours_and_nobody_elses(shell):
     shell.run_line_magic("load_ext", "reasonbook")
     shown(shell, rb.Schema({"Intent": "what"}))
     shell.run_line_magic("unload_ext", "reasonbook")
-    assert "application/vnd.jupyter.widget-view+json" not in shown(shell, rb.Schema({"Intent": "what"}))
+    assert WIDGET not in shown(shell, rb.Schema({"Intent": "what"}))
     assert Other in formatter.type_printers
     assert not [key for key in formatter.deferred_printers if key[0].startswith("reasonbook")]
     shell.run_line_magic("load_ext", "reasonbook")
@@ -68,3 +73,46 @@ def test_public_names_are_few_and_complete_themselves():
     import pandas as pd
 
     assert len(dir(pd.DataFrame({"prompt": ["a"], "response": ["b"]}).reason)) <= 9
+
+
+ALIVE = """
+import sys; sys.path.insert(0, {root!r})
+before = set(sys.modules)
+import reasonbook as rb
+loaded = {{name.partition('.')[0] for name in set(sys.modules) - before}}
+print(sorted(loaded & {{'ipywidgets', 'anywidget', 'traitlets', 'plotly', 'torch', 'openai'}}))
+rb.Schema({{'Intent': 'what'}})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plain", ["", "1"])
+def test_in_a_kernel_importing_it_is_enough(plain, home):
+    """A real kernel: nothing of the widgets is loaded before something is shown, and `REASONBOOK_PLAIN=1` is heeded."""
+    from jupyter_client.manager import start_new_kernel
+
+    env = {**os.environ, "REASONBOOK_PLAIN": plain, "REASONBOOK_HOME": str(home)}
+    manager, client = start_new_kernel(env=env)
+    printed: list[str] = []
+    shown_as: list[set[str]] = []
+
+    def keep(message):
+        content = message["content"]
+        assert message["msg_type"] != "error", content.get("traceback")
+        if message["msg_type"] == "stream":
+            printed.append(content["text"])
+        elif "data" in content and message["msg_type"] == "execute_result":
+            shown_as.append(set(content["data"]))
+
+    try:
+        client.execute_interactive(ALIVE.format(root=str(ROOT)), timeout=60, output_hook=keep)
+        client.execute_interactive(
+            "%load_ext reasonbook\nrb.Schema({'Intent': 'what'})", timeout=60, output_hook=keep
+        )
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert printed == ["[]\n"], "nothing that is heavy is loaded, nothing else is said"
+    by_import, by_magic = shown_as
+    assert (WIDGET in by_import) is (plain == "") and "text/html" in by_import
+    assert WIDGET in by_magic, "who asks for it gets it"

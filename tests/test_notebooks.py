@@ -6,10 +6,12 @@ cell that is tagged `parameters`.
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from reasonbook.demo import html_page, notebooks
 
@@ -45,7 +47,25 @@ def test_it_is_told_in_words_before_code(path):
         and not any(before.cell_type == "markdown" for before in notebook.cells[max(0, number - 2) : number])
     ]
     assert untold == [], "a code cell has words above it, or above the one before it"
-    assert len(code_cells(notebook)) <= 20
+    assert len(code_cells(notebook)) <= 20 + 1, "twenty, and the one that installs what is missing"
+
+
+@each_notebook
+def test_it_begins_by_installing_what_is_missing_and_nothing_where_all_is_there(path, monkeypatch):
+    """A badge opens the notebook alone, on a machine that has never heard of this package."""
+    set_up = code_cells(nbformat.read(path, as_version=4))[0]
+    assert "set-up" in set_up.metadata["tags"] and "://" not in set_up.source
+    shell, asked = InteractiveShell(), []
+    shell.register_magic_function(asked.append, magic_kind="line", magic_name="pip")
+    assert shell.run_cell(set_up.source).success and asked == []
+    there = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "reasonbook" else there(name)
+    )
+    assert shell.run_cell(set_up.source).success
+    [line] = asked
+    extra = line.split('"reasonbook[')[1].removesuffix(']"')
+    assert f"\n{extra} = [" in (FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.train

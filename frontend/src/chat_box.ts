@@ -4,6 +4,7 @@ import { type Answer, foldLabel, footnote, type News, type Transcript, take } fr
 import { fill, h, setText } from "./lib/dom.ts";
 import { keySheetCommand } from "./lib/key_sheet.ts";
 import { Keys } from "./lib/keys.ts";
+import { Reader } from "./lib/reading.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 
@@ -44,13 +45,16 @@ class ChatBox {
   });
   private readonly send = h("button", { class: "rb-button rb-primary rb-cb-send" }, "Ask");
   private readonly keys: Keys;
+  private readonly reader: Reader;
 
   constructor(private readonly stage: Stage) {
+    this.reader = new Reader(stage.link, stage.root);
     this.keys = new Keys("chat_box", [
       { id: "send", label: "ask", keys: ["Enter"], typing: true, run: () => this.enter() },
       { id: "line", label: "new line", keys: ["Shift+Enter"], typing: true, run: () => this.newLine() },
       { id: "stop", label: "stop", keys: ["Escape"], typing: true, run: () => this.stop() },
       { id: "fold", label: "thinking", keys: ["Alt+t", "t"], run: () => this.setOpen(!this.open) },
+      { id: "raw", label: "text as it is written", keys: ["Alt+m", "m"], hint: false, run: () => this.reader.toggle() },
       { id: "again", label: "again", keys: ["r"], run: () => this.again() },
       { id: "field", label: "write", keys: ["/"], run: () => this.field.focus() },
       keySheetCommand(stage.root, () => this.keys),
@@ -160,7 +164,7 @@ class ChatBox {
     return h(
       "section",
       { class: "rb-cb-turn" },
-      h("div", { class: "rb-cb-question rb-text" }, question),
+      this.reader.text(question, "rb-cb-question"),
       h("div", { class: "rb-cb-answers" }, ...bubbles.map((bubble) => bubble.root)),
     );
   }
@@ -168,9 +172,9 @@ class ChatBox {
   private bubble(answer: Answer, turn: number, student: number): Bubble {
     const transcript = this.transcript as Transcript;
     const summary = h("summary", {});
-    const thinking = h("div", { class: "rb-text rb-cb-thinking" });
+    const thinking = h("div", { class: "rb-text rb-cb-thinking", dir: "auto" });
     const fold = h("details", { class: "rb-cb-fold", open: this.open }, summary, thinking);
-    const said = h("div", { class: "rb-text rb-cb-said" });
+    const said = h("div", { class: "rb-text rb-cb-said", dir: "auto" });
     const error = h("div", { class: "rb-error" });
     const foot = h("span", { class: "rb-faint" });
     const prompt = h("div", { class: "rb-cb-prompt", hidden: true });
@@ -200,9 +204,15 @@ class ChatBox {
     const label = foldLabel(answer);
     bubble.fold.hidden = label === "";
     setText(bubble.summary, label);
-    setText(bubble.thinking, answer.thinking);
     const waiting = answer.state === "waiting" ? "waiting for its turn…" : "";
-    setText(bubble.said, answer.answer || waiting || (answer.state === "done" ? "(no answer)" : ""));
+    const said = answer.answer || waiting || (answer.state === "done" ? "(no answer)" : "");
+    const finished = answer.state !== "waiting" && answer.state !== "writing"; // half a list is no list yet
+    for (const [element, text] of [
+      [bubble.thinking, answer.thinking],
+      [bubble.said, said],
+    ] as const)
+      if (finished) this.reader.put(element, text);
+      else this.reader.plain(element, text);
     bubble.said.classList.toggle("rb-faint", answer.answer === "");
     bubble.root.dataset.state = answer.state;
     setText(bubble.error, answer.error.filter(Boolean).join(" → "));
@@ -279,7 +289,7 @@ class ChatBox {
   private setOpen(open: boolean): void {
     this.open = open;
     this.fold.setAttribute("aria-pressed", String(open));
-    for (const details of this.thread.querySelectorAll("details")) details.open = open;
+    for (const details of this.thread.querySelectorAll<HTMLDetailsElement>(".rb-cb-fold")) details.open = open;
   }
 
   private buttons(): void {

@@ -5,6 +5,7 @@ import { type Score, scoreTable } from "./comparison/scores.ts";
 import { fill, h, setText } from "./lib/dom.ts";
 import { keySheetCommand } from "./lib/key_sheet.ts";
 import { Keys } from "./lib/keys.ts";
+import { Reader } from "./lib/reading.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 
@@ -40,6 +41,7 @@ class Comparison {
   private query = "";
   private open = false;
   private current = 0;
+  private readonly reader: Reader;
 
   private readonly title = h("span", { class: "rb-title" }, "Comparison");
   private readonly facts = h("span", { class: "rb-dim" });
@@ -58,6 +60,7 @@ class Comparison {
   private readonly on = h("button", { class: "rb-button", "aria-label": "Next page" }, "›");
 
   constructor(private readonly stage: Stage) {
+    this.reader = new Reader(stage.link, stage.root);
     const keys = this.keys();
     stage.root.append(
       h("div", { class: "rb-bar" }, this.title, this.facts, h("span", { class: "rb-grow" }), stage.badge),
@@ -174,7 +177,7 @@ class Comparison {
       const why = this.query ? `No row holds “${this.query}”.` : "No row of this kind.";
       fill(this.list, h("div", { class: "rb-empty" }, why));
     } else {
-      fill(this.list, ...page.rows.map((row) => rowCard(row, labels, this.open)));
+      fill(this.list, ...page.rows.map((row) => rowCard(row, labels, this.open, this.reader)));
     }
     this.list.scrollTop = 0;
     const last = page.start + page.rows.length;
@@ -207,13 +210,13 @@ class Comparison {
   private setOpen(open: boolean): void {
     this.open = open;
     this.fold.setAttribute("aria-pressed", String(open));
-    for (const details of this.list.querySelectorAll("details")) details.open = open;
+    for (const details of this.list.querySelectorAll<HTMLDetailsElement>(".rb-co-thinking")) details.open = open;
     this.list.children[this.current]?.scrollIntoView({ block: "nearest" });
   }
 
   private foldOne(): void {
     const row = this.list.children[this.current];
-    const all = row === undefined ? [] : [...row.querySelectorAll("details")];
+    const all = row === undefined ? [] : [...row.querySelectorAll<HTMLDetailsElement>(".rb-co-thinking")];
     const open = !all.some((details) => details.open);
     for (const details of all) details.open = open;
   }
@@ -232,6 +235,7 @@ class Comparison {
       { id: "all", label: "of all", keys: ["t"], run: () => this.setOpen(!this.open) },
       { id: "filter", label: "other rows", keys: ["f"], run: () => cycle(1) },
       { id: "filterBack", label: "other rows, backwards", keys: ["F"], hint: false, run: () => cycle(-1) },
+      { id: "raw", label: "text as it is written", keys: ["m"], hint: false, run: () => this.reader.toggle() },
       { id: "search", label: "search", keys: ["/"], run: () => this.search.focus() },
       { id: "leave", label: "leave search", keys: ["Escape"], hint: false, typing: true, run: () => this.list.focus() },
       { id: "pageOn", label: "next page", keys: ["n", "PageDown"], hint: false, run: () => this.turn(1) },

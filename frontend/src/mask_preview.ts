@@ -4,8 +4,10 @@ import { h, setText } from "./lib/dom.ts";
 import { percent } from "./lib/format.ts";
 import { keySheetCommand } from "./lib/key_sheet.ts";
 import { Keys } from "./lib/keys.ts";
+import { Reader } from "./lib/reading.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
+import { MessagesView } from "./mask_preview/messages_view.ts";
 import { RowView } from "./mask_preview/row_view.ts";
 import type { Row } from "./mask_preview/tokens.ts";
 
@@ -38,12 +40,17 @@ class MaskPreview {
   private readonly oddButton = h("button", { class: "rb-button rb-mp-odd", "aria-pressed": "false" }, "unusual only");
   private readonly blanks = h("button", { class: "rb-button rb-quiet", "aria-pressed": "true" }, "blanks");
   private readonly edges = h("button", { class: "rb-button rb-quiet", "aria-pressed": "false" }, "edges");
+  private readonly words = h("button", { class: "rb-button rb-quiet", "aria-pressed": "false" }, "messages");
   private readonly why = h("div", { class: "rb-mp-why", hidden: true });
   private readonly view: RowView;
+  private readonly reader: Reader;
+  private readonly messages: MessagesView;
 
   constructor(private readonly stage: Stage) {
     const { root, signal } = stage;
     this.view = new RowView(signal);
+    this.reader = new Reader(stage.link, root);
+    this.messages = new MessagesView(stage.link, this.reader, stage.fail);
     const keys = this.keys();
     root.append(
       h(
@@ -60,11 +67,13 @@ class MaskPreview {
       this.view.legend,
       this.why,
       this.view.text,
+      this.messages.element,
       h(
         "div",
         { class: "rb-mp-detail rb-rule" },
         this.view.readout,
         h("span", { class: "rb-grow" }),
+        this.words,
         this.blanks,
         this.edges,
       ),
@@ -187,6 +196,7 @@ class MaskPreview {
     this.facts.title = `hash of this row's ids and labels ${row.hash} · of the dataset ${row.fingerprint}`;
     this.reasons();
     this.limits();
+    void this.messages.show(row.index);
   }
 
   // -- input ------------------------------------------------------------------------------------------------
@@ -196,6 +206,7 @@ class MaskPreview {
     this.oddButton.addEventListener("click", () => void this.toggleOdd());
     this.blanks.addEventListener("click", () => this.toggle(this.blanks, "rb-mp-plain", true));
     this.edges.addEventListener("click", () => this.toggle(this.edges, "rb-mp-edged", false));
+    this.words.addEventListener("click", () => this.toggleMessages());
     this.input.addEventListener("change", () => {
       const wanted = Number.parseInt(this.input.value, 10);
       if (Number.isFinite(wanted)) this.go(wanted - 1);
@@ -209,6 +220,15 @@ class MaskPreview {
     this.view.text.classList.toggle(name, inverse ? !on : on);
   }
 
+  /** The row to read in place of its tokens, and back. */
+  private toggleMessages(): void {
+    const { element } = this.messages;
+    element.hidden = !element.hidden;
+    this.view.text.hidden = !element.hidden;
+    this.words.setAttribute("aria-pressed", String(!element.hidden));
+    if (this.row !== null) void this.messages.show(this.row.index);
+  }
+
   private keys(): Keys {
     const keys: Keys = new Keys("mask_preview", [
       { id: "next", label: "next row", keys: ["j", "PageDown"], run: () => this.step(1) },
@@ -219,6 +239,8 @@ class MaskPreview {
       { id: "partBefore", label: "part before", keys: ["ArrowUp"], hint: false, run: () => this.view.jump(-1) },
       { id: "start", label: "where learning starts", keys: ["b"], run: () => this.view.toStart(true) },
       { id: "odd", label: "unusual only", keys: ["u"], run: () => void this.toggleOdd() },
+      { id: "messages", label: "messages", keys: ["t"], run: () => this.toggleMessages() },
+      { id: "raw", label: "messages as they are written", keys: ["m"], hint: false, run: () => this.reader.toggle() },
       { id: "blanks", label: "blanks", keys: ["w"], run: () => this.toggle(this.blanks, "rb-mp-plain", true) },
       { id: "edges", label: "token edges", keys: ["e"], run: () => this.toggle(this.edges, "rb-mp-edged", false) },
       keySheetCommand(this.stage.root, () => keys),

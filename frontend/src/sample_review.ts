@@ -4,6 +4,7 @@ import { fill, h, setText } from "./lib/dom.ts";
 import { closeKeySheet, toggleKeySheet } from "./lib/key_sheet.ts";
 import { Keys, type Overrides, showKey } from "./lib/keys.ts";
 import { menuButton } from "./lib/menu.ts";
+import { Reader } from "./lib/reading.ts";
 import { Toast } from "./lib/toast.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 import { WindowedList } from "./lib/windowed_list.ts";
@@ -31,6 +32,7 @@ class SampleReview {
   private readonly filters: Filters;
   private readonly list: WindowedList;
   private readonly detail: Detail;
+  private readonly reader: Reader;
   private readonly repair: Repair;
   private readonly head: RowHeader;
   private readonly listed = h("span", { class: "rb-dim" });
@@ -64,7 +66,8 @@ class SampleReview {
       signal,
     );
     const drafts = new Drafts(String(model.get("subject") ?? ""), sessionStorage);
-    this.detail = new Detail(this.store, drafts, focus, stage.fail, (turn) => this.startRepair(turn));
+    this.reader = new Reader(link, root);
+    this.detail = new Detail(this.store, drafts, focus, stage.fail, this.reader, (turn) => this.startRepair(turn));
     this.repair = new Repair(this.store, focus);
     this.toast = new Toast(focus);
     this.early = new EarlyKeys(
@@ -151,6 +154,7 @@ class SampleReview {
       repair: () => this.startRepair(),
       confirm: () => this.store.current?.status === "stale" && this.store.confirm(),
       compare: () => this.detail.toggleCompare(),
+      raw: () => this.reader.toggle(),
       turn: (op) => this.turn(op),
       scroll: () => this.scroll(1),
       search: () => this.search(),

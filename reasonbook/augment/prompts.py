@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from ..data.conversation import Conversation, Message
+from ..data.conversation import Conversation
+from ..data.tool_calls import in_words, response_in_words
 from ..schema import Schema
 from ..teachers import Request
 from .config import AugmentConfig
@@ -54,7 +55,7 @@ class Prompts:
             schema=schema,
             turns=turns,
             prompt=request_text(row),
-            response=response_text(row) if shown else None,
+            response=response_in_words(row) if shown else None,
             max_tokens=config.max_tokens,
             temperature=config.temperature,
             effort=config.reasoning_effort,
@@ -121,14 +122,7 @@ def request_text(row: Conversation) -> str:
     asked = [message for message in row.prompt if message.get("role") not in ("system", "developer")]
     if len(asked) == 1 and asked[0].get("role") == "user" and not asked[0].get("tool_calls"):
         return str(asked[0].get("content") or "")
-    return "\n\n".join(_labelled(message) for message in asked)
-
-
-def response_text(row: Conversation) -> str | None:
-    """The response as a text, with the calls of tools that it makes; None where there is none."""
-    if row.has_response and row.messages[-1].get("tool_calls"):
-        return _labelled(row.messages[-1]).removeprefix("assistant:").strip()
-    return row.response
+    return "\n\n".join(in_words(asked))
 
 
 def record(row: Conversation, shown: bool) -> str:
@@ -141,7 +135,7 @@ def record(row: Conversation, shown: bool) -> str:
     parts = [("context", system)] if system.strip() else []
     parts.append(("request", request_text(row)))
     if shown:
-        parts.append(("response", response_text(row) or ""))
+        parts.append(("response", response_in_words(row)))
     whole = "\x00".join(text for _, text in parts)
     code = hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
     return "\n".join(f"[{name} {code}]\n{text}\n[end of {name} {code}]" for name, text in parts)
@@ -159,9 +153,3 @@ def _as_asked(row: Conversation) -> tuple[str, str, tuple[tuple[str, str], ...]]
         return system, request_text(row), ()
     texts = [(str(m["role"]), str(m.get("content") or "")) for m in turns]
     return system, texts[0][1], tuple(texts[1:])
-
-
-def _labelled(message: Message) -> str:
-    calls = message.get("tool_calls")
-    text = str(message.get("content") or "")
-    return f"{message.get('role')}: {text}{f' (calls {calls})' if calls else ''}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.row_account import PLAIN, UNFILLED, RowAccount
+from ..data.row_account import ERROR, PLAIN, UNFILLED, RowAccount
 from ..errors import FormatError
 from ..html_card import card, clip, details, table
 
@@ -221,7 +221,8 @@ def findings(
             "df.reason.augment(schema, teacher=teacher) goes on where it ended   or   "
             'df.reason.to_chat(student, missing="drop") leaves them out',
         )
-        (problems if wants_reasoning else warnings).append(found)
+        blocks = wants_reasoning and (missing == "error" or set(unfilled) != {ERROR})  # an error is known already
+        (problems if blocks else warnings).append(found)
     if report.left_out.get(PLAIN) and plain is None:
         warnings.append((
             f"{report.left_out[PLAIN]} of {report.rows} rows were never asked for reasoning and are left out, since "

@@ -20,6 +20,7 @@ from .throttle import throttle
 
 STATIC = Path(__file__).parent / "static"
 _WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+LATE = ("reading", "math")  # built from frontend/src/late
 _REMEMBERED = 512  # replies kept for a page that asks again because it did not hear the first
 
 
@@ -83,7 +84,7 @@ class View(anywidget.AnyWidget):
     core: Any  # a subclass says of which class
 
     _name: ClassVar[str] = ""
-    _verbs: ClassVar[dict[str, _Verb]] = {}
+    _verbs: ClassVar[dict[str, _Verb]] = {"late_module": _Verb("late_module", once=False, background=False)}
     _unsubscribe: Callable[[], None] | None = None
 
     _esm = traitlets.Unicode("").tag(sync=True)
@@ -132,6 +133,12 @@ class View(anywidget.AnyWidget):
     def collect(self, topics: set[str]) -> Packed | dict[str, Any] | None:
         """What to tell the page about touched topics, at most 20 times a second; None for nothing."""
         return {"topics": sorted(topics)}
+
+    def late_module(self, name: str) -> str:
+        """The text of a module that the page fetches only when something on it needs it."""
+        if name not in LATE:
+            raise ReasonbookError(f"There is no module {name!r}.", "run the cell again")
+        return asset(f"late/{name}.js")
 
     def touch(self, *topics: str) -> None:
         """Notes that something changed; `collect` is called soon, from a thread of the throttle."""
@@ -256,12 +263,21 @@ def assets(name: str) -> tuple[str, str]:
     Raises:
         ReasonbookError: the package was installed without its front end.
     """
-    script, style = STATIC / f"{name}.js", STATIC / f"{name}.css"
+    return asset(f"{name}.js"), asset(f"{name}.css")
+
+
+def asset(name: str) -> str:
+    """The text of a file that the front end's build has made.
+
+    Raises:
+        ReasonbookError: it is not there.
+    """
+    path = STATIC / name
     try:
-        return _read(script, script.stat().st_mtime_ns), _read(style, style.stat().st_mtime_ns)
+        return _read(path, path.stat().st_mtime_ns)
     except OSError as error:
         raise ReasonbookError(
-            f"The live view {name!r} was not built into this installation: {script.name} is missing.",
+            f"The live views were not built into this installation: {name} is missing.",
             "pip install --force-reinstall reasonbook   (in a checkout: python hatch_build.py)",
         ) from error
 

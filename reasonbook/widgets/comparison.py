@@ -11,6 +11,7 @@ from ..training.answering.generate import Reply
 from ..training.evaluation.comparison import ComparedRow, RunScore
 from ..training.evaluation.comparison import Comparison as Compared
 from .base import View, verb
+from .messages import shown_messages
 
 MOST = 50  # rows in one page of the list
 
@@ -61,8 +62,15 @@ class Comparison(View):
         return {
             "total": len(chosen),
             "start": start,
-            "rows": [{"index": index, **_row(self.core.rows[index])} for index in page],
+            "rows": [
+                {"index": index, "messages": self._messages(index), **_row(self.core.rows[index])}
+                for index in page
+            ],
         }
+
+    def _messages(self, index: int) -> list[dict[str, Any]]:
+        """What was said up to the answer; the prompt is the last of it."""
+        return shown_messages(self.core.evaluations[0].tasks[index].prompt)
 
     @cached_property
     def _labels(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..chat import ChatDataset, Preview
 from .base import View, verb
+from .messages import shown_messages
 
 
 class MaskPreview(View):
@@ -71,6 +72,15 @@ class MaskPreview(View):
             "special": special,
             "odd": list(self._odd.get(index, ())) if "_odd" in self.__dict__ else [],
         }
+
+    @verb()
+    def messages(self, index: int) -> dict[str, Any]:
+        """What a row's tokens say, to read: its messages, of which the last is the response, and its reasoning."""
+        dataset = self._dataset
+        task = dataset.tasks[index]
+        row = dataset.rows[int(dataset.arrays.row[dataset.chosen[index]])]
+        messages = row.conversation.messages[: len(task.prompt) + 1]
+        return {"messages": shown_messages(messages), "reasoning": task.reasoning}
 
     @verb(background=True)
     def unusual(self) -> dict[str, Any]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..data.conversation import Message
+from ..data.tool_calls import response_in_words
 from ..review.samples import Sample
+from .messages import calls_of, shown_messages, text_of
 
 _SNIPPET = 160  # characters of request and response in the list
 
 
 def summary(sample: Sample) -> dict[str, Any]:
     """A row as the list shows it."""
-    asked = [m.get("content") for m in sample.conversation.prompt if m.get("role") != "system"]
+    asked = [m for m in sample.conversation.prompt if m.get("role") != "system"]
     return {
         "position": sample.position,
-        "request": _snippet(asked[-1] if asked else ""),
-        "response": _snippet(sample.response),
+        "request": _snippet(text_of(asked[-1].get("content")) if asked else ""),
+        "response": _snippet(text_of(sample.response) or response_in_words(sample.conversation)),
         "verdict": sample.decision.verdict,
         "rating": sample.decision.rating,
         "status": sample.status,
@@ -32,10 +35,7 @@ def full(sample: Sample) -> dict[str, Any]:
     return {
         **summary(sample),
         "key": sample.key,
-        "messages": [
-            {"role": str(message.get("role")), "text": text_of(message.get("content"))}
-            for message in sample.conversation.prompt
-        ],
+        "messages": shown_messages(sample.conversation.messages)[: len(sample.conversation.prompt)],
         "turns": [
             {
                 "number": turn.number,
@@ -50,6 +50,7 @@ def full(sample: Sample) -> dict[str, Any]:
         "teacher": pairs(sample.teacher_reasoning),
         "full_response": text_of(sample.response),
         "data_response": text_of(sample.data_response),
+        "response_calls": calls_of(_last(sample)),
         "error": sample.error,
         "problem": sample.conversation.problem,
     }
@@ -60,10 +61,10 @@ def pairs(reasoning: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
     return [(str(name), value) for name, value in (reasoning or {}).items()]
 
 
-def text_of(value: object) -> str:
-    """A cell as text; nothing where nothing stands."""
-    return "" if value is None else value if isinstance(value, str) else str(value)
+def _last(sample: Sample) -> Message:
+    """The response as a message; empty where the row has none."""
+    return sample.conversation.messages[-1] if sample.conversation.has_response else {}
 
 
-def _snippet(value: object) -> str:
-    return " ".join(text_of(value)[: 4 * _SNIPPET].split())[:_SNIPPET]
+def _snippet(text: str) -> str:
+    return " ".join(text[: 4 * _SNIPPET].split())[:_SNIPPET]

@@ -18,7 +18,8 @@ from ..review.checks import WEIGHTS
 from ..review.repair import Repair
 from ..review.samples import SORTS, STATUSES, Query
 from .base import View, verb
-from .review_rows import full, pairs, summary, text_of
+from .messages import text_of
+from .review_rows import full, pairs, summary
 from .teacher_name import teacher_name
 
 _WINDOW = 40  # rows of the list in the first answer

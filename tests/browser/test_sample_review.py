@@ -198,7 +198,7 @@ df = pd.DataFrame({{
         {{"role": "user", "content": p + hostile}}, {{"role": "assistant", "content": hostile + p}},
     ] for p in payloads],
     "reasoning": [{{p: hostile, hostile: [p, hostile], "n" + p: None}} for p in payloads],
-    "reasoning_status": ["ok", "error", "stale"] * 5,
+    "reasoning_status": (["ok", "error", "stale"] * len(payloads))[: len(payloads)],
     "reasoning_error": [hostile] * len(payloads),
 }})
 def teacher(request):

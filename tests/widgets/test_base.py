@@ -180,6 +180,20 @@ def test_missing_bundle_says_how_to_build_it(monkeypatch, tmp_path):
     assert "hatch_build.py" in error.value.fix
 
 
+def test_a_late_module_is_sent_when_the_page_asks_and_no_other_file_is(page, monkeypatch, tmp_path):
+    (tmp_path / "late").mkdir()
+    (tmp_path / "late" / "reading.js").write_text("export default {}")
+    (tmp_path / "late" / "secret.js").write_text("")
+    client = page(Probe(Thing()))
+    monkeypatch.setattr(base, "STATIC", tmp_path)
+    assert client.call("late_module", name="reading") == "export default {}"
+    for name in ("secret", "../probe", "reading.js", ""):
+        with pytest.raises(page.Refused, match="There is no module"):
+            client.call("late_module", name=name)
+    with pytest.raises(page.Refused, match=r"late/math\.js is missing"):
+        client.call("late_module", name="math")
+
+
 def test_plain_makes_valid_json_of_anything():
     value = {
         "nan": math.nan,

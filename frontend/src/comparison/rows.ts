@@ -1,5 +1,7 @@
 // One held-out row: what was asked and expected, and what each run thought and answered, side by side.
-import { h } from "../lib/dom.ts";
+import { type Child, h } from "../lib/dom.ts";
+import type { Reader } from "../lib/reading.ts";
+import type { Message } from "../lib/tool_calls.ts";
 
 export interface Reply {
   answer: string;
@@ -15,6 +17,8 @@ export interface Row {
   index: number;
   position: number | null;
   prompt: string;
+  /** What was said up to the answer; the prompt is the last of it. */
+  messages: Message[];
   expected: string;
   /** One for each run; null where a run has none. */
   replies: (Reply | null)[];
@@ -26,7 +30,7 @@ const HEALTH: Record<string, string> = {
   missing: "no thinking",
 };
 
-export function rowCard(row: Row, labels: string[], open: boolean): HTMLElement {
+export function rowCard(row: Row, labels: string[], open: boolean, reader: Reader): HTMLElement {
   return h(
     "article",
     { class: "rb-co-row", tabindex: -1, "data-index": row.index },
@@ -34,23 +38,37 @@ export function rowCard(row: Row, labels: string[], open: boolean): HTMLElement 
       "header",
       { class: "rb-co-head" },
       h("span", { class: "rb-dim rb-co-number" }, row.position === null ? `#${row.index + 1}` : `row ${row.position}`),
-      h("div", { class: "rb-co-prompt rb-text" }, row.prompt),
-      h(
-        "div",
-        { class: "rb-co-expected" },
-        h("span", { class: "rb-dim" }, "expected"),
-        h("span", { class: "rb-text" }, row.expected),
-      ),
+      h("div", {}, ...asked(row, reader)),
+      h("div", { class: "rb-co-expected" }, h("span", { class: "rb-dim" }, "expected"), reader.text(row.expected)),
     ),
     h(
       "div",
       { class: "rb-co-replies" },
-      ...row.replies.map((reply, index) => replyCard(reply, labels[index] ?? "", index, open)),
+      ...row.replies.map((reply, index) => replyCard(reply, labels[index] ?? "", index, open, reader)),
     ),
   );
 }
 
-function replyCard(reply: Reply | null, label: string, index: number, open: boolean): HTMLElement {
+/** What is answered, below what was said before it, which is folded. */
+function asked({ prompt, messages }: Row, reader: Reader): Child[] {
+  const last = messages.at(-1);
+  const shown = last?.role === "tool" ? reader.message(last) : [reader.text(prompt, "rb-co-prompt")];
+  const before = messages.slice(0, -1);
+  if (before.length === 0) return shown;
+  const count = `${before.length} earlier ${before.length === 1 ? "message" : "messages"}`;
+  const fold = h("details", { class: "rb-co-earlier" }, h("summary", {}, count));
+  const turn = (message: Message) =>
+    h(
+      "div",
+      {},
+      message.role === "tool" ? null : h("div", { class: "rb-label" }, message.role),
+      ...reader.message(message),
+    );
+  fold.addEventListener("toggle", () => fold.childElementCount === 1 && fold.append(...before.map(turn)));
+  return [fold, ...shown];
+}
+
+function replyCard(reply: Reply | null, label: string, index: number, open: boolean, reader: Reader): HTMLElement {
   const root = h("section", { class: "rb-co-reply", style: `--run:var(--rb-run-${index % 6})`, "aria-label": label });
   if (reply === null) {
     root.append(h("span", { class: "rb-faint" }, "not answered"));
@@ -64,11 +82,7 @@ function replyCard(reply: Reply | null, label: string, index: number, open: bool
       "div",
       { class: "rb-co-answer" },
       mark ? h("span", { class: `rb-co-mark rb-co-${said}`, role: "img", "aria-label": said }, mark) : null,
-      h(
-        "span",
-        { class: "rb-text" },
-        reply.answer || (reply.thinking ? "(no answer)" : reply.text) || "(nothing written)",
-      ),
+      reader.text(reply.answer || (reply.thinking ? "(no answer)" : reply.text) || "(nothing written)"),
       h("span", { class: "rb-grow" }),
       reply.score !== null && reply.correct === null ? h("span", { class: "rb-dim" }, reply.score.toFixed(2)) : null,
       sick && reply.thinking + reply.answer !== reply.answer ? h("span", { class: "rb-co-sick" }, sick) : null,
@@ -77,12 +91,7 @@ function replyCard(reply: Reply | null, label: string, index: number, open: bool
   );
   if (reply.thinking) {
     root.append(
-      h(
-        "details",
-        { class: "rb-co-thinking", open },
-        h("summary", {}, "Thinking"),
-        h("div", { class: "rb-text" }, reply.thinking),
-      ),
+      h("details", { class: "rb-co-thinking", open }, h("summary", {}, "Thinking"), reader.text(reply.thinking)),
     );
   }
   return root;

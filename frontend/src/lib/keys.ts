@@ -1,7 +1,7 @@
 // Commands with keys that a person can change; the changes stay in this browser.
 
 import { fill, h } from "./dom.ts";
-import { isTyping, keyName } from "./keyboard.ts";
+import { isPressed, isTyping, keyName } from "./keyboard.ts";
 
 export interface Command {
   id: string;
@@ -72,7 +72,7 @@ export class Keys {
         if (command === undefined) return;
         if (isTyping(event.target) && command.typing !== true) return;
         if (command.sheet !== true && (event.target as Element).closest(".rb-sheet") !== null) return;
-        if (event.target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
+        if (isPressed(event.target) && (event.key === "Enter" || event.key === " ")) return;
         event.preventDefault();
         command.run();
       },

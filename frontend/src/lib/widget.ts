@@ -1,6 +1,7 @@
 // The shell of every widget: a root with theme and keys of its own, a link to Python, a line that says how it goes.
 
 import { h, setText } from "./dom.ts";
+import { keepKeys } from "./keyboard.ts";
 import { CallError, KernelGone, Link, type LinkState, type Model } from "./rpc.ts";
 import { followTheme, type Theme } from "./theme.ts";
 
@@ -36,15 +37,13 @@ export function defineWidget(name: string, label: string, mount: (stage: Stage) 
         class: `rb rb-${name}`,
         role: "region",
         "aria-label": label,
-        "data-lm-suppress-shortcuts": "true",
         tabindex: 0,
       });
       const themed = new Set<(theme: Theme) => void>();
       followTheme(root, signal, (theme) => {
         for (const listener of themed) listener(theme);
       });
-      for (const kind of ["keydown", "keypress", "keyup"] as const)
-        root.addEventListener(kind, (event) => event.stopPropagation(), { signal });
+      keepKeys(root, signal);
       const link = new Link(model, signal);
       const { badge, fail } = linkBadge(link);
       el.append(root);

@@ -12,6 +12,7 @@ export interface Acts {
   repair(): void;
   confirm(): void;
   compare(): void;
+  raw(): void;
   turn(op: "undo" | "redo"): void;
   scroll(): void;
   search(): void;
@@ -50,6 +51,7 @@ export function reviewCommands(to: Acts): Command[] {
     judge("repair", "repair", ["f"], () => to.repair(), true),
     judge("confirm", "stale reasoning still fits", ["c"], () => to.confirm()),
     act("compare", "show changes", ["d"], () => to.compare()),
+    act("raw", "text as it is written", ["m"], () => to.raw()),
     act("undo", "undo", ["u", "Ctrl+z"], () => to.turn("undo")),
     act("redo", "redo", ["U", "Ctrl+Z", "Ctrl+y"], () => to.turn("redo")),
     act("next", "next", ["j", "ArrowDown"], () => to.step(1), { hint: true }),

@@ -1,6 +1,7 @@
 // The row that is being judged: request, reasoning field by field, response; to read, or to edit in place.
 
 import { type Child, fill, h } from "../lib/dom.ts";
+import type { Reader } from "../lib/reading.ts";
 import type { Drafts } from "./drafts.ts";
 import { mark } from "./list_row.ts";
 import type { ReviewStore } from "./store.ts";
@@ -30,6 +31,7 @@ export class Detail {
     private readonly drafts: Drafts,
     private readonly done: () => void,
     private readonly fail: (error: unknown) => void,
+    private readonly reader: Reader,
     private readonly repair: (turn: Turn) => void,
   ) {}
 
@@ -220,15 +222,16 @@ export class Detail {
     const acts = {
       edit: (turn: Turn, field?: string) => this.edit(field, turn),
       repair: (turn: Turn) => this.repair(turn),
+      reader: this.reader,
     };
-    const turns = row.messages.slice(0, before?.at).map(({ role, text }, at) => {
+    const turns = row.messages.slice(0, before?.at).map((message, at) => {
       const turn = row.turns.find((each) => each.at === at);
       return h(
         "div",
-        { class: "rb-turn", "data-role": role },
-        several ? h("div", { class: "rb-label" }, role) : null,
+        { class: "rb-turn", "data-role": message.role },
+        several && message.role !== "tool" ? h("div", { class: "rb-label" }, message.role) : null,
         turn === undefined ? null : turnReasoning(row, turn, this.compare, acts),
-        clipped(h("div", { class: "rb-text" }, text)),
+        ...this.reader.message(message),
       );
     });
     return [section("Request", null, ...(turns.length > 0 ? turns : [h("div", { class: "rb-faint" }, "no request")]))];
@@ -252,7 +255,7 @@ export class Detail {
           { class: "rb-field-value", ondblclick: () => this.edit(name) },
           edited && this.compare && !sameValue(value, teacher.get(name))
             ? diffView(valueText(teacher.get(name)), valueText(value))
-            : clipped(valueView(value)),
+            : valueView(value, this.reader),
         ),
       ),
     );
@@ -264,10 +267,13 @@ export class Detail {
     const text =
       edited && this.compare
         ? diffView(row.data_response, row.full_response)
-        : row.full_response === ""
-          ? h("div", { class: "rb-faint" }, "no response")
-          : clipped(h("div", { class: "rb-text" }, row.full_response));
-    const box = h("div", { class: "rb-answer", ondblclick: () => this.edit(RESPONSE) }, text);
+        : row.full_response !== ""
+          ? this.reader.folded(row.full_response)
+          : row.response_calls.length === 0
+            ? h("div", { class: "rb-faint" }, "no response")
+            : null;
+    const calls = row.response_calls.map((call) => this.reader.call(call));
+    const box = h("div", { class: "rb-answer", ondblclick: () => this.edit(RESPONSE) }, text, ...calls);
     return [section("Response", edited ? this.toggle() : null, box)];
   }
 
@@ -315,20 +321,6 @@ function note(kind: string, text: string, ...more: Child[]): HTMLElement {
     h("span", { class: "rb-text" }, text),
     ...more,
   );
-}
-
-/** Very long text is clipped until it is clicked, so that the response stays in sight. */
-function clipped(content: HTMLElement): HTMLElement {
-  const long =
-    (content.textContent ?? "").length > 1400 || ((content.textContent ?? "").match(/\n/g)?.length ?? 0) > 18;
-  if (!long) return content;
-  content.classList.add("rb-clip");
-  const more = h("button", { class: "rb-button rb-quiet" }, "Show all");
-  more.addEventListener("click", () => {
-    const open = content.classList.toggle("rb-clip");
-    more.textContent = open ? "Show all" : "Show less";
-  });
-  return h("div", {}, content, more);
 }
 
 function skeleton(): HTMLElement[] {

@@ -34,8 +34,8 @@ export function paintRow(element: HTMLElement, row: Summary | undefined, place: 
     parts = {
       glyph: glyph("open"),
       number: h("span", { class: "rb-row-n" }),
-      request: h("span", { class: "rb-row-request" }),
-      response: h("span", { class: "rb-row-response" }),
+      request: h("span", { class: "rb-row-request", dir: "auto" }),
+      response: h("span", { class: "rb-row-response", dir: "auto" }),
       side: h("span", { class: "rb-row-side" }),
     };
     element.append(parts.glyph, parts.number, parts.side, parts.request, parts.response);

@@ -23,6 +23,7 @@ const full = (position: number, place: number): Full & { place: number } => ({
   teacher: [],
   full_response: "r",
   data_response: "r",
+  response_calls: [],
   error: null,
   problem: "",
 });

@@ -24,6 +24,7 @@ const full = (position: number): Full => ({
   teacher: [["Intent", "x"]],
   full_response: "r",
   data_response: "r",
+  response_calls: [],
   error: null,
   problem: "",
 });

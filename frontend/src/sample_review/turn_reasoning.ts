@@ -1,12 +1,14 @@
 // The reasoning of an earlier assistant turn, above its message; to read, with the ways to change it.
 
 import { type Child, h } from "../lib/dom.ts";
+import { folded, isLong, type Reader } from "../lib/reading.ts";
 import type { Fields, Full, Turn, Value } from "./types.ts";
 import { diffView, sameValue, valueText, valueView } from "./values.ts";
 
 export interface TurnActs {
   edit(turn: Turn, field?: string): void;
   repair(turn: Turn): void;
+  reader: Reader;
 }
 
 /** What a person calls a turn: they count from 1. */
@@ -26,7 +28,7 @@ export function turnReasoning(row: Full, turn: Turn, compare: boolean, acts: Tur
       h(
         "div",
         { class: "rb-field-value", ondblclick: () => acts.edit(turn, field) },
-        shown(value, teacherValue(turn.teacher, field), compare && turn.teacher.length > 0),
+        shown(value, teacherValue(turn.teacher, field), compare && turn.teacher.length > 0, acts.reader),
       ),
     ),
   );
@@ -56,6 +58,8 @@ export function teacherValue(teacher: Fields, field: string): Value | undefined 
   return teacher.find(([name]) => name === field)?.[1];
 }
 
-function shown(value: Value, before: Value | undefined, compare: boolean): Child {
-  return compare && !sameValue(value, before) ? diffView(valueText(before), valueText(value)) : valueView(value);
+function shown(value: Value, before: Value | undefined, compare: boolean, reader: Reader): Child {
+  return compare && !sameValue(value, before)
+    ? diffView(valueText(before), valueText(value))
+    : valueView(value, reader);
 }

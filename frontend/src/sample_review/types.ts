@@ -1,5 +1,7 @@
 // What the Python side of the review sends; see reasonbook/widgets/sample_review.py.
 
+import type { Message, ToolCall } from "../lib/tool_calls.ts";
+
 export type Verdict = "accepted" | "rejected";
 export type Value = string | number | boolean | null | string[] | { [name: string]: unknown };
 export type Fields = [name: string, value: Value][];
@@ -26,12 +28,13 @@ export interface Turn {
 
 export interface Full extends Summary {
   key: string;
-  messages: { role: string; text: string }[];
+  messages: Message[];
   turns: Turn[];
   reasoning: Fields;
   teacher: Fields;
   full_response: string;
   data_response: string;
+  response_calls: ToolCall[];
   error: string | null;
   problem: string;
 }

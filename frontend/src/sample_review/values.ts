@@ -2,6 +2,7 @@
 
 import { diff } from "../lib/diff.ts";
 import { type Child, h } from "../lib/dom.ts";
+import { folded, isLong, type Reader } from "../lib/reading.ts";
 import type { Value } from "./types.ts";
 
 /** A value as one text: list items stand on lines of their own. */
@@ -34,11 +35,12 @@ export function sameValue(a: Value | undefined, b: Value | undefined): boolean {
 }
 
 /** A value to read. */
-export function valueView(value: Value): HTMLElement {
-  if (Array.isArray(value)) return h("ul", { class: "rb-text rb-values" }, ...value.map((item) => h("li", {}, item)));
+export function valueView(value: Value, reader: Reader): HTMLElement {
   const text = valueText(value);
   if (text === "") return h("div", { class: "rb-text rb-faint" }, "no value");
-  return h("div", { class: "rb-text" }, text);
+  if (!Array.isArray(value)) return reader.folded(text);
+  const items = value.map((item) => h("li", {}, reader.text(valueText(item))));
+  return folded(h("ul", { class: "rb-text rb-values", dir: "auto" }, ...items), isLong(text));
 }
 
 /** How `after` differs from `before`, to read. */
@@ -46,7 +48,7 @@ export function diffView(before: string, after: string): HTMLElement {
   const parts: Child[] = diff(before, after).map(({ kind, text }) =>
     kind === "same" ? text : kind === "gone" ? h("del", {}, text) : h("ins", {}, text),
   );
-  return h("div", { class: "rb-text rb-diff" }, ...parts);
+  return h("div", { class: "rb-text rb-diff", dir: "auto" }, ...parts);
 }
 
 /** A control that holds a value; `text()` gives what stands in it. */
@@ -60,7 +62,13 @@ export function valueControl(name: string, value: Value): { element: HTMLElement
     const input = h("input", { class: "rb-input", type: "text", inputmode: "decimal", value, "aria-label": name });
     return { element: input, text: () => input.value };
   }
-  const area = h("textarea", { class: "rb-input rb-edit", rows: 1, "aria-label": name, spellcheck: "true" });
+  const area = h("textarea", {
+    class: "rb-input rb-edit",
+    rows: 1,
+    "aria-label": name,
+    spellcheck: "true",
+    dir: "auto",
+  });
   area.value = valueText(value);
   return { element: area, text: () => area.value };
 }

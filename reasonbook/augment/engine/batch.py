@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...data.tool_calls import response_in_words
 from ...errors import ReasonbookError
 from ...store import Call
 from ...teachers import CallError, Completion, Request, Usage
 from ...teachers.batches import BatchResult, BatchState, batch_api
 from ..answers import AnswerReader, InvalidAnswerError, readable
 from ..cost import Budget
-from ..prompts import Prompts, reask, request_text, response_text
+from ..prompts import Prompts, reask, request_text
 from ..results import Candidate, RowError
 from ..voting import choose
 from ..work import Work
@@ -279,7 +280,9 @@ class BatchEngine:
         if self.config.check is None:
             return whole
         row = self._read_turn(item.work.places[0])
-        said = choose([Candidate(request_text(row), response_text(row), answer, whole)], self.config.check)
+        said = choose(
+            [Candidate(request_text(row), response_in_words(row) or None, answer, whole)], self.config.check
+        )
         return RowError(said, answer or str(whole), item.paid) if isinstance(said, str) else whole
 
     def _expired(self, item: BatchItem) -> bool:

@@ -12,12 +12,13 @@ from importlib import import_module
 from typing import Any
 
 from ...data.conversation import Conversation
+from ...data.tool_calls import response_in_words
 from ...errors import ReasonbookError
 from ...store import Call
 from ...teachers import CallError, Completion, Request, Usage
 from ..answers import AnswerReader, InvalidAnswerError, readable
 from ..cost import Budget
-from ..prompts import Prompts, reask, request_text, response_text
+from ..prompts import Prompts, reask, request_text
 from ..results import Candidate, RowError
 from ..voting import choose, verdict
 from ..work import Work
@@ -196,7 +197,7 @@ class LiveEngine:
         """Notes a whole sample; True when no other is needed."""
         state.sample += 1
         values, answer = readable(values, self.prompts.method, self.keys.names)
-        candidate = Candidate(request_text(row), response_text(row), answer, values)
+        candidate = Candidate(request_text(row), response_in_words(row) or None, answer, values)
         state.candidates.append(candidate)
         if self.config.check is None or self.config.samples == 1:
             return False
