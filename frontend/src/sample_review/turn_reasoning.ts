@@ -1,7 +1,7 @@
 // The reasoning of an earlier assistant turn, above its message; to read, with the ways to change it.
 
 import { type Child, h } from "../lib/dom.ts";
-import { folded, isLong, type Reader } from "../lib/reading.ts";
+import type { Reader } from "../lib/reading.ts";
 import type { Fields, Full, Turn, Value } from "./types.ts";
 import { diffView, sameValue, valueText, valueView } from "./values.ts";
 
