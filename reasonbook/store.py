@@ -136,14 +136,20 @@ class Store:
             )
 
     def events(self, subject: str, *, after: int = 0) -> Iterator[Event]:
-        """A subject's events, oldest first; ``seq`` is their lasting number in the store."""
+        """A subject's events, oldest first; ``seq`` is their lasting number in the store.
+
+        One that is no JSON any more comes as the kind ``unreadable``: it must not hide the others.
+        """
         with self._lock:
             rows = self._db.execute(
                 "SELECT id, kind, data, at FROM events WHERE subject = ? AND id > ? ORDER BY id",
                 (subject, after),
             ).fetchall()
         for number, kind, data, at in rows:
-            yield Event(kind, json.loads(data), at, number)
+            try:
+                yield Event(kind, json.loads(data), at, number)
+            except (ValueError, TypeError, RecursionError):
+                yield Event("unreadable", {"kind": kind}, at, number)
 
     def subjects(self, prefix: str = "") -> list[str]:
         """Names of everything that has events, oldest first."""

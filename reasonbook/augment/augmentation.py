@@ -200,7 +200,7 @@ class Augmentation(Job):
             self._keys,
             self.config,
             self.store,
-            decision=decisions.of,
+            decision=decisions.reader(self._snapshot.names),
             only=self._only,
             stopping=lambda: self.stopping,
         )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..data.conversation import is_mapping, is_sequence, json_ready, missing
+from ..html_card import clip
+from ..review.edit_rules import fields_of
 from ..review.samples import Sample
+from ..schema import Schema
 
 _SNIPPET = 160  # characters of request and response in the list
+_LONGEST = 4000  # characters of a cell of another column
 
 
 def summary(sample: Sample) -> dict[str, Any]:
@@ -22,11 +28,14 @@ def summary(sample: Sample) -> dict[str, Any]:
         "status": sample.status,
         "edited": sample.decision.reasoning is not None or sample.decision.response is not None,
         "flags": sample.flags.names,
+        "note": sample.decision.note,
+        "tags": sample.decision.tags,
+        "later": sample.decision.later,
     }
 
 
-def full(sample: Sample) -> dict[str, Any]:
-    """A row as it is judged: all of its text."""
+def full(sample: Sample, schema: Schema | None) -> dict[str, Any]:
+    """A row as it is judged: all of its text, and the fields by which its reasoning can be edited."""
     return {
         **summary(sample),
         "key": sample.key,
@@ -35,12 +44,18 @@ def full(sample: Sample) -> dict[str, Any]:
             for message in sample.conversation.prompt
         ],
         "reasoning": pairs(sample.reasoning),
+        "fields": fields_of(sample.reasoning, schema),
         "teacher": pairs(sample.teacher_reasoning),
         "full_response": text_of(sample.response),
         "data_response": text_of(sample.data_response),
         "error": sample.error,
         "problem": sample.conversation.problem,
     }
+
+
+def columns(sample: Sample) -> list[tuple[str, str]]:
+    """The other columns of a row as texts, long ones cut."""
+    return [(name, _cell(value)) for name, value in sample.columns.items()]
 
 
 def pairs(reasoning: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
@@ -51,6 +66,16 @@ def pairs(reasoning: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
 def text_of(value: object) -> str:
     """A cell as text; nothing where nothing stands."""
     return "" if value is None else value if isinstance(value, str) else str(value)
+
+
+def _cell(value: object) -> str:
+    if missing(value):
+        return ""
+    if is_mapping(value) or is_sequence(value):
+        text = json.dumps(json_ready(value), ensure_ascii=False, indent=1, default=str)
+    else:
+        text = str(value)
+    return clip(text, _LONGEST)
 
 
 def _snippet(value: object) -> str:

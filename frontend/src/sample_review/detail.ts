@@ -1,129 +1,94 @@
 // The row that is being judged: request, reasoning field by field, response; to read, or to edit in place.
 
 import { type Child, fill, h } from "../lib/dom.ts";
+import type { Columns } from "./columns.ts";
 import type { Drafts } from "./drafts.ts";
+import { Editor, RESPONSE } from "./editor.ts";
 import { mark } from "./list_row.ts";
+import { clipped, note, section } from "./parts.ts";
 import type { ReviewStore } from "./store.ts";
-import type { Fields, Full, Value } from "./types.ts";
-import { diffView, readValue, sameValue, valueControl, valueText, valueView } from "./values.ts";
-
-const RESPONSE = "\u0000response"; // no field can have this name
-
-interface Control {
-  element: HTMLElement;
-  text(): string;
-  like: Value;
-  note: HTMLElement;
-}
+import type { Fields, Full } from "./types.ts";
+import { diffView, sameValue, valueText, valueView } from "./values.ts";
 
 export class Detail {
   readonly element = h("div", { class: "rb-detail", tabindex: -1 });
-  editing = false;
   compare = true; // show edits against the teacher's text
   private shown = -1;
-  private controls = new Map<string, Control>();
+  private editor: Editor | null = null;
 
   constructor(
     private readonly store: ReviewStore,
     private readonly drafts: Drafts,
+    private readonly columns: Columns,
     private readonly done: () => void,
-    private readonly fail: (error: unknown) => void,
   ) {}
+
+  get editing(): boolean {
+    return this.editor !== null;
+  }
+
+  /** Leaves the fields; what was typed stays as a draft. */
+  leave(): void {
+    this.editor = null;
+  }
 
   /** Shows the current row; leaves a field that is being edited alone. */
   paint(): void {
     const row = this.store.current;
     if (row === undefined) {
       this.shown = -1;
-      this.editing = false;
+      this.editor = null;
       fill(this.element, ...skeleton());
       this.element.setAttribute("aria-busy", "true");
       return;
     }
     const moved = row.position !== this.shown;
     if (this.editing && !moved) return;
-    this.editing = false;
+    this.editor = null;
     this.shown = row.position;
     this.element.setAttribute("aria-busy", "false");
-    fill(this.element, ...this.banner(row), ...this.request(row), ...this.reasoning(row), ...this.response(row));
+    fill(
+      this.element,
+      ...this.banner(row),
+      ...this.request(row),
+      ...this.reasoning(row),
+      ...this.response(row),
+      this.columns.element,
+    );
+    this.columns.show(row);
     if (moved) this.element.scrollTop = 0;
   }
 
+  /** Puts controls in place of the texts. */
   edit(focus?: string): void {
     const row = this.store.current;
     if (row === undefined || this.editing) return;
-    this.editing = true;
-    this.controls.clear();
-    const draft = this.drafts.get(row.key);
-    const field = (name: string, value: Value, original: Value): HTMLElement => {
-      const kept = draft?.[name];
-      const { element, text } = valueControl(name === RESPONSE ? "Response" : name, value);
-      if (kept !== undefined && "value" in element) (element as HTMLTextAreaElement).value = kept;
-      const note = h("div", { class: "rb-edit-note" });
-      this.controls.set(name, { element, text, like: value, note });
-      const heed = () => {
-        this.drafts.set(row.key, this.texts());
-        this.note(name, original);
-      };
-      element.addEventListener("input", heed);
-      this.note(name, original);
-      return h("div", { class: "rb-field-value" }, element, note);
-    };
-    const teacher = new Map(row.teacher);
-    const names = row.reasoning.map(([name, value]) =>
-      h(
-        "div",
-        { class: "rb-field" },
-        h("div", { class: "rb-field-name" }, name),
-        field(name, value, teacher.get(name) ?? null),
-      ),
+    this.editor = new Editor(
+      row,
+      this.drafts,
+      () => this.save(),
+      () => this.cancel(),
     );
-    const save = h(
-      "button",
-      { class: "rb-button rb-primary", onclick: () => this.save() },
-      "Save",
-      h("kbd", {}, "Ctrl+↵"),
-    );
-    const cancel = h("button", { class: "rb-button", onclick: () => this.cancel() }, "Discard", h("kbd", {}, "Esc"));
-    fill(
-      this.element,
-      ...this.request(row),
-      section("Reasoning", null, h("div", { class: "rb-fields" }, ...names)),
-      section("Response", null, field(RESPONSE, row.full_response, row.data_response)),
-      h(
-        "div",
-        { class: "rb-edit-bar" },
-        save,
-        cancel,
-        h("span", { class: "rb-dim" }, "A changed response alone marks the reasoning stale."),
-      ),
-    );
-    const first = this.controls.get(focus ?? "") ?? [...this.controls.values()][0];
-    first?.element.focus();
-    first?.element.scrollIntoView({ block: "nearest" });
+    fill(this.element, ...this.request(row), ...this.editor.parts, this.columns.element, this.editor.bar);
+    this.editor.focus(focus);
   }
 
+  /** Takes the edit, unless a value does not fit: that is said at its field, by this page or by Python. */
   save(): void {
+    const { editor } = this;
     const row = this.store.current;
-    if (row === undefined || !this.editing) return;
-    const reasoning: Record<string, Value> = {};
-    let response: string | null = null;
-    try {
-      for (const [name, { text, like }] of this.controls) {
-        if (name === RESPONSE) {
-          if (text() !== row.full_response) response = text();
-        } else {
-          const value = readValue(text(), like);
-          if (!sameValue(value, like)) reasoning[name] = value;
-        }
-      }
-    } catch (error) {
-      this.fail(error);
-      return;
-    }
+    const edit = editor?.read() ?? null;
+    if (row === undefined || editor === null || edit === null) return;
+    const texts = editor.texts();
     this.close(row);
-    const changed = Object.keys(reasoning).length > 0;
-    if (changed || response !== null) this.store.edit(changed ? reasoning : null, response);
+    if (edit.reasoning !== null || edit.response !== null)
+      void this.store.edit(edit.reasoning, edit.response).then((refused) => {
+        if (refused === null) return;
+        this.drafts.set(row.key, texts);
+        if (this.store.current?.position !== row.position) return;
+        this.edit();
+        this.editor?.blame(refused);
+      });
     this.paint();
     this.done();
   }
@@ -137,39 +102,7 @@ export class Detail {
 
   private close(row: Full): void {
     this.drafts.drop(row.key);
-    this.editing = false;
-  }
-
-  private texts(): Record<string, string> {
-    return Object.fromEntries([...this.controls].map(([name, control]) => [name, control.text()]));
-  }
-
-  /** Below a field that differs from the teacher's: how, and the way back. */
-  private note(name: string, original: Value): void {
-    const control = this.controls.get(name);
-    if (control === undefined) return;
-    const before = valueText(original);
-    const after = control.text();
-    if (before === after || before === "") {
-      fill(control.note);
-      return;
-    }
-    const whose = name === RESPONSE ? "data’s text" : "teacher’s text";
-    const back = h(
-      "button",
-      { class: "rb-button rb-quiet", onclick: () => this.putBack(name, before, original) },
-      `Back to the ${whose}`,
-    );
-    fill(control.note, diffView(before, after), back);
-  }
-
-  private putBack(name: string, text: string, original: Value): void {
-    const control = this.controls.get(name);
-    if (control === undefined) return;
-    (control.element as HTMLTextAreaElement).value = text;
-    control.element.dispatchEvent(new Event("input"));
-    this.note(name, original);
-    control.element.focus();
+    this.editor = null;
   }
 
   // -- parts -------------------------------------------------------------------------------------------------
@@ -269,38 +202,6 @@ export class Detail {
 
 export function sameFields(a: Fields, b: Fields): boolean {
   return a.length === b.length && a.every(([name, value], i) => b[i]?.[0] === name && sameValue(value, b[i]?.[1]));
-}
-
-export function section(title: string, side: Child, ...body: Child[]): HTMLElement {
-  return h(
-    "section",
-    { class: "rb-section", "aria-label": title },
-    h("div", { class: "rb-section-head" }, h("h4", {}, title), side),
-    ...body,
-  );
-}
-
-function note(kind: string, text: string, ...more: Child[]): HTMLElement {
-  return h(
-    "div",
-    { class: "rb-note", "data-kind": kind, role: "note" },
-    h("span", { class: "rb-text" }, text),
-    ...more,
-  );
-}
-
-/** Very long text is clipped until it is clicked, so that the response stays in sight. */
-function clipped(content: HTMLElement): HTMLElement {
-  const long =
-    (content.textContent ?? "").length > 1400 || ((content.textContent ?? "").match(/\n/g)?.length ?? 0) > 18;
-  if (!long) return content;
-  content.classList.add("rb-clip");
-  const more = h("button", { class: "rb-button rb-quiet" }, "Show all");
-  more.addEventListener("click", () => {
-    const open = content.classList.toggle("rb-clip");
-    more.textContent = open ? "Show all" : "Show less";
-  });
-  return h("div", {}, content, more);
 }
 
 function skeleton(): HTMLElement[] {

@@ -12,6 +12,9 @@ const short = (position: number): Summary => ({
   status: "ok",
   edited: false,
   flags: [],
+  note: null,
+  tags: [],
+  later: false,
 });
 const full = (position: number, place: number): Full & { place: number } => ({
   ...short(position),
@@ -19,6 +22,7 @@ const full = (position: number, place: number): Full & { place: number } => ({
   key: `k${position}`,
   messages: [],
   reasoning: [],
+  fields: [],
   teacher: [],
   full_response: "r",
   data_response: "r",

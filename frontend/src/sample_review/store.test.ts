@@ -13,6 +13,9 @@ const row = (position: number, more: Partial<Summary> = {}): Summary => ({
   status: "ok",
   edited: false,
   flags: [],
+  note: null,
+  tags: [],
+  later: false,
   ...more,
 });
 const full = (position: number): Full => ({
@@ -20,6 +23,7 @@ const full = (position: number): Full => ({
   key: `k${position}`,
   messages: [],
   reasoning: [["Intent", "x"]],
+  fields: [{ name: "Intent", type: "text" }],
   teacher: [["Intent", "x"]],
   full_response: "r",
   data_response: "r",
@@ -34,14 +38,15 @@ class Other {
   fetched = 0;
   looks: object[] = [];
   deliver: (samples: object[]) => void = () => {};
-  state = { list: 0, count: 30, counts, can_undo: false, can_redo: false };
+  state = { list: 0, count: 30, counts, can_undo: false, can_redo: false, later: 0, tags: {} };
   call = <T>(op: string, args: object = {}): Promise<T> =>
     new Promise((resolve, reject) => {
       if (op === "snapshot")
         return resolve({
           ...this.state,
           query: NO_QUERY,
-          options: { status: [], flag: [], sort: [] },
+          options: { status: [], flag: [], sort: [], field: [], column: [] },
+          notes: [],
           teacher: "",
           at: 0,
           window: { list: 0, start: 0, rows: Array.from({ length: 30 }, (_, i) => row(i)) },

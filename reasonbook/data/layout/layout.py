@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import LayoutError
 from ...html_card import card, clip, table
-from ..conversation import Conversation, Message, missing, plain_key
+from ..conversation import Conversation, Message, missing, plain_key, raw_key
 from ..typed_pandas import DataFrame, column_cells, first_cells, rows_at
 from . import cells
 from .hub import ANY_REASONING, HUB, LISTS, PAIRS, REQUESTS, SUFFIX, SYSTEMS, HubLayout
@@ -89,6 +89,10 @@ class Layout:
         for row in zip(*columns.values(), strict=True):
             yield self.conversation(dict(zip(roles, row, strict=True)))
 
+    def given(self, df: DataFrame, position: int) -> dict[str, Any]:
+        """The cells of one row, by role."""
+        return {role: column_cells(rows_at(df, [position]), name)[0] for role, name in self.columns.items()}
+
     def keys(self, df: DataFrame, positions: Iterable[int] | None = None) -> Iterator[str]:
         """`Conversation.key` of each row, by position; most rows give theirs without a conversation."""
         if tuple(self.columns) != _PAIR:
@@ -115,11 +119,13 @@ class Layout:
         try:
             messages = self._messages(given)
         except cells.UnusableCellError as problem:
-            return Conversation((), str(problem))
+            return _unusable(given, str(problem))
+        except RecursionError:
+            return _unusable(given, "a cell is nested too deep")
         if not any(m["role"] != "system" for m in messages):
-            return Conversation((), "the request is empty")
+            return _unusable(given, "the request is empty")
         if messages[-1]["role"] == "assistant" and len(messages) == 1:
-            return Conversation((), "there is a response but no request")
+            return _unusable(given, "there is a response but no request")
         return Conversation(tuple(messages))
 
     def _messages(self, given: Mapping[str, Any]) -> list[Message]:
@@ -148,6 +154,10 @@ class Layout:
             notes=[f"Not right? df.reason.layout({words})"] if self.guessed else [],
             next_verb="df.reason.augment(schema, teacher=…)",
         )
+
+
+def _unusable(given: Mapping[str, Any], problem: str) -> Conversation:
+    return Conversation((), problem, raw_key(given))
 
 
 def detect(df: DataFrame) -> Layout:
