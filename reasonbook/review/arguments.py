@@ -38,11 +38,11 @@ def judged(verdict: str, decision: Decision) -> dict[str, Any]:
     return {"verdict": verdict, "later": False} if decision.later else {"verdict": verdict}
 
 
-def tags_of(tags: Sequence[str], verb: str) -> list[str]:
+def tags_of(tags: Sequence[str]) -> list[str]:
     """Tags in their clean form, each once."""
     words = [tag.strip() for tag in tags if isinstance(tag, str)]  # pyright: ignore[reportUnnecessaryIsInstance]
     if not words or not all(words) or len(words) < len(tags):
-        raise ReviewError("A tag is a word or two.", f'review.{verb}([0, 1], "ask Ana")')
+        raise ReviewError("A tag is a word or two.", 'review.tag([0, 1], "ask Ana")')
     return list(dict.fromkeys(words))
 
 

@@ -116,7 +116,7 @@ def clean_values(
             field.name for field in schema if not field.optional and field.name not in {**values, **wrong}
         ]
         wrong |= dict.fromkeys(absent, "is missing")
-        fix = fix or f"review.edit({row}, {{{', '.join(f'{n!r}: …' for n in schema.names)}}})"
+        fix = fix or f"fields to fill: {', '.join(map(repr, schema.names))}"
     if wrong:
         words = "; ".join(f"{name!r} {why}" for name, why in wrong.items())
         raise FieldError(f"Row {row}: {words}.", fix, wrong)

@@ -174,12 +174,12 @@ class Review:
 
     def tag(self, rows: Rows, *tags: str) -> Review:
         """Puts tags on rows, beside those that they have."""
-        words = tags_of(tags, "tag")
+        words = tags_of(tags)
         return self._take(rows, lambda d: {"tags": [*d.tags, *(tag for tag in words if tag not in d.tags)]})
 
     def untag(self, rows: Rows, *tags: str) -> Review:
         """Takes tags off rows."""
-        words = tags_of(tags, "untag")
+        words = tags_of(tags)
         return self._take(rows, lambda d: {"tags": [tag for tag in d.tags if tag not in words]})
 
     @checked(ReviewError, "review.later([0, 1])")
