@@ -271,7 +271,7 @@ def test_a_repair_proposes_and_changes_nothing_until_it_is_accepted(store):
     assert "wants money back" in repair._repr_html_()
     repair.accept()
     assert df.at[3, "reasoning"]["Amount"] == 6 and df.at[3, "reasoning_status"] == "ok"
-    assert df["rating"].isna().tolist()[3], "a repaired row is unrated"
+    assert df["rating"].tolist()[3] == 1, "a rating survives"
     review.undo()
     assert df.at[3, "reasoning"]["Amount"] == 3 and df.at[3, "rating"] == 1
 

@@ -9,12 +9,16 @@ import { Toast } from "./lib/toast.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
 import { WindowedList } from "./lib/windowed_list.ts";
 import { ActionBar } from "./sample_review/action_bar.ts";
+import { Bulk } from "./sample_review/bulk.ts";
+import { Columns } from "./sample_review/columns.ts";
 import { type Acts, reviewCommands } from "./sample_review/commands.ts";
 import { Detail } from "./sample_review/detail.ts";
 import { Drafts } from "./sample_review/drafts.ts";
 import { EarlyKeys } from "./sample_review/early_keys.ts";
 import { differs, Filters } from "./sample_review/filters.ts";
+import { Hits } from "./sample_review/hits.ts";
 import { mark, paintRow } from "./sample_review/list_row.ts";
+import { Marks } from "./sample_review/marks.ts";
 import { Progress } from "./sample_review/progress.ts";
 import { Repair } from "./sample_review/repair.ts";
 import { RowHeader } from "./sample_review/row_header.ts";
@@ -35,6 +39,10 @@ class SampleReview {
   private readonly reader: Reader;
   private readonly repair: Repair;
   private readonly head: RowHeader;
+  private readonly marks: Marks;
+  private readonly columns: Columns;
+  private readonly hits: Hits;
+  private readonly bulk: Bulk;
   private readonly listed = h("span", { class: "rb-dim" });
   private readonly progress = new Progress();
   private readonly voice = h("div", { class: "rb-sr", role: "status", "aria-live": "polite" });
@@ -67,9 +75,13 @@ class SampleReview {
     );
     const drafts = new Drafts(String(model.get("subject") ?? ""), sessionStorage);
     this.reader = new Reader(link, root);
-    this.detail = new Detail(this.store, drafts, focus, stage.fail, this.reader, (turn) => this.startRepair(turn));
+    this.columns = new Columns(this.store);
+    this.detail = new Detail(this.store, drafts, this.columns, focus, this.reader, (turn) => this.startRepair(turn));
+    this.marks = new Marks(this.store, focus);
+    this.hits = new Hits([this.detail.element, this.list.element], signal);
     this.repair = new Repair(this.store, focus);
     this.toast = new Toast(focus);
+    this.bulk = new Bulk(this.store, this.toast, () => showKey(this.keys.keysOf("undo")[0] ?? "u"), stage.fail);
     this.early = new EarlyKeys(
       () => this.store.current !== undefined,
       (text) => this.toast.say(text),
@@ -98,6 +110,7 @@ class SampleReview {
     try {
       await this.store.open();
       this.stage.root.classList.remove("rb-opening");
+      if (this.store.notes.length > 0) this.toast.say(this.store.notes.join(" "));
     } catch (error) {
       this.stage.fail(error);
       this.toast.offer("The review could not be opened.", "Try again", () => void this.open());
@@ -108,14 +121,17 @@ class SampleReview {
   private layout(): void {
     const { root, badge, signal } = this.stage;
     root.classList.add("rb-opening");
-    const bulk = menuButton("Bulk…", () => this.bulkItems(), signal);
+    const bulk = menuButton("Bulk…", () => this.bulk.items(), signal);
     const refresh = h(
       "button",
       {
         class: "rb-button rb-quiet",
         title: "Look again at the frame",
         "aria-label": "Look again at the frame",
-        onclick: () => void this.store.refresh(),
+        onclick: () => {
+          this.columns.forget();
+          void this.store.refresh();
+        },
       },
       "↻",
     );
@@ -131,7 +147,7 @@ class SampleReview {
       ),
       this.list.element,
     );
-    this.main.append(this.head.element, this.detail.element, this.repair.element, this.empty);
+    this.main.append(this.head.element, this.marks.element, this.detail.element, this.repair.element, this.empty);
     root.append(
       this.filters.element,
       this.progress.bar,
@@ -153,6 +169,10 @@ class SampleReview {
       edit: () => this.edit(),
       repair: () => this.startRepair(),
       confirm: () => this.store.current?.status === "stale" && this.store.confirm(),
+      note: () => this.marks.openNote(),
+      tag: () => this.marks.openTag(),
+      later: () => this.marks.putAside(),
+      columns: () => this.columns.toggle(),
       compare: () => this.detail.toggleCompare(),
       raw: () => this.reader.toggle(),
       turn: (op) => this.turn(op),
@@ -206,7 +226,8 @@ class SampleReview {
   }
 
   private save(): void {
-    if (this.detail.editing) this.detail.save();
+    if (this.marks.writing) this.marks.keep();
+    else if (this.detail.editing) this.detail.save();
     else if (this.repair.open) this.repair.submit();
   }
 
@@ -221,7 +242,8 @@ class SampleReview {
 
   /** Before going to another row: an edit stays as a draft, an unasked repair is dropped. */
   private leave(): void {
-    if (this.detail.editing) this.detail.editing = false;
+    this.detail.leave();
+    this.marks.close();
     if (this.repair.open) this.repair.close();
     this.toast.hide();
   }
@@ -233,35 +255,6 @@ class SampleReview {
 
   private scroll(pages: number): void {
     this.detail.element.scrollBy({ top: pages * 0.8 * this.detail.element.clientHeight });
-  }
-
-  private bulkItems() {
-    const n = this.store.state?.count ?? 0;
-    const rows = `${n.toLocaleString("en")} ${n === 1 ? "row" : "rows"}`;
-    const item = (label: string, words: string, act: string, rating?: number) => ({
-      label,
-      run: () => this.toast.offer(`${words} ${rows}?`, words, () => void this.bulk(act, words, rating)),
-    });
-    return [
-      item("Accept all", "Accept", "accept"),
-      item("Reject all", "Reject", "reject"),
-      item("Take verdicts off", "Clear", "clear"),
-      item("Rate all ★5", "Rate ★5", "rate", 5),
-      item("Rate all ★1", "Rate ★1", "rate", 1),
-    ];
-  }
-
-  private async bulk(act: string, words: string, rating?: number): Promise<void> {
-    this.toast.say("Working…");
-    try {
-      const done = await this.store.bulk(act, rating);
-      this.toast.say(
-        `${words}: ${done.toLocaleString("en")} rows. ${showKey(this.keys.keysOf("undo")[0] ?? "u")} takes it back.`,
-      );
-    } catch (error) {
-      this.toast.say("");
-      this.stage.fail(error);
-    }
   }
 
   // -- paint ---------------------------------------------------------------------------------------------
@@ -280,6 +273,7 @@ class SampleReview {
         break;
       case "query":
         this.filters.paint();
+        this.hits.show(this.store.query.text.trim());
         break;
       case "state":
         this.filters.counts();
@@ -310,6 +304,7 @@ class SampleReview {
   private paintCurrent(): void {
     const row = this.store.current ?? this.store.summary(this.store.at);
     this.head.paint(row, this.store.at, this.store.state.count);
+    this.marks.paint(row);
     if (row !== undefined) {
       this.actions.paintVerdict(row.verdict);
       setText(this.voice, `Row ${row.position}, ${mark(row).words}. ${row.request}`);

@@ -236,7 +236,7 @@ class Augmentation(Job):
             self._keys,
             self.config,
             self.store,
-            decision=decisions.of,
+            decision=decisions.reader(self._snapshot.names),
             only=self._only,
             listed=self._listed,
             stopping=lambda: self.stopping,

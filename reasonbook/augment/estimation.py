@@ -131,7 +131,7 @@ def estimate(
     measured = _pilot(frame, schema, teacher, config, store, pilot) if pilot else None
     snapshot = FrameSnapshot(frame.df, frame.layout)
     keys = AnswerKeys(schema, asked.name, config)
-    plan = plan_work(snapshot, keys, config, store, decision=Decisions(store).of)
+    plan = plan_work(snapshot, keys, config, store, decision=Decisions(store).reader(snapshot.names))
     works, prompts = plan.open, Prompts(schema, config)
     calls = len(works) * config.samples
     looked = random.Random(0).sample(works, min(_SAMPLE, len(works)))

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..data.conversation import Conversation
+from ..data.frame import numbered
 from ..data.layout import Layout
 from ..data.turn_reasoning import asked_turns, replies
 from ..data.typed_pandas import column_cells
@@ -64,6 +65,10 @@ class FrameSnapshot:
         """The conversations at these positions, each read when it is taken."""
         for position in positions:
             yield self.row(position)
+
+    def names(self) -> list[str]:
+        """`Frame.keys` of the rows as they were."""
+        return numbered(row.key for row in self.rows(range(len(self))))
 
     def row(self, position: int) -> Conversation:
         """The conversation at a position."""

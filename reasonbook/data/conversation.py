@@ -9,10 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from json.encoder import encode_basestring as _quoted
-from typing import Any, TypeGuard
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 Message = Mapping[str, Any]
+_DEPTH = 12  # of lists and dicts in a cell; what lies deeper does not tell rows apart
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+
+
+@runtime_checkable
+class _Scalar(Protocol):
+    """A number of numpy's."""
+
+    def item(self) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -23,10 +31,12 @@ class Conversation:
         messages: dicts with ``role`` and ``content``; assistant turns may carry ``reasoning_content`` and
             ``tool_calls``. None stands nowhere: what is missing is absent.
         problem: why the row cannot be used, in words; empty when it can.
+        raw_key: 32 hex digits of the cells of a row that cannot be used; empty when it can.
     """
 
     messages: tuple[Message, ...]
     problem: str = ""
+    raw_key: str = ""
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -66,12 +76,15 @@ class Conversation:
     @cached_property
     def prompt_key(self) -> str:
         """32 hex digits of what a teacher sees of the request."""
-        return _digest(self.prompt)
+        return self.raw_key or _digest(self.prompt)
 
     @cached_property
     def key(self) -> str:
-        """32 hex digits of request and response, without reasoning: the row's identity in the journal."""
-        return _digest(self.messages)
+        """32 hex digits of request and response, without reasoning: the row's identity in the journal.
+
+        A row that cannot be used has no messages by which to know it: it is known by its cells.
+        """
+        return self.raw_key or _digest(self.messages)
 
     def with_response(self, text: str) -> Conversation:
         """The same request with another response; reasoning that belonged to the old one is left out."""
@@ -106,6 +119,11 @@ def plain_key(prompt: str, response: str) -> str:
     return _hashed(f'[["user",{_quoted(prompt)}],["assistant",{_quoted(response)}]]')
 
 
+def raw_key(cells: Mapping[str, object]) -> str:
+    """`Conversation.key` of a row that cannot be used, from its cells by role, whatever stands in them."""
+    return _hashed(_dumped(["raw", _bare(cells)]))
+
+
 def is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
     """A dict or its like; keys of data are texts."""
     return type(value) is dict or (type(value) is not str and isinstance(value, Mapping))
@@ -118,6 +136,17 @@ def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return (isinstance(value, Sequence) and not isinstance(value, (str, bytes))) or type(
         value
     ).__name__ == "ndarray"
+
+
+def json_ready(value: Any) -> Any:
+    """A value as a journal can give it back: arrays and tuples are lists, numbers of numpy's are plain."""
+    if is_mapping(value):
+        return {str(name): json_ready(item) for name, item in value.items()}
+    if is_sequence(value):
+        return [json_ready(item) for item in value]
+    if missing(value) and not isinstance(value, (str, float)):
+        return None
+    return value.item() if isinstance(value, _Scalar) else value
 
 
 def _digest(messages: Sequence[Message]) -> str:
@@ -134,7 +163,32 @@ def _turn(message: Message) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
+    except (TypeError, ValueError, RecursionError):  # names of several types, a list that holds itself
+        return _dumped(_bare(value))
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _bare(value: object, depth: int = 0) -> object:
+    """Any value as lists, texts and numbers, the same after a file: NaN is None, an array a list, 3.0 is 3."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if missing(value):
+        return None
+    if depth < _DEPTH and is_mapping(value):
+        return ["{", *sorted(([str(k), _bare(v, depth + 1)] for k, v in value.items()), key=repr)]
+    if depth < _DEPTH and is_sequence(value):
+        return [_bare(item, depth + 1) for item in value]
+    if isinstance(value, _Scalar):
+        return _bare(value.item(), depth + 1) if depth < _DEPTH else str(value)
+    if isinstance(value, (int, float)):
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+    text = str(value)
+    return [type(value).__name__, "" if " at 0x" in text else text]
 
 
 def _hashed(text: str) -> str:

@@ -10,17 +10,39 @@ import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import LayoutError
-from .conversation import Conversation, missing
-from .layout import Layout, edited
+from .conversation import Conversation, json_ready, missing
+from .layout import Layout
+from .layout.messages import UnusableCellError
+from .layout.response_cell import response_role, with_response
 
 COLUMNS = ("reasoning", "reasoning_status", "reasoning_error", "verdict", "rating", "split")
 _DTYPES = {"rating": "Int64"}
+_GONE = Conversation((), "this row is not in the frame any more")
+
+
+@dataclass(frozen=True)
+class Original:
+    """The cell of a response as it stood before any edit, to be put back as it was."""
+
+    cell: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, for the journal."""
+        if isinstance(self.cell, pd.Timestamp):
+            return {"date": self.cell.isoformat()}
+        return {"cell": json_ready(self.cell)}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Original:
+        """What `to_dict` gave."""
+        return cls(pd.Timestamp(plain["date"]) if "date" in plain else plain["cell"])
 
 
 class Frame:
@@ -38,8 +60,11 @@ class Frame:
     def __init__(self, df: pd.DataFrame, layout: Layout) -> None:
         self.df = df
         self.layout = layout
-        self._keys: list[str] | None = None
-        self._contents: list[str] = []
+        self._names: list[str] | None = None  # by position; a row keeps its own through edits
+        self._contents: list[str] = []  # `Conversation.key` of each row as it was last read or written
+        self._coming: dict[
+            int, str
+        ] = {}  # contents that edits will bring, which other threads have announced
 
     def __len__(self) -> int:
         return len(self.df)
@@ -51,28 +76,47 @@ class Frame:
 
         Read once and kept, also through edits of the response; `refresh` looks at the frame again.
         """
-        if self._keys is None:
-            self._contents = self._read_contents()
-            self._keys = list(self._contents)
-        return self._keys
+        if self._names is None:
+            self._contents = list(self.layout.keys(self.df))
+            self._names = numbered(self._contents)
+            self._as_read = True
+        return self._names
+
+    @property
+    def fresh_keys(self) -> list[str]:
+        """The keys that somebody who opens the frame now will give its rows."""
+        names = self.keys
+        return names if self._as_read else numbered(self._contents)
 
     @property
     def known(self) -> bool:
         """Whether the keys have been read."""
-        return self._keys is not None
+        return self._names is not None
 
     def adopt(self, keys: Sequence[str]) -> None:
         """Takes keys that somebody has read from this very frame already."""
-        self._contents = list(keys)
-        self._keys = list(keys)
+        self._contents = [key.rpartition(".")[0] for key in keys]
+        self._names = list(keys)
 
     def refresh(self) -> bool:
         """Reads the frame again; True when rows have moved, come, gone or changed since the last time."""
-        names = dict(zip(self._contents, self.keys, strict=True))
-        contents = self._read_contents()
+        kept = dict(zip(numbered(self._contents), self.keys, strict=True))
+        contents = list(self.layout.keys(self.df))
         changed = contents != self._contents
-        self._contents = contents
-        self._keys = [names.get(content, content) for content in contents]
+        self._contents, self._coming, self._as_read = contents, {}, False
+        found = numbered(contents)
+        taken = {kept[content] for content in found if content in kept}
+        self._names = []
+        for content in found:
+            name = kept.get(content)
+            while name is None or (content not in kept and name in taken):  # an edited row may bear that name
+                name = (
+                    content
+                    if name is None
+                    else f"{name.rpartition('.')[0]}.{int(name.rpartition('.')[2]) + 1}"
+                )
+            taken.add(name)
+            self._names.append(name)
         return changed
 
     def positions(self, keys: Iterable[str]) -> dict[str, int]:
@@ -80,22 +124,45 @@ class Frame:
         wanted = set(keys)
         return {key: i for i, key in enumerate(self.keys) if key in wanted}
 
-    def renamed(self, position: int, conversation: Conversation) -> str:
-        """The name that a row will have for a later reader once it holds this conversation."""
-        _ = self.keys
-        taken = {c for i, c in enumerate(self._contents) if i != position and c.startswith(conversation.key)}
-        number = 0
-        while f"{conversation.key}.{number}" in taken:
-            number += 1
-        return f"{conversation.key}.{number}"
+    def read(self, keys: Sequence[str], hints: Sequence[int]) -> list[Conversation]:
+        """The conversations of rows found by key, as in `write_rows`; one that is gone says so."""
+        places = self._places(keys, hints)
+        there = [place for place in places if place is not None]
+        found = iter(self.layout.read(self.df, there))
+        return [_GONE if place is None else next(found) for place in places]
 
-    def _read_contents(self) -> list[str]:
-        seen: Counter[str] = Counter()
-        contents: list[str] = []
-        for key in self.layout.keys(self.df):
-            contents.append(f"{key}.{seen[key]}")
-            seen[key] += 1
-        return contents
+    def revised(self, key: str, hint: int, response: str | Original) -> Conversation:
+        """What a row will read like with this response.
+
+        Raises:
+            LayoutError: the row cannot take a response, or is not in the frame any more.
+        """
+        return self._revised(self._place(key, hint), response)[2]
+
+    def announce(self, key: str, hint: int, conversation: Conversation) -> dict[str, str]:
+        """Tells of an edit that is under way to the frame, on whichever thread.
+
+        Returns:
+            The names that the row, its old and its new equals will have for a later reader → their names here.
+        """
+        position = self._place(key, hint)
+        moved = {self._coming.get(position, self._contents[position]), conversation.key}
+        self._coming[position] = conversation.key
+        contents = list(self._contents)
+        for place, content in self._coming.items():
+            contents[place] = content
+        places = [place for place, content in enumerate(contents) if content in moved]
+        names = numbered(contents[place] for place in places)
+        return {name: self.keys[place] for name, place in zip(names, places, strict=True)}
+
+    def other_columns(self, key: str, hint: int) -> dict[str, Any]:
+        """A row's cells beside those that the layout names and those of its reasoning and verdict."""
+        known = {str(column) for column in self.layout.columns.values()} | set(COLUMNS) - {"split"}
+        [position] = self._places([key], [hint])
+        if position is None:
+            return {}
+        names = [(i, str(name)) for i, name in enumerate(self.df.columns) if str(name) not in known]
+        return {name: self.df.iat[position, i] for i, name in names}
 
     # -- cells -------------------------------------------------------------------------------------------
     def column(self, name: str) -> list[Any]:
@@ -119,7 +186,7 @@ class Frame:
             self._ensure(name)
         at = self._at(name)
         column = self.df.iloc[:, at]
-        if name in _DTYPES:
+        if name in _DTYPES and _holds(column, _DTYPES[name]):
             changed = column.astype(_DTYPES[name]).copy()
             changed.iloc[list(values)] = pd.array(list(values.values()), dtype=_DTYPES[name])  # type: ignore[call-overload]
         else:
@@ -148,35 +215,61 @@ class Frame:
             self.write(name, {p: v for p, v in zip(places, values, strict=True) if p is not None})
         return [key for key, place in zip(keys, places, strict=True) if place is None]
 
-    def write_response(self, key: str, hint: int, text: str) -> bool:
-        """Replaces a row's response by the user's own edit, in whatever form the layout keeps it.
+    def response_cell(self, key: str, hint: int) -> Any:
+        """The cell that holds a row's response, as it stands."""
+        given = self.layout.given(self.df, self._place(key, hint))
+        return given[response_role(self.layout, given)]
+
+    def write_response(self, key: str, hint: int, response: str | Original) -> bool:
+        """Replaces a row's response by the user's own edit, in whatever form the layout keeps it; or puts it back.
 
         Returns:
             Whether the row is still in the frame.
+
+        Raises:
+            LayoutError: the row cannot take a response.
         """
-        layout = self.layout
-        name = layout.messages if layout.messages is not None else layout.response
-        if name is None:
-            raise LayoutError(
-                "The layout names no response column.", 'df.reason.layout(prompt="…", response="…")'
-            )
         [position] = self._places([key], [hint])
         if position is None:
             return False
-        if layout.repaired is not None and not missing(self.df.iat[position, self._at(layout.repaired)]):
-            name = layout.repaired
-        cell = self.df.iat[position, self._at(name)]
-        self.write(name, {position: edited(cell, text, layout.messages is not None)})
-        [conversation] = layout.read(self.df, [position])
-        self._contents[position] = self.renamed(position, conversation)
+        role, cell, conversation = self._revised(position, response)
+        self._coming.pop(position, None)
+        if conversation.key != self._contents[position]:
+            self.write(self.layout.columns[role], {position: cell})
+            self._contents[position] = conversation.key
+            self._as_read = False
         return True
 
     # -- inside ------------------------------------------------------------------------------------------
+    def _revised(self, position: int, response: str | Original) -> tuple[str, Any, Conversation]:
+        given = self.layout.given(self.df, position)
+        try:
+            role = response_role(self.layout, given)
+            cell = (
+                response.cell
+                if isinstance(response, Original)
+                else with_response(role, given[role], response)
+            )
+        except UnusableCellError as problem:
+            raise LayoutError(
+                f"Row {position} cannot take a response: {problem}.",
+                'df.reason.layout(prompt="…", response="…")',
+            ) from problem
+        return role, cell, self.layout.conversation({**given, role: cell})
+
+    def _place(self, key: str, hint: int) -> int:
+        [position] = self._places([key], [hint])
+        if position is None:
+            raise LayoutError(f"Row {hint} is not in the frame any more.", "review.refresh()")
+        return position
+
     def _places(self, keys: Sequence[str], hints: Sequence[int]) -> list[int | None]:
         if self._still_at(keys, hints):
             return list(hints)
-        self.refresh()
         found = self.positions(keys)
+        if len(found) < len(set(keys)) or not self._still_at(list(found), list(found.values())):
+            self.refresh()
+            found = self.positions(keys)
         return [found.get(key) for key in keys]
 
     def _still_at(self, keys: Sequence[str], hints: Sequence[int]) -> bool:
@@ -186,7 +279,7 @@ class Frame:
         if any(h >= count or known[h] != k for k, h in zip(keys, hints, strict=True)):
             return False
         now = self.layout.keys(self.df, hints)
-        return all(self._contents[h].startswith(key) for h, key in zip(hints, now, strict=True))
+        return all(self._contents[h] == key for h, key in zip(hints, now, strict=True))
 
     def _at(self, name: object) -> int:
         at = self.df.columns.get_loc(name)
@@ -206,13 +299,44 @@ class Frame:
                     self.df.insert(len(self.df.columns), new, pd.array([None] * len(self.df), dtype=dtype))
 
 
-def _series(cells: np.ndarray, column: pd.Series, written: Iterable[Any]) -> pd.Series:
-    """The cells under the column's own dtype; as objects where that cannot hold them as they were written."""
-    dtype = column.dtype
-    if getattr(dtype, "kind", "O") in "biufcmM" and any(isinstance(value, str) for value in written):
-        dtype = np.dtype(object)  # numpy would read "no" as True and "12.50" as 12.5
+def _holds(column: pd.Series, dtype: str) -> bool:
+    """Whether a column of the user's own, under a name of ours, can have our dtype."""
     try:
-        return pd.Series(cells, index=column.index, name=column.name, dtype=dtype)
+        column.astype(dtype)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def numbered(contents: Iterable[str]) -> list[str]:
+    """Contents that tell equals apart: the first is 0."""
+    seen: Counter[str] = Counter()
+    numbered: list[str] = []
+    for content in contents:
+        numbered.append(f"{content}.{seen[content]}")
+        seen[content] += 1
+    return numbered
+
+
+def _series(cells: np.ndarray, column: pd.Series, fresh: Iterable[Any]) -> pd.Series:
+    """The cells under the column's own dtype; as objects where that would change or lose one.
+
+    Args:
+        cells: all of the column.
+        column: as it was.
+        fresh: the cells that are new in it.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        fits = all(missing(cell) or cell in dtype.categories for cell in fresh)
+    elif isinstance(dtype, pd.StringDtype):  # would make a text of anything
+        fits = all(missing(cell) or isinstance(cell, str) for cell in fresh)
+    elif pd.api.types.is_bool_dtype(dtype):
+        fits = all(isinstance(cell, bool) for cell in fresh)
+    else:  # numpy would read "12.50" as 12.5
+        fits = getattr(dtype, "kind", "O") not in "iufcmM" or not any(isinstance(cell, str) for cell in fresh)
+    try:
+        return pd.Series(cells, index=column.index, name=column.name, dtype=dtype if fits else object)
     except (TypeError, ValueError):
         return pd.Series(cells, index=column.index, name=column.name, dtype=object)
 

@@ -9,7 +9,7 @@ not take over the wrong one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, cast
@@ -111,10 +111,7 @@ def origin_of(rows: Iterable[ChatRow], store: Store) -> tuple[Origin | None, tup
     Rows whose reasoning was edited since do not speak against an origin; they are counted in a note. Where rows
     come from several augmentations, or some from none on record, there is no one origin and a note says whose they are.
     """
-    known = [
-        (Origin.from_dict(event.data["origin"]), OriginKeys.from_dict(event.data["keys"]))
-        for event in store.events(SUBJECT)
-    ][::-1]
+    known = [(origin, keys) for _, origin, keys in recorded(store)][::-1]
     reasoned = [row for row in rows if not missing(row.reasoning)] if known else []
     fitting, edited = _rows(reasoned, [keys for _, keys in known], store)
     if not any(fitting):
@@ -131,6 +128,39 @@ def origin_of(rows: Iterable[ChatRow], store: Store) -> tuple[Origin | None, tup
     words += [f"{len(counts) - _NAMED} more"] if len(counts) > _NAMED else []
     words += [f"{nobodys} by no augmentation on record"] if nobodys else []
     return None, (f"The rows' reasoning has no one origin for the run card: {', '.join(words)}.",)
+
+
+class RecordedOrigins:
+    """The origins that a store has on record, oldest first; what augmentations add is seen when one looks again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read = 0
+        self._known: list[tuple[Origin, OriginKeys]] = []
+
+    @property
+    def all(self) -> list[Origin]:
+        """Every origin."""
+        for event, origin, keys in recorded(self._store, after=self._read):
+            self._read = event.seq
+            self._known.append((origin, keys))
+        return [origin for origin, _ in self._known]
+
+    def of(self, row: ChatRow) -> list[int]:
+        """Which of them have written the reasoning of a row, by their place among all."""
+        fitting, _ = _rows([row], [keys for _, keys in self._known], self._store)
+        return [number for number in range(len(self._known)) if fitting[0] >> number & 1]
+
+
+def recorded(store: Store, after: int = 0) -> Iterator[tuple[Event, Origin, OriginKeys]]:
+    """Origins on record, each with its event, oldest first; what cannot be read says nothing of any row."""
+    for event in store.events(SUBJECT, after=after):
+        try:
+            keys = OriginKeys.from_dict(event.data["keys"])
+            _ = keys.names
+            yield event, Origin.from_dict(event.data["origin"]), keys
+        except (KeyError, IndexError, TypeError, AttributeError):
+            continue
 
 
 def _rows(rows: Sequence[ChatRow], known: Sequence[OriginKeys], store: Store) -> tuple[list[int], set[int]]:

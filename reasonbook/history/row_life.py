@@ -69,13 +69,13 @@ class RowLife(Listing[LifeStep]):
     def __init__(self, frame: Frame, position: int, store: Store) -> None:
         [conversation] = frame.layout.read(frame.df, [position])
         decisions = Decisions(store)
-        key = frame.keys[position]
-        names = list(dict.fromkeys([key, *decisions.names(key)]))
+        key, root = frame.keys[position], decisions.roots_of(frame.fresh_keys)[position]
+        names = list(dict.fromkeys([key, *decisions.names(root)]))
         contents = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
         steps = [
             *_asked(store, [conversation.prompt_key, *contents, *names]),
             *_failed(store, [conversation.prompt_key, *contents, *names]),
-            *_decided(store, decisions.root(key)),
+            *_decided(store, root),
             *_trained(runs_of(store, names)),
         ]
         self.steps: tuple[LifeStep, ...] = tuple(sorted(steps, key=lambda step: step.at))

@@ -9,7 +9,7 @@ from typing import Any
 from ..augment.engine.job_journal import JobRecords, recipe_of, values_print
 from ..data.conversation import Conversation
 from ..data.frame import Frame
-from ..data.reasoning_origin import SUBJECT, Origin, OriginKeys, same_values, says
+from ..data.reasoning_origin import Origin, OriginKeys, recorded, same_values, says
 from ..review.decisions import Decision, Decisions
 from ..store import Store
 
@@ -37,9 +37,8 @@ class PastRecipe:
 def recipes(store: Store) -> list[PastRecipe]:
     """Every recipe on record, oldest first."""
     found: dict[str, PastRecipe] = {}
-    for event in store.events(SUBJECT):
-        keys = OriginKeys.from_dict(event.data["keys"])
-        number, origin = recipe_of(keys), Origin.from_dict(event.data["origin"])
+    for event, origin, keys in recorded(store):
+        number = recipe_of(keys)
         found[number] = PastRecipe(number, origin, keys, found[number].at if number in found else event.at)
     return list(found.values())
 
@@ -74,7 +73,7 @@ class FrameRows:
     def __init__(self, frame: Frame, decisions: Decisions) -> None:
         self.frame, self.decisions = frame, decisions
         self.keys = frame.keys
-        self.roots = [decisions.root(key) for key in self.keys]
+        self.roots = decisions.roots_of(frame.fresh_keys)
         self.conversations: list[Conversation] = list(frame.layout.read(frame.df))
         self.reasonings: list[Any] = frame.column("reasoning")
         self.versions = decisions.versions()

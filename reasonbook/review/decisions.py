@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from ..data.frame import Original
 from ..events import Event
 from ..store import Store
 from .author import reviewer
+from .journal import TURNS, Change, UnusableEventError, change_of, id_of, used_in
+from .row_names import RowNames
 
 SUBJECT = "review"
 
@@ -26,8 +29,12 @@ class Decision:
         reasoning: the person's reasoning of the last turn by field, where it differs from the teacher's.
         response: the person's response, where it differs from the data's.
         stale: the response was changed and the reasoning was not looked at since.
+        note: what a person wrote about the row, or None.
+        tags: words that a person put on the row, in their order.
+        later: put aside to come back to.
         teacher_reasoning: what the teacher had written, kept from the first edit on.
         data_response: what the data had as the response, kept from the first edit on.
+        data_cell: the cell of that response where it was no plain text, as `Original.to_dict` gives it.
         turns: the person's reasoning of earlier assistant turns, by their number as a text.
         teacher_turns: what the teacher had written of these turns, kept from the first edit of each on.
     """
@@ -37,32 +44,40 @@ class Decision:
     reasoning: Mapping[str, Any] | None = None
     response: str | None = None
     stale: bool = False
+    note: str | None = None
+    tags: tuple[str, ...] = ()
+    later: bool = False
     teacher_reasoning: Mapping[str, Any] | None = None
     data_response: str | None = None
+    data_cell: Mapping[str, Any] | None = None
     turns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     teacher_turns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tags", tuple(self.tags))  # JSON has lists
 
     def written(self, count: int) -> list[Mapping[str, Any] | None]:
         """What the person has written, by assistant turn, of a conversation that has so many."""
         return [*(self.turns.get(str(number)) for number in range(count - 1)), self.reasoning]
 
+    @property
+    def reaches_frame(self) -> bool:
+        """Whether more was said of the row than what the journal alone keeps."""
+        return replace(self, note=None, tags=(), later=False) != UNDECIDED
+
+    @property
+    def stands(self) -> str | Original | None:
+        """What the frame has to hold as the response; None where nobody has ever changed it."""
+        if self.response is not None:
+            return self.response
+        return self.data_response if self.data_cell is None else Original.from_dict(self.data_cell)
+
 
 UNDECIDED = Decision()
 ATTRIBUTES = tuple(f.name for f in fields(Decision))
-ORIGINALS = (
-    "teacher_reasoning",
-    "data_response",
-    "teacher_turns",
-)  # once recorded they stay: an undo needs them
-
-
-@dataclass(frozen=True)
-class Change:
-    """One act of a person, for each row: attributes of its decision, before and after."""
-
-    id: str
-    before: Mapping[str, Mapping[str, Any]]
-    after: Mapping[str, Mapping[str, Any]]
+PLAIN = frozenset(("verdict", "rating", "stale", "note", "later"))  # those with values that can be hashed
+# Once recorded they stay: an undo needs them.
+ORIGINALS = ("teacher_reasoning", "data_response", "data_cell", "teacher_turns")
 
 
 class Decisions:
@@ -70,12 +85,17 @@ class Decisions:
 
     Rows are named by the key under which they were first decided: an edited response changes a row's key,
     and the journal remembers which row it was.
+
+    Attributes:
+        set_aside: what the journal holds and cannot be applied, each with its number and why.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._rows: dict[str, Decision] = {}
-        self._roots: dict[str, str] = {}
+        self.set_aside: list[str] = []
+        self._names = RowNames()
+        self._renamed: dict[str, dict[str, str]] = {}  # act → names of its rows before it, by root
         self._done: list[Change] = []
         self._undone: list[Change] = []
         self._changes: dict[str, Change] = {}
@@ -90,16 +110,28 @@ class Decisions:
         with self._lock:
             for event in self.store.events(SUBJECT, after=self._read):
                 self._read = event.seq
-                changed |= self._apply(event)
+                try:
+                    changed |= self._apply(event)
+                except UnusableEventError as problem:
+                    self.set_aside.append(f"event {event.seq} ({event.kind!r:.40}): {problem}")
         return changed
 
-    def of(self, key: str) -> Decision:
-        """The decision on a row; an empty one where nobody has looked."""
-        return self._rows.get(self.root(key), UNDECIDED)
+    def of(self, root: str) -> Decision:
+        """The decision on a row of the journal; an empty one where nobody has looked."""
+        return self._rows.get(root, UNDECIDED)
 
-    def root(self, key: str) -> str:
-        """The key under which a row stands in the journal."""
-        return self._roots.get(key, key)
+    def roots_of(self, keys: Sequence[str]) -> list[str]:
+        """The names under which the rows of a frame stand in the journal, by their keys in order."""
+        with self._lock:
+            return self._names.roots(keys)
+
+    def reader(self, keys: Callable[[], Sequence[str]]) -> Callable[[str], Decision]:
+        """The decision on a row of a frame, by its key; where edits are to be found all ``keys`` of it are read."""
+        if not self._names:
+            return self.of
+        names = keys()
+        roots = dict(zip(names, self.roots_of(names), strict=True))
+        return lambda key: self.of(roots.get(key, key))
 
     @property
     def roots(self) -> frozenset[str]:
@@ -117,19 +149,18 @@ class Decisions:
         """Writes one act to the journal, then makes it true.
 
         Args:
-            changes: row key → attributes of `Decision` with their new values.
+            changes: row → attributes of `Decision` with their new values.
             aliases: new row key → the row it belongs to, where an edit has changed the key.
         """
         with self._lock:
             self.refresh()
-            after = {self.root(key): dict(new) for key, new in changes.items()}
+            after = {root: dict(new) for root, new in changes.items()}
             before = {
-                key: {name: getattr(self.of(key), name) for name in new if name not in ORIGINALS}
-                for key, new in after.items()
+                root: {name: getattr(self.of(root), name) for name in new if name not in ORIGINALS}
+                for root, new in after.items()
             }
-            change = Change(uuid.uuid4().hex, before, after)
-            links = {new: self.root(key) for new, key in (aliases or {}).items()}
-            self._write("decision", id=change.id, before=before, after=after, aliases=links)
+            change = Change(uuid.uuid4().hex, before, after, dict(aliases or {}))
+            self._write("decision", id=change.id, before=before, after=after, aliases=change.aliases)
             return change
 
     def undo(self, among: Callable[[str], bool]) -> Change | None:
@@ -157,13 +188,11 @@ class Decisions:
         """Makes other reasoning the one that stands in rows; that is no act to undo, since the frame goes along."""
         with self._lock:
             self.refresh()
-            after = {self.root(key): dict(new) for key, new in changes.items()}
-            self._write("use", after=after, **told)
+            self._write("use", after={root: dict(new) for root, new in changes.items()}, **told)
 
-    def names(self, key: str) -> list[str]:
-        """Every key that a row has had, the one of its root first."""
-        root = self.root(key)
-        return [root, *(name for name, of in self._roots.items() if of == root and name != root)]
+    def names(self, root: str) -> list[str]:
+        """Every key that a row of the journal has had, the first one first."""
+        return self._names.of(root)
 
     def versions(self) -> dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]]:
         """Row → the reasonings that people gave it and that stand, each with the teacher's before; oldest first."""
@@ -196,36 +225,42 @@ class Decisions:
 
     def _apply(self, event: Event) -> set[str]:
         if event.kind == "decision":
-            change = Change(event.data["id"], event.data["before"], event.data["after"])
-            self._roots.update(event.data.get("aliases") or {})
+            change = change_of(event)
+            self._renamed[change.id] = self._names.take(change.aliases)
             self._changes[change.id] = change
             self._done.append(change)
             self._undone.clear()
             return self._set(change.after)
         if event.kind == "use":
-            return self._set(event.data["after"])
-        change = self._changes.get(event.data.get("id", ""))
-        if change is None or event.kind not in ("undo", "redo"):
-            return set()
+            return self._set(used_in(event))
+        if event.kind not in TURNS:
+            raise UnusableEventError("no review knows what it is")
+        change = self._changes.get(id_of(event))
+        if change is None:
+            raise UnusableEventError("the act that it is about is not known")
         source, target = (self._done, self._undone) if event.kind == "undo" else (self._undone, self._done)
         if change not in source:
             return set()
         source.remove(change)
         target.append(change)
-        return self._set(change.before if event.kind == "undo" else change.after)
+        if event.kind == "undo":
+            self._names.turn(self._renamed[change.id])
+            return self._set(change.before)
+        self._names.turn({root: name for name, root in change.aliases.items()})
+        return self._set(change.after)
 
     def _set(self, values: Mapping[str, Mapping[str, Any]]) -> set[str]:
+        alike: dict[
+            tuple[Any, ...], Decision
+        ] = {}  # an act on many rows leaves most of them with one decision
         for key, new in values.items():
             known = {name: value for name, value in new.items() if name in ATTRIBUTES}
-            self._rows[key] = replace(self._rows.get(key, UNDECIDED), **known)
+            old = self._rows.get(key, UNDECIDED)
+            plain = old is UNDECIDED and known.keys() <= PLAIN
+            made = alike.get(tuple(known.items())) if plain else None
+            if made is None:
+                made = replace(old, **known)
+                if plain:
+                    alike[tuple(known.items())] = made
+            self._rows[key] = made
         return set(values)
-
-
-def human(decisions: Decisions, keys: Iterable[str]) -> dict[int, Decision]:
-    """Position → decision, for rows whose reasoning a person has written or whose response they changed."""
-    found: dict[int, Decision] = {}
-    for position, key in enumerate(keys):
-        decision = decisions.of(key)
-        if decision.reasoning is not None or decision.stale:
-            found[position] = decision
-    return found

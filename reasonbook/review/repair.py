@@ -13,10 +13,11 @@ from ..errors import ReviewError, TeacherError
 from ..html_card import card, table
 from ..job import Job, Status
 from ..schema import Schema
-from ..schema.field import Field, FieldType
+from ..schema.field import Field
 from ..store import Store
 from ..teachers import CallError, Completion, Request, Teacher, TeacherSpec, resolve
 from ..teachers.ask import ask
+from .edit_rules import same, type_of
 from .samples import Sample
 
 Accepted = TypeVar("Accepted")
@@ -103,10 +104,23 @@ class Repair(Job, Generic[Accepted]):
         ).start()
 
     def accept(self) -> Accepted:
-        """Puts the proposal into the row, as one act that can be undone; the row is unrated then."""
+        """Puts the proposal into the row, as one act that can be undone; its rating stays."""
         if self.proposal is None:
             raise ReviewError("There is no proposal yet.", "repair.wait().accept()")
         return self._accept(self.proposal, {"feedback": self.feedback, "teacher": self._teacher})
+
+    @property
+    def changes(self) -> dict[str, tuple[Any, Any]]:
+        """What the proposal changes: field, or ``response`` → value now, value proposed; empty when nothing."""
+        if self.proposal is None:
+            return {}
+        now, new = self.sample.reasoning, self.proposal.reasoning
+        found = {
+            name: (now.get(name), value) for name, value in new.items() if not same(now.get(name), value)
+        }
+        if self.proposal.response != self.sample.response:
+            found["response"] = (self.sample.response, self.proposal.response)
+        return found
 
     def _work(self) -> Status:
         teacher = resolve(self._spec)
@@ -168,10 +182,10 @@ class Repair(Job, Generic[Accepted]):
     def _repr_html_(self) -> str:
         if self.proposal is None:
             return card(f"Repair of row {self.row}", {"status": self.status}, next_verb="repair.wait()")
-        old, new = self.sample.reasoning, self.proposal.reasoning
-        rows = [(name, old.get(name), value) for name, value in new.items() if old.get(name) != value]
-        if self.proposal.response != self.sample.response:
-            rows.append(("response", self.sample.response, self.proposal.response))
+        rows = [(name, now, proposed) for name, (now, proposed) in self.changes.items()]
+        if not rows:
+            words = "The teacher changed nothing."
+            return card(f"Repair of row {self.row}", notes=[words], next_verb='repair.again("…")')
         return card(
             f"Repair of row {self.row}",
             {"changes": len(rows)},
@@ -193,16 +207,10 @@ def _schema_of(sample: Sample) -> Schema:
         raise ReviewError("This row has no reasoning to repair.", "df.reason.augment(schema, teacher=…)")
     return Schema(
         [
-            Field(name, f"What the reasoning says of: {name}", _type_of(value))
+            Field(name, f"What the reasoning says of: {name}", type_of(value))
             for name, value in sample.reasoning.items()
         ]
     )
-
-
-def _type_of(value: object) -> FieldType:
-    if isinstance(value, bool):
-        return "boolean"
-    return "number" if isinstance(value, (int, float)) else "list" if isinstance(value, list) else "text"
 
 
 def _json(text: str) -> object:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..data.conversation import missing
+from ..data.conversation import is_mapping
 from ..data.frame import Frame
 from ..data.frame_jobs import settle
 from ..errors import ReviewError
@@ -19,14 +19,19 @@ from ..options import checked
 from ..schema import Schema
 from ..store import Store, default_store
 from ..teachers import TeacherSpec
+from .arguments import Rows, judged, positions_of, rating_of, tags_of, verdict_of
 from .checks import Flags
-from .decisions import UNDECIDED, Change, Decisions
+from .decisions import Decision, Decisions
+from .delivery import Delivery
+from .edit_rules import KnownSchemas
+from .edits import Edits
+from .journal import Change
+from .query import Query
 from .repair import Proposal, Repair
-from .samples import Query, ReviewedRows, Sample
-from .turns import edit_of
+from .samples import ReviewedRows, Sample
 
 CURSOR = "review:cursor"
-Rows = int | Iterable[int]
+_NOTED = 3  # things of a kind that are said one by one
 
 
 class Review:
@@ -59,9 +64,11 @@ class Review:
         self.mailbox = Mailbox()
         self.decisions = Decisions(self.store)
         self._rows = ReviewedRows(frame, self.decisions, losses=losses)
+        self._edits = Edits(self._rows, KnownSchemas(self.store, schema))
+        self._delivery = Delivery(self._rows, self.mailbox)
         self._lock = threading.RLock()
         self._take_in_ratings()
-        self._restore()
+        self._delivery.restore()
         self._cursor = self._saved_cursor()
 
     # -- look --------------------------------------------------------------------------------------------
@@ -69,13 +76,13 @@ class Review:
         return len(self._rows)
 
     def __getitem__(self, position: int) -> Sample:
-        [position] = self._positions(position)
+        [position] = positions_of(len(self), position)
         return self._rows.sample(position)
 
     @checked(ReviewError, "review.samples([0, 1])")
     def samples(self, rows: Iterable[int]) -> list[Sample]:
         """Several rows at once, which is faster than one by one."""
-        return self._rows.samples(self._positions(rows))
+        return self._rows.samples(positions_of(len(self), rows))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -86,6 +93,14 @@ class Review:
     def flags(self) -> list[Flags]:
         """What the checks say of every row, by position."""
         return self._rows.checks.flags
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the journal could not be applied, and was left aside."""
+        aside = [f"Set aside, not applied: {words}." for words in self.decisions.set_aside]
+        return _first(aside) + _first(
+            [f"Not in the frame: {words}" for words in self._delivery.refused.values()]
+        )
 
     @checked(ReviewError, 'review.where(verdict="undecided")', configs=lambda: (Query,))
     def where(self, query: Query | None = None, **parts: Any) -> np.ndarray:
@@ -98,6 +113,19 @@ class Review:
             int64 array of positions.
         """
         return self._rows.where(query or Query(**parts))
+
+    def decision(self, position: int) -> Decision:
+        """What people said of a row."""
+        return self._rows.decision(position)
+
+    def values(self, by: str, name: str) -> list[str]:
+        """The values of a ``field`` or a ``column``, most frequent first; none where they are too many."""
+        return self._rows.values(by, name)
+
+    @property
+    def field_names(self) -> list[str]:
+        """The fields of the reasoning, as the first rows have them."""
+        return self._rows.field_names()
 
     @property
     def cursor(self) -> int:
@@ -113,13 +141,13 @@ class Review:
     # -- decide ------------------------------------------------------------------------------------------
     @checked(ReviewError, "review.accept([0, 1])")
     def accept(self, rows: Rows) -> Review:
-        """Accepts rows; they train when their reasoning is ok."""
-        return self._take(rows, {"verdict": "accepted"})
+        """Accepts rows; they train when their reasoning is ok. What was put aside no longer is."""
+        return self._judge(rows, "accepted")
 
     @checked(ReviewError, "review.reject([0, 1])")
     def reject(self, rows: Rows) -> Review:
-        """Rejects rows; they never train."""
-        return self._take(rows, {"verdict": "rejected"})
+        """Rejects rows; they never train. What was put aside no longer is."""
+        return self._judge(rows, "rejected")
 
     @checked(ReviewError, "review.clear([0, 1])")
     def clear(self, rows: Rows) -> Review:
@@ -129,14 +157,49 @@ class Review:
     @checked(ReviewError, "review.rate(0, 5)")
     def rate(self, rows: Rows, rating: int | None) -> Review:
         """Rates rows from 1 to 5; None takes the rating off."""
-        if rating is not None and (isinstance(rating, bool) or rating not in range(1, 6)):
-            raise ReviewError(f"{rating!r} is no rating.", "review.rate(0, 5)   (1 to 5, or None)")
-        return self._take(rows, {"rating": rating})
+        return self._take(rows, {"rating": rating_of(rating)})
 
     @checked(ReviewError, "review.confirm([0, 1])")
     def confirm(self, rows: Rows) -> Review:
         """Says that stale reasoning still fits the new response."""
         return self._take(rows, {"stale": False})
+
+    @checked(ReviewError, 'review.note(0, "…")')
+    def note(self, row: int, text: str | None) -> Review:
+        """Writes a note about a row; None or an empty text takes it off.
+
+        Example:
+            >>> df.reason.review().note(3, "ask Ana about the fee").where(note=True).tolist()
+            [3]
+        """
+        return self._take(row, {"note": (text or "").strip() or None})
+
+    @checked(ReviewError, 'review.tag([0, 1], "ask Ana")')
+    def tag(self, rows: Rows, *tags: str) -> Review:
+        """Puts tags on rows, beside those that they have."""
+        words = tags_of(tags)
+        return self._take(rows, lambda d: {"tags": [*d.tags, *(tag for tag in words if tag not in d.tags)]})
+
+    @checked(ReviewError, 'review.untag([0, 1], "ask Ana")')
+    def untag(self, rows: Rows, *tags: str) -> Review:
+        """Takes tags off rows."""
+        words = tags_of(tags)
+        return self._take(rows, lambda d: {"tags": [tag for tag in d.tags if tag not in words]})
+
+    @checked(ReviewError, "review.later([0, 1])")
+    def later(self, rows: Rows, aside: bool = True) -> Review:
+        """Puts rows aside to come back to, or takes them up again; `where(later=True)` finds them."""
+        return self._take(rows, {"later": bool(aside)})
+
+    @property
+    def aside(self) -> int:
+        """How many rows were put aside."""
+        return self._rows.marks()[0]
+
+    @property
+    def tags(self) -> dict[str, int]:
+        """How many rows bear each tag, the most frequent first."""
+        return dict(self._rows.marks()[1].most_common())
 
     @checked(ReviewError, 'review.edit(0, {"Amount": "104"})')
     def edit(
@@ -151,7 +214,8 @@ class Review:
         """Changes some fields of a row's reasoning, its response, or both.
 
         A changed response alone marks the reasoning stale: it argued for the old answer. Changing the
-        reasoning, or both together, makes the row ok again.
+        reasoning, or both together, makes the row ok again. Values are held to the schema that filled the row,
+        also in a new kernel; where none is on record, a value keeps the type that it had.
 
         Args:
             row: its position.
@@ -160,28 +224,21 @@ class Review:
             turn: the assistant turn whose reasoning it is, from 0; the last one when None. The responses of earlier
                 turns stay as they are: later turns answer to them.
             **verdict: ``verdict`` or ``rating``, to be part of the same act.
+
+        Raises:
+            ReviewError: a field is not known, a value does not fit it, or nothing would be left.
         """
         sample = self[row].at(turn)
-        changes: dict[str, Any] = {}
-        if reasoning is not None and any(
-            sample.reasoning.get(name) != new for name, new in reasoning.items()
-        ):
-            merged = {**sample.reasoning, **reasoning}
-            if all(missing(value) for value in merged.values()):
-                raise ReviewError("The new reasoning is empty.", f"review.reject({row})   takes the row out")
-            changes |= edit_of(sample.decision, sample.turn, merged, dict(sample.teacher_reasoning))
-            changes |= {"stale": False} if sample.turn is None else {}
-        if response is not None and response != sample.response:
-            if sample.turn is not None:
-                raise ReviewError(
-                    f"Only the last response of row {row} can be changed: later turns answer to the others.",
-                    f"review.edit({row}, {{…}}, turn={turn})",
-                )
-            if not response.strip():
-                raise ReviewError("The new response is empty.", f"review.reject({row})   takes the row out")
-            changes |= {"response": response, "data_response": sample.data_response}
-            changes.setdefault("stale", bool(sample.reasoning))
-        return self._take(sample.position, changes | verdict) if changes else self
+        changes = self._edits.of(sample, reasoning, response)
+        if "reasoning" in changes:
+            changes["stale"] = False
+        elif "response" in changes:
+            changes["stale"] = bool(sample.reasoning)
+        return self._take(sample.position, changes | verdict_of(verdict)) if changes else self
+
+    def schema_of(self, sample: Sample) -> Schema | None:
+        """The schema that filled a row, found again by the store where it was not named; None where nobody knows."""
+        return self._edits.schema_of(sample)
 
     @checked(ReviewError, 'review.repair(0, "The amount is wrong.")')
     def repair(
@@ -198,17 +255,21 @@ class Review:
         sample = self[row].at(turn)
 
         def accept(proposal: Proposal, asked: Mapping[str, str]) -> Review:
+            now = self[sample.position].at(turn)
+            changes = self._edits.of(now, proposal.reasoning, proposal.response)
+            if not changes:
+                return self
+            if now.turn is None:
+                changes["stale"] = False  # whatever of the two it keeps, the teacher has read both
             with self.decisions.because(repair=asked):
-                return self.edit(
-                    sample.position, proposal.reasoning, proposal.response, turn=turn, rating=None
-                )
+                return self._take(sample.position, changes)
 
         return Repair(
             sample,
             feedback=feedback,
             store=self.store,
             accept=accept,
-            schema=self.schema,
+            schema=self.schema_of(sample),
             teacher=teacher or self.teacher,
         ).start()
 
@@ -216,12 +277,12 @@ class Review:
     def accept_all(self, *, passing: bool = True, wait: bool = True) -> Review:
         """Accepts every undecided row whose reasoning is ok and, with ``passing``, that no check flags.
 
-        An augmentation that is filling the frame is waited for, or with ``wait=False`` an error, so that no row is
-        passed over because it came late.
+        Rows that were put aside stay so. An augmentation that is filling the frame is waited for, or with
+        ``wait=False`` an error, so that no row is passed over because it came late.
         """
         if settle(self.frame.df, wait=wait, purpose="accept_all"):
             self.refresh()
-        rows = self.where(status="ok", verdict="undecided").tolist()
+        rows = self.where(status="ok", verdict="undecided", later=False).tolist()
         if passing and rows:
             flags = self.flags
             rows = [row for row in rows if not flags[row].names]
@@ -248,23 +309,35 @@ class Review:
     def refresh(self) -> Review:
         """Looks again at the frame and at the journal, which other notebooks may have written."""
         self.decisions.refresh()
-        self._rows.reload()
-        self._restore()
+        with self._lock:
+            self._rows.reload()
+        self._delivery.restore()
         self.stream.emit("refresh", counts=self.counts)
         return self
 
     # -- inside ------------------------------------------------------------------------------------------
-    def _take(self, rows: Rows, changes: Mapping[str, Any]) -> Review:
+    def _judge(self, rows: Rows, verdict: str) -> Review:
+        if not self.aside:
+            return self._take(rows, {"verdict": verdict})
+        return self._take(rows, lambda decision: judged(verdict, decision))
+
+    def _take(
+        self, rows: Rows, changes: Mapping[str, Any] | Callable[[Decision], Mapping[str, Any]]
+    ) -> Review:
+        """Journals one act on rows, then shows it; what changes may depend on what is decided of the row."""
         with self._lock:
-            positions = self._positions(rows)
+            positions = positions_of(len(self), rows)
             if not positions:
                 return self
             roots = [self._rows.roots[position] for position in positions]
+            if callable(changes):
+                after = {root: changes(self.decisions.of(root)) for root in roots}
+            else:
+                after = dict.fromkeys(roots, changes)
             aliases: dict[str, str] = {}
-            if "response" in changes:
-                new = self._rows.conversation(positions[0]).with_response(changes["response"])
-                aliases[self.frame.renamed(positions[0], new)] = roots[0]
-            change = self.decisions.take(dict.fromkeys(roots, changes), aliases=aliases)
+            if not callable(changes) and "response" in changes:
+                aliases = self._edits.aliases(positions[0], changes["response"])
+            change = self.decisions.take(after, aliases=aliases)
         return self._show(change, "decision")
 
     def _show(self, change: Change | None, kind: str) -> Review:
@@ -275,7 +348,7 @@ class Review:
         changed = {name for new in change.after.values() for name in new}
         with self._lock:
             self._rows.fold(positions, changed)
-            self._write(positions, changed)
+            self._delivery.write(positions, changed)
         self.stream.emit(kind, positions=positions[:1000], count=len(positions), counts=self.counts)
         return self
 
@@ -292,66 +365,13 @@ class Review:
         if ratings:
             self.decisions.take(ratings)
 
-    def _restore(self) -> None:
-        """Puts earlier decisions on these rows into the frame."""
-        known = self.decisions.roots
-        self._bring([i for i, root in enumerate(self._rows.roots) if root in known])
-
-    def _bring(self, positions: Sequence[int]) -> None:
-        for position in positions:
-            decision = self._rows.decision(position)
-            if decision == UNDECIDED:
-                continue
-            changed = {"verdict", "rating"}
-            changed |= {"reasoning"} if decision.reasoning is not None else set()
-            changed |= {"turns"} if decision.turns else set()
-            changed |= {"response"} if decision.response is not None else set()
-            changed |= {"stale"} if decision.stale else set()
-            self._rows.fold([position], changed)
-        self._write(positions, {"verdict", "rating", "reasoning", "response"})
-
-    def _write(self, positions: Sequence[int], changed: set[str]) -> None:
-        """Posts the cells of these rows to the thread that owns the frame."""
-        if not positions:
-            return
-        rows, keys, hints = self._rows, [self.frame.keys[p] for p in positions], list(positions)
-        decisions = [rows.decision(p) for p in positions]
-        columns = {
-            name: [getattr(d, name) for d in decisions] for name in ("verdict", "rating") if name in changed
-        }
-        reasoned = "reasoning_status" in self.frame.df.columns or any(rows.reasonings[p] for p in positions)
-        if changed & {"reasoning", "stale", "turns"} and reasoned:
-            columns["reasoning"] = [rows.reasonings[p] for p in positions]
-            columns["reasoning_status"] = [rows.statuses[p] for p in positions]
-            columns["reasoning_error"] = [rows.errors[p] for p in positions]
-        texts: list[str | None] = [None] * len(positions)
-        if "response" in changed:
-            texts = [d.data_response if d.response is None else d.response for d in decisions]
-
-        def write() -> None:
-            self.frame.write_rows(columns, keys, hints)
-            for key, hint, text in zip(keys, hints, texts, strict=True):
-                if text is not None:
-                    self.frame.write_response(key, hint, text)
-
-        self.mailbox.post(write)
-        self.mailbox.drain()
-
     def _saved_cursor(self) -> int:
         for event in reversed(list(self.store.events(CURSOR))):
-            if event.data.get("key") in self._rows.places:
-                return self._rows.places[event.data["key"]]
+            data: object = event.data
+            key = data.get("key") if is_mapping(data) else None
+            if isinstance(key, str) and key in self._rows.places:
+                return self._rows.places[key]
         return 0
-
-    def _positions(self, rows: Rows) -> list[int]:
-        wanted: Any = [rows] if isinstance(rows, (int, np.integer)) else rows
-        positions = [int(row) for row in wanted]
-        for position in positions:
-            if not -len(self) <= position < len(self):
-                raise ReviewError(
-                    f"There is no row {position}; the frame has {len(self)}.", "review.accept(0)"
-                )
-        return [position % len(self) for position in positions]
 
     # -- shown -------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
@@ -359,5 +379,14 @@ class Review:
 
     def _repr_html_(self) -> str:
         return card(
-            "Review", self.counts, next_verb='review.accept_all()   ·   chat = df.reason.to_chat("STUDENT")'
+            "Review",
+            self.counts,
+            notes=self.notes,
+            next_verb='review.accept_all()   ·   chat = df.reason.to_chat("STUDENT")',
         )
+
+
+def _first(notes: list[str]) -> list[str]:
+    return (
+        notes if len(notes) <= _NOTED else [*notes[:_NOTED], f"And {len(notes) - _NOTED} more of the kind."]
+    )

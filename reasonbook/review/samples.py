@@ -3,57 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..data.conversation import Conversation, is_mapping, is_sequence
+from ..data.conversation import Conversation, is_mapping, is_sequence, missing
 from ..data.frame import Frame
 from ..data.turn_reasoning import last_of
-from ..errors import ReviewError, choices
-from ..options import checked
-from .checks import WEIGHTS, Checks, Flags, Row, earlier_of
+from ..errors import LayoutError, ReviewError, choices
+from .checks import Checks, Flags, Row, earlier_of
 from .decisions import Decision, Decisions
+from .query import VERDICTS, Query, condition, sort_key
 from .turns import ReviewedTurn, cell_with_last, cell_with_turns, cells_of, checked_row, lacks_turns, turns_of
 
-VERDICTS = ("accepted", "rejected", "undecided")
-STATUSES = ("ok", "pending", "error", "stale", "invalid", "none")
-SORTS = ("position", "suspicion", "rating", "length", "loss")
 _KEPT = 1000  # conversations held; more are read again from the frame
-
-
-@checked(ReviewError, 'Query(status="ok", sort="suspicion")')
-@dataclass(frozen=True)
-class Query:
-    """Which rows to show, and in which order; every part that is None lets all rows through.
-
-    Attributes:
-        status: a ``reasoning_status``, or ``none`` for rows without one.
-        verdict: ``accepted``, ``rejected`` or ``undecided``.
-        rating: the least rating.
-        flag: a flag of the checks, or ``any``.
-        text: found in request, reasoning or response, without regard to case.
-        split: ``train``, ``validation`` or ``test``.
-        sort: ``position``, ``suspicion``, ``rating``, ``length`` or ``loss``; all but position largest first.
-    """
-
-    status: str | None = None
-    verdict: str | None = None
-    rating: int | None = None
-    flag: str | None = None
-    text: str = ""
-    split: str | None = None
-    sort: str = "position"
-
-    def __post_init__(self) -> None:
-        for name, options in (("status", STATUSES), ("verdict", VERDICTS), ("sort", SORTS)):
-            value = getattr(self, name)
-            if value is not None and value not in options:
-                raise ReviewError(f"{value!r} is no {name}.", choices(value, options))
-        if self.flag not in (None, "any", *WEIGHTS):
-            raise ReviewError(f"{self.flag!r} is no flag.", choices(str(self.flag), ("any", *WEIGHTS)))
+_LOOKED = 200  # rows whose reasoning is looked at for names of fields
+_CHOICES = 24  # values of a column or field that one chooses from; of more one types
 
 
 @dataclass(frozen=True)
@@ -62,6 +31,11 @@ class Sample:
 
     Reasoning and response are the last assistant turn's; ``turns`` holds every turn of a row that has several. A sample
     of one earlier turn, as `at` gives it, says which in ``turn``.
+
+    Example:
+        >>> from reasonbook.review import Review
+        >>> df.reason.review().tag(0, "odd")[0].decision.tags
+        ('odd',)
     """
 
     position: int
@@ -75,6 +49,12 @@ class Sample:
     flags: Flags = field(default_factory=Flags)
     turns: tuple[ReviewedTurn, ...] = ()
     turn: int | None = None
+    read_columns: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False, compare=False)
+
+    @cached_property
+    def columns(self) -> Mapping[str, Any]:
+        """What the row has beside request, response and reasoning: its other columns, read when asked for."""
+        return self.read_columns()
 
     def at(self, turn: int | None) -> Sample:
         """The row as it stood with one assistant turn, counted from 0; whole with the last one, and for None."""
@@ -125,26 +105,32 @@ class ReviewedRows:
     ) -> None:
         self.frame = frame
         self.decisions = decisions
-        self.roots = [decisions.root(key) for key in frame.keys]
+        self._losses = dict(losses or {})
+        self._checking = threading.Lock()  # taken before the lock below, never inside it
+        self._late: set[int] = set()  # rows that changed while all were being checked
+        self._lock = threading.RLock()
+        self._look()
+
+    def _look(self) -> None:
+        """Takes the rows as they stand in the frame and in the journal now."""
+        frame = self.frame
+        self.names = list(frame.keys)
+        self.roots = self.decisions.roots_of(frame.fresh_keys)
         self.places = {root: i for i, root in enumerate(self.roots)}
         self.statuses = frame.column("reasoning_status")
         self.reasonings = cells_of(frame)
         self.errors = frame.column("reasoning_error")
+        self._index = frame.df.index
         self._verdicts = np.full(len(self.roots), "undecided", dtype="U9")
         self._ratings = np.zeros(len(self.roots))
         self._tally = {**dict.fromkeys(VERDICTS, 0), "undecided": len(self.roots)}
         self._stale = {i for i, status in enumerate(self.statuses) if status == "stale"}
-        self._losses = dict(losses or {})
         self._first: dict[int, tuple[Any, Any]] = {}  # status and error of rows before the first act on them
-        self._by_hand: dict[
-            int, set[str]
-        ] = {}  # earlier turns that stand in a row's cell as a person wrote them
+        self._by_hand: dict[int, set[str]] = {}  # earlier turns that stand in a cell as a person wrote them
+        self._marked: set[int] = set()  # rows with a note, a tag, or put aside
         self._conversations: dict[int, Conversation] = {}
         self._checks: Checks | None = None
-        self._checking = threading.Lock()  # taken before the lock below, never inside it
-        self._late: set[int] = set()  # rows that changed while all were being checked
         self._texts: list[str] | None = None
-        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self.roots)
@@ -164,11 +150,25 @@ class ReviewedRows:
         """Reads rows from the frame at once: one by one costs pandas half a millisecond each."""
         if len(self._conversations) + len(positions) > _KEPT:
             self._conversations.clear()
-        for position, found in zip(positions, self.frame.layout.read(self.frame.df, positions), strict=True):
-            response = self.decision(position).response
-            if response is not None and response != found.response:
-                found = found.with_response(response)
-            self._conversations[position] = found
+        names = [self.names[position] for position in positions]
+        for position, found in zip(positions, self.frame.read(names, positions), strict=True):
+            self._conversations[position] = self._decided(position, found)
+
+    def _decided(self, position: int, found: Conversation) -> Conversation:
+        """What the frame holds, with the decision on it where that has not reached the frame yet."""
+        response = self.decision(position).stands
+        if response is None or (isinstance(response, str) and response == found.response):
+            return found
+        try:
+            return self.frame.revised(self.names[position], position, response)
+        except LayoutError:  # the decision was made in a frame where the row could take it
+            return found
+
+    def _all(self) -> Iterator[Conversation]:
+        """Every row's messages as the frame holds them, in the order of the rows here."""
+        if not self.frame.df.index.is_(self._index) or len(self.frame.df) != len(self):
+            return iter(self.frame.read(self.names, range(len(self))))
+        return self.frame.layout.read(self.frame.df)
 
     def samples(self, positions: Sequence[int]) -> list[Sample]:
         """Several rows, read together; at most a thousand."""
@@ -192,6 +192,7 @@ class ReviewedRows:
             decision=self.decision(position),
             flags=self._checks.flags[position] if self._checks is not None else Flags(),
             turns=self._turns(position, conversation),
+            read_columns=lambda: self.frame.other_columns(self.names[position], position),
         )
 
     def _turns(self, position: int, conversation: Conversation) -> tuple[ReviewedTurn, ...]:
@@ -211,26 +212,31 @@ class ReviewedRows:
             for position in positions:
                 decision = self.decision(position)
                 self._mark(position, decision)
-                first = self._first.setdefault(position, (self.statuses[position], self.errors[position]))
-                if "reasoning" in changed:
-                    new = decision.teacher_reasoning if decision.reasoning is None else decision.reasoning
-                    self.reasonings[position] = cell_with_last(self.reasonings[position], new)
-                if "turns" in changed:
-                    self._take_turns(position, decision)
-                if decision.stale:
-                    self.statuses[position] = "stale"
-                elif changed & {"stale", "reasoning", "turns"} and self._is_whole(position):
-                    self.statuses[position], self.errors[position] = "ok", None
-                elif "turns" in changed:  # the edit of a turn that had failed was taken back
-                    self.statuses[position], self.errors[position] = first
-                (self._stale.add if self.statuses[position] == "stale" else self._stale.discard)(position)
+                if changed & {"stale", "reasoning", "turns"}:
+                    self._reason(position, decision, changed)
                 if "response" in changed:
-                    text = decision.data_response if decision.response is None else decision.response
-                    if text is not None:
-                        self._conversations[position] = self.conversation(position).with_response(text)
-                if changed & {"reasoning", "response", "turns"}:
+                    self._conversations.pop(position, None)
+                if changed & {"reasoning", "response", "turns", "note"}:
                     self._late.add(position)
                     self._renew(position)
+
+    def _reason(self, position: int, decision: Decision, changed: set[str]) -> None:
+        """Brings reasoning and status to what a decision says, or back to what they were before any."""
+        first = self._first.setdefault(position, (self.statuses[position], self.errors[position]))
+        if "reasoning" in changed:
+            new = decision.teacher_reasoning if decision.reasoning is None else decision.reasoning
+            self.reasonings[position] = cell_with_last(self.reasonings[position], new)
+        if "turns" in changed:
+            self._take_turns(position, decision)
+        by_hand = decision.reasoning is not None or bool(decision.turns)
+        looked_at = by_hand or first[0] == "stale" or not changed & {"reasoning", "turns"}
+        if decision.stale:
+            self.statuses[position] = "stale"
+        elif looked_at and self._is_whole(position):
+            self.statuses[position], self.errors[position] = "ok", None
+        else:
+            self.statuses[position], self.errors[position] = first
+        (self._stale.add if self.statuses[position] == "stale" else self._stale.discard)(position)
 
     def _take_turns(self, position: int, decision: Decision) -> None:
         """Brings what people wrote of earlier turns into the row's cell, and what they took back out of it."""
@@ -246,14 +252,10 @@ class ReviewedRows:
         return bool(cell) and not (failed and lacks_turns(self.conversation(position), cell))
 
     def reload(self) -> None:
-        """Reads status and reasoning again, after an augmentation has written more rows."""
+        """Looks at the frame again, whose rows may have moved, come, gone or been filled since."""
         with self._checking, self._lock:
-            self.statuses = self.frame.column("reasoning_status")
-            self.reasonings = cells_of(self.frame)
-            self.errors = self.frame.column("reasoning_error")
-            self._stale = {i for i, status in enumerate(self.statuses) if status == "stale"}
-            self._checks = self._texts = None
-            self._first.clear()
+            self.frame.refresh()
+            self._look()
 
     @property
     def checks(self) -> Checks:
@@ -261,7 +263,7 @@ class ReviewedRows:
         with self._checking:
             if self._checks is None:
                 self._late.clear()
-                read = enumerate(self.frame.layout.read(self.frame.df))
+                read = enumerate(self._all())
                 checks = Checks(self._checked(i, found) for i, found in read)
                 with self._lock:  # not before: deciding goes on meanwhile
                     self._checks = checks
@@ -298,13 +300,75 @@ class ReviewedRows:
             keep &= self.checks.flagged(query.flag)
         if query.split is not None:
             keep &= self._mask(split == query.split for split in self.frame.column("split"))
+        for by, parts in (("field", query.field), ("column", query.column)):
+            for name, wanted in (parts or {}).items():
+                keep &= self._mask(map(condition(wanted), self._cells(by, name)))
+        if query.tag is not None:
+            keep &= self._marks(lambda decision: query.tag in decision.tags)
+        if query.note is not None:
+            keep &= self._marks(lambda decision: decision.note is not None) == query.note
+        if query.later is not None:
+            keep &= self._marks(lambda decision: decision.later) == query.later
         if query.text:
             needle = query.text.casefold()
             keep &= self._mask(needle in text for text in self._searchable())
-        found = np.flatnonzero(keep)
+        return self._ordered(np.flatnonzero(keep), query)
+
+    def _ordered(self, found: np.ndarray, query: Query) -> np.ndarray:
+        by, _, name = query.sort.partition(":")
         if query.sort == "position":
-            return found
-        return found[np.argsort(-self._sort_values(query.sort)[found], kind="stable")]
+            return found[::-1] if query.falling else found
+        if not name:
+            values = self._sort_values(query.sort)[found]
+            return found[np.argsort(-values if query.falling else values, kind="stable")]
+        cells = self._cells(by, name)
+        known = [position for position in found.tolist() if not missing(cells[position])]
+        known.sort(key=lambda position: sort_key(cells[position]), reverse=query.falling)
+        rest = np.setdiff1d(found, known, assume_unique=True)
+        return np.concatenate([np.array(known, dtype=np.int64), rest])
+
+    def _cells(self, by: str, name: str) -> list[Any]:
+        """A field of the reasoning or a column of the frame, by position.
+
+        Raises:
+            ReviewError: there is none of this name.
+        """
+        if by == "field":
+            cells = [(self._reasoning(i) or {}).get(name) for i in range(len(self))]
+            if any(cell is not None for cell in cells) or name in self.field_names():
+                return cells
+            raise ReviewError(f"The reasoning has no field {name!r}.", choices(name, self.field_names()))
+        columns = {str(column): column for column in self.frame.df.columns}
+        if name not in columns:
+            raise ReviewError(f"The frame has no column {name!r}.", choices(name, columns))
+        if not self.frame.df.index.is_(self._index):
+            self.reload()
+        return self.frame.column(columns[name])
+
+    def field_names(self) -> list[str]:
+        """The fields of the reasoning, as the first rows have them."""
+        names: dict[str, None] = {}
+        for position in range(min(len(self), _LOOKED)):
+            names.update(dict.fromkeys(map(str, self._reasoning(position) or {})))
+        return list(names)
+
+    def values(self, by: str, name: str) -> list[str]:
+        """The values that a field or column has, most frequent first; none where they are too many to choose from."""
+        cells = self._cells(by, name)
+        counted = Counter(
+            str(cell) for cell in cells if isinstance(cell, (str, bool)) and len(str(cell)) <= 60
+        )
+        return [value for value, _ in counted.most_common()] if 0 < len(counted) <= _CHOICES else []
+
+    def marks(self) -> tuple[int, Counter[str]]:
+        """How many rows are put aside, and how many bear each tag."""
+        decisions = [self.decision(position) for position in self._marked]
+        return sum(d.later for d in decisions), Counter(tag for d in decisions for tag in d.tags)
+
+    def _marks(self, fits: Callable[[Decision], bool]) -> np.ndarray:
+        hits = np.zeros(len(self), dtype=bool)
+        hits[[position for position in self._marked if fits(self.decision(position))]] = True
+        return hits
 
     def _mask(self, hits: Iterable[bool]) -> np.ndarray:
         return np.fromiter(hits, bool, len(self))
@@ -327,11 +391,13 @@ class ReviewedRows:
         self._tally[new] += 1
         self._verdicts[position] = new
         self._ratings[position] = decision.rating or 0
+        marked = decision.note is not None or bool(decision.tags) or decision.later
+        (self._marked.add if marked else self._marked.discard)(position)
 
     def _searchable(self) -> list[str]:
         with self._lock:
             if self._texts is None:
-                read = enumerate(self.frame.layout.read(self.frame.df))
+                read = enumerate(self._all())
                 self._texts = [self._searched(i, conversation) for i, conversation in read]
             return self._texts
 
@@ -341,6 +407,7 @@ class ReviewedRows:
         cell = self.reasonings[position]
         for entry in cell if is_sequence(cell) else [cell]:
             parts += map(str, entry.values() if is_mapping(entry) else ())
+        parts.append(self.decision(position).note or "")
         return "\n".join(parts).casefold()
 
     def _sort_values(self, sort: str) -> np.ndarray:

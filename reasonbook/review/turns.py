@@ -7,6 +7,7 @@ A decision holds what a person wrote of the last turn as its ``reasoning``, as i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,9 +113,12 @@ def cells_of(frame: Frame) -> list[Any]:
 
 def cell_with_last(cell: object, reasoning: Fields | None) -> object:
     """The cell with this reasoning for the last turn; texts that the data brought are no turns."""
+    new = (
+        deepcopy(dict(reasoning)) if reasoning else None
+    )  # the frame is the user's, the decision the journal's
     if not is_sequence(cell) or not all(part is None or is_mapping(part) for part in cell):
-        return dict(reasoning) if reasoning else None
-    made = [*cell[:-1], dict(reasoning) if reasoning else None]
+        return new
+    made = [*cell[:-1], new]
     return made if any(made) else None
 
 
@@ -124,9 +128,8 @@ def cell_with_turns(cell: object, count: int, decision: Decision, undone: set[st
     for number in range(count - 1):
         name = str(number)
         if name in decision.turns or name in undone:
-            made[number] = (decision.turns if name in decision.turns else decision.teacher_turns).get(
-                name
-            ) or None
+            new = (decision.turns if name in decision.turns else decision.teacher_turns).get(name)
+            made[number] = deepcopy(new) or None
     if any(made[:-1]) or is_sequence(cell):
         return made if any(made) else None
     return made[-1]

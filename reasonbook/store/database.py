@@ -150,14 +150,20 @@ class Store:
             )
 
     def events(self, subject: str, *, after: int = 0, kind: str | None = None) -> Iterator[Event]:
-        """A subject's events, or those of one kind, oldest first; ``seq`` is their lasting number in the store."""
+        """A subject's events, or those of one kind, oldest first; ``seq`` is their lasting number in the store.
+
+        One that is no JSON any more comes as the kind ``unreadable``: it must not hide the others.
+        """
         rows = self.query(
             "SELECT id, kind, data, at FROM events WHERE subject = ? AND id > ? AND kind = coalesce(?, kind) "
             "ORDER BY id",
             (subject, after, kind),
         )
         for number, of, data, at in rows:
-            yield Event(of, json.loads(data), at, number)
+            try:
+                yield Event(of, json.loads(data), at, number)
+            except (ValueError, TypeError, RecursionError):
+                yield Event("unreadable", {"kind": of}, at, number)
 
     def subjects(self, prefix: str = "") -> list[str]:
         """Names of everything that has events, oldest first."""

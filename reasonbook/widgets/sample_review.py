@@ -15,16 +15,20 @@ from ..errors import ReviewError
 from ..events import Event
 from ..review import Review
 from ..review.checks import WEIGHTS
+from ..review.edit_rules import FieldError
+from ..review.query import SORTS, STATUSES, Query
 from ..review.repair import Repair
-from ..review.samples import SORTS, STATUSES, Query
+from ..review.samples import Sample
 from .base import View, verb
 from .messages import text_of
-from .review_rows import full, pairs, summary
+from .review_bulk import Value, bulk_act
+from .review_rows import columns, full, pairs, summary
 from .teacher_name import teacher_name
 
 _WINDOW = 40  # rows of the list in the first answer
 _FIRST = 4  # rows in full in the first answer
 _AHEAD = 12  # rows whose full text the page may ask for at once
+_COLUMNS = 200  # columns of a frame by which the page can filter and sort
 _NAMED = 200  # changed rows that are sent one by one; beyond that the page asks for what it shows
 
 
@@ -71,7 +75,14 @@ class SampleReview(View):
         return {
             **self._state(),
             "query": asdict(self._query),
-            "options": {"status": STATUSES, "flag": ("any", *WEIGHTS), "sort": SORTS},
+            "options": {
+                "status": STATUSES,
+                "flag": ("any", *WEIGHTS),
+                "sort": SORTS,
+                "field": review.field_names,
+                "column": [str(name) for name in review.frame.df.columns][:_COLUMNS],
+            },
+            "notes": review.notes,
             "teacher": teacher_name(review.teacher),
             "window": self.window(start, _WINDOW),
             "at": at or 0,
@@ -90,7 +101,7 @@ class SampleReview(View):
         """The full text of some rows, by place in the list."""
         known = [int(place) for place in places[:_AHEAD] if 0 <= int(place) < len(self._positions)]
         samples = self.core.samples(self._positions[known].tolist() if known else [])
-        return [{"place": place, **full(sample)} for place, sample in zip(known, samples, strict=True)]
+        return [{"place": place, **self._full(sample)} for place, sample in zip(known, samples, strict=True)]
 
     @verb(background=True)
     def choose(self, query: dict[str, Any], position: int | None = None) -> dict[str, Any]:
@@ -125,6 +136,16 @@ class SampleReview(View):
             self.touch("rows")
 
     @verb()
+    def columns(self, position: int, key: str) -> list[tuple[str, str]]:
+        """The row's other columns, by name."""
+        return columns(self.core[self._row(position, key)])
+
+    @verb(background=True)
+    def values(self, by: str, name: str) -> list[str]:
+        """The values of a field or a column, where they are few enough to choose from."""
+        return self.core.values(by, name)
+
+    @verb()
     def look(self, position: int) -> None:
         """Remembers where the reader is."""
         self.core.cursor = int(position)
@@ -156,17 +177,45 @@ class SampleReview(View):
         response: str | None = None,
         turn: int | None = None,
     ) -> dict[str, Any]:
-        """Changes fields of the reasoning, that of an earlier turn by its number, the response, or both."""
+        """Changes fields of a turn's reasoning, the response, or both; says of each field why it is refused."""
         row = self._row(position, key)
-        self.core.edit(row, reasoning, response, turn=turn)
-        return {**self._after(row), "sample": full(self.core[row])}
+        try:
+            self.core.edit(row, reasoning, response, turn=turn)
+        except FieldError as error:
+            return {**self._after(row), "sample": self._full(self.core[row]), "refused": error.fields}
+        return {**self._after(row), "sample": self._full(self.core[row])}
+
+    @verb(once=True)
+    def note(self, position: int, key: str, note: str | None) -> dict[str, Any]:
+        """Writes a note about a row, or takes it off."""
+        row = self._row(position, key)
+        self.core.note(row, note)
+        return self._after(row)
+
+    @verb(once=True)
+    def tag(self, position: int, key: str, tags: list[str]) -> dict[str, Any]:
+        """Gives a row these tags and no others."""
+        row = self._row(position, key)
+        before = self.core[row].decision.tags
+        if gone := [tag for tag in before if tag not in tags]:
+            self.core.untag(row, *gone)
+        if new := [tag for tag in tags if tag not in before]:
+            self.core.tag(row, *new)
+        return self._after(row)
+
+    @verb(once=True)
+    def later(self, position: int, key: str, later: bool) -> dict[str, Any]:
+        """Puts a row aside, or takes it up again."""
+        row = self._row(position, key)
+        self.core.later(row, later)
+        return self._after(row)
 
     @verb(once=True)
     def confirm(self, position: int, key: str) -> dict[str, Any]:
         """Says that a row's stale reasoning still fits its new response."""
         row = self._row(position, key)
         self.core.confirm(row)
-        return {**self._after(row), "sample": full(self.core[row])}
+        return {**self._after(row), "sample": self._full(self.core[row])}
 
     @verb(once=True)
     def undo(self) -> dict[str, Any]:
@@ -178,24 +227,19 @@ class SampleReview(View):
         """Does again what was undone last."""
         return self._turn(self.core.redo)
 
+    @verb()
+    def reach(self, act: str, list: int, value: Value = None) -> dict[str, Any]:
+        """How many rows of the list that the page shows an act would be about, and how many it would change."""
+        rows, bulk = self._listed(list), bulk_act(self.core, act, value)
+        return {"rows": len(rows), "change": sum(map(bulk.changes, map(self.core.decision, rows)))}
+
     @verb(once=True, background=True)
-    def bulk(self, act: str, list: int, rating: int | None = None) -> dict[str, Any]:
+    def bulk(self, act: str, list: int, value: Value = None) -> dict[str, Any]:
         """Does one thing to every row of the list that the page shows."""
-        with self._gate:
-            if list != self._list:
-                raise ReviewError("The list has changed since you looked.", "look again, then repeat")
-            rows = self._positions.tolist()
-        review = self.core
-        acts: dict[str, Callable[[], Review]] = {
-            "accept": lambda: review.accept(rows),
-            "reject": lambda: review.reject(rows),
-            "clear": lambda: review.clear(rows),
-            "rate": lambda: review.rate(rows, rating),
-        }
-        if act not in acts:
-            raise ReviewError(f"{act!r} cannot be done in bulk.", f"valid: {', '.join(acts)}")
-        acts[act]()
-        return {**self._state(), "done": len(rows)}
+        rows, bulk = self._listed(list), bulk_act(self.core, act, value)
+        changed = sum(map(bulk.changes, map(self.core.decision, rows)))
+        bulk.do(rows)
+        return {**self._state(), "done": len(rows), "changed": changed}
 
     @verb(once=True, background=True)
     def repair(
@@ -229,6 +273,7 @@ class SampleReview(View):
         return {
             "reasoning": pairs(job.proposal.reasoning),
             "response": text_of(job.proposal.response),
+            "same": not job.changes,
         }
 
     @verb(once=True)
@@ -238,7 +283,7 @@ class SampleReview(View):
         if self._repair is None or self._repair.row != row:
             raise ReviewError("There is no proposal for this row.", "ask the teacher again")
         self._repair.accept()
-        return {**self._after(row), "sample": full(self.core[row])}
+        return {**self._after(row), "sample": self._full(self.core[row])}
 
     # -- news --------------------------------------------------------------------------------------------
     def fold(self, event: Event) -> None:
@@ -267,6 +312,13 @@ class SampleReview(View):
             raise ReviewError("The frame has changed: this row stands elsewhere now.", "press ↻, then repeat")
         return position
 
+    def _listed(self, number: int) -> list[int]:
+        """The rows of the list of this number."""
+        with self._gate:
+            if number != self._list:
+                raise ReviewError("The list has changed since you looked.", "look again, then repeat")
+            return self._positions.tolist()
+
     def _turn(self, act: Callable[[], Any]) -> dict[str, Any]:
         self._turned = None
         act()
@@ -280,7 +332,12 @@ class SampleReview(View):
             "counts": review.counts,
             "can_undo": review.can_undo,
             "can_redo": review.can_redo,
+            "later": review.aside,
+            "tags": review.tags,
         }
+
+    def _full(self, sample: Sample) -> dict[str, Any]:
+        return full(sample, self.core.schema_of(sample))
 
     def _after(self, row: int) -> dict[str, Any]:
         return {**self._state(), "row": summary(self.core[row])}

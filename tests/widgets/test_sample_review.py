@@ -121,7 +121,7 @@ def test_bulk_acts_on_the_list_shown_and_on_no_other(opened):
         page.call("bulk", act="accept", list=first)
     assert page.call("bulk", act="accept", list=shown["list"])["done"] == 11
     assert review.counts["accepted"] == 11
-    page.call("bulk", act="rate", list=shown["list"], rating=5)
+    page.call("bulk", act="rate", list=shown["list"], value=5)
     assert review[10].decision.rating == 5
     page.call("undo")
     page.call("undo")
@@ -252,3 +252,102 @@ def test_flags_show_once_the_checks_have_run(page, store):
     told = len(probe.pushes)
     probe.call("check")
     assert len(probe.pushes) <= told + 1, "nothing new, nothing said but the new list"
+
+
+def test_a_refused_edit_says_so_at_its_field_and_changes_nothing(page, store):
+    _, review = open_review(store)
+    probe = page(SampleReview(review))
+    fields = probe.call("samples", places=[0])[0]["fields"]
+    assert [(field["name"], field["type"]) for field in fields] == [
+        ("Intent", "text"),
+        ("1", "number"),
+        ("Steps", "list"),
+    ]
+    answer = act(probe, "edit", 0, reasoning={"1": "many", "Steps": "a"}, response="new")
+    assert set(answer["refused"]) == {"1", "Steps"} and "must be a number" in answer["refused"]["1"]
+    assert answer["sample"]["reasoning"][1] == ["1", 0] and not review.can_undo
+    assert "refused" not in act(probe, "edit", 0, reasoning={"1": 5})
+
+
+def test_a_known_schema_gives_each_field_its_control(page, store):
+    import reasonbook as rb
+
+    schema = rb.Schema(
+        [
+            rb.Field("Intent", "Say it.", type="choice", options=["a", "b"]),
+            rb.Field("Extra", "x", optional=True),
+        ]
+    )
+    df = frame(2)
+    df["reasoning"] = [{"Intent": "a"}, None]
+    review = Review(Frame(df, detect(df)), store, schema=schema)
+    whole, empty = page(SampleReview(review)).call("samples", places=[0, 1])
+    assert whole["fields"][0] == {
+        "name": "Intent",
+        "instruction": "Say it.",
+        "type": "choice",
+        "options": ["a", "b"],
+    }
+    assert [field["name"] for field in empty["fields"]] == ["Intent", "Extra"] and empty["fields"][1][
+        "optional"
+    ]
+
+
+def test_marks_of_a_row_are_acts_and_show_in_the_state(opened):
+    df, review, page = opened
+    before = list(df.columns)
+    assert act(page, "note", 3, note="ask Ana")["row"]["note"] == "ask Ana"
+    answer = act(page, "tag", 3, tags=["odd", "fee"])
+    assert answer["row"]["tags"] == ["odd", "fee"] and answer["tags"] == {"odd": 1, "fee": 1}
+    assert act(page, "tag", 3, tags=["fee"])["tags"] == {"fee": 1}
+    assert act(page, "later", 3, later=True)["later"] == 1
+    review.mailbox.drain()
+    assert list(df.columns) == before
+    assert page.call("choose", query={"tag": "fee", "later": True, "note": True})["count"] == 1
+    assert page.call("undo")["later"] == 0
+
+
+def test_other_columns_come_when_they_are_asked_for(page, store):
+    df = frame(3)
+    df["extra"] = [{"a": [1]}, None, "x" * 9000]
+    probe = page(SampleReview(Review(Frame(df, detect(df)), store)))
+    snapshot = probe.call("snapshot")
+    assert "extra" in snapshot["options"]["column"] and snapshot["options"]["field"] == [
+        "Intent",
+        "1",
+        "Steps",
+    ]
+    assert "extra" not in str(snapshot["samples"]) and snapshot["notes"] == []
+    assert (
+        '"a": [' in dict(act(probe, "columns", 0))["extra"] and dict(act(probe, "columns", 1))["extra"] == ""
+    )
+    assert len(dict(act(probe, "columns", 2))["extra"]) == 4000
+    found = probe.call("choose", query={"column": {"extra": "empty"}, "sort": "field:1", "descending": True})
+    assert found["count"] == 1 and found["query"]["column"] == {"extra": "empty"}
+
+
+def test_bulk_says_how_many_rows_it_reaches_before_and_after(opened):
+    _, review, page = opened
+    review.accept(range(10)).reject(29)
+    number = page.call("snapshot")["list"]
+    assert page.call("reach", act="accept", list=number) == {"rows": 30, "change": 20}
+    assert review.counts["accepted"] == 10, "nothing is done yet"
+    done = page.call("bulk", act="accept", list=number)
+    assert (done["done"], done["changed"]) == (30, 20)
+    page.call("bulk", act="tag", list=number, value="seen")
+    assert page.call("reach", act="untag", list=number, value="seen")["change"] == 30
+
+
+def test_what_the_journal_could_not_apply_is_told_to_the_page(page, store):
+    from reasonbook.events import Event
+
+    store.append("review", [Event("decision", {"id": 3})])
+    probe = page(SampleReview(open_review(store)[1]))
+    assert "Set aside" in probe.call("snapshot")["notes"][0]
+
+
+def test_a_repair_without_a_change_says_so(page, store):
+    _, review = open_review(
+        store, teacher=lambda request: {"Intent": "intent 2", "1": 2, "Steps": ["a", "b"]}
+    )
+    assert act(page(SampleReview(review)), "repair", 2, feedback="look again")["same"] is True

@@ -11,6 +11,10 @@ export interface Acts {
   edit(): void;
   repair(): void;
   confirm(): void;
+  note(): void;
+  tag(): void;
+  later(): void;
+  columns(): void;
   compare(): void;
   raw(): void;
   turn(op: "undo" | "redo"): void;
@@ -50,6 +54,10 @@ export function reviewCommands(to: Acts): Command[] {
     judge("edit", "edit", ["e"], () => to.edit(), true),
     judge("repair", "repair", ["f"], () => to.repair(), true),
     judge("confirm", "stale reasoning still fits", ["c"], () => to.confirm()),
+    judge("note", "write a note", ["n"], () => to.note(), true),
+    judge("tag", "tag", ["t"], () => to.tag(), true),
+    judge("later", "put aside for later", ["l"], () => to.later()),
+    act("columns", "other columns", ["o"], () => to.columns()),
     act("compare", "show changes", ["d"], () => to.compare()),
     act("raw", "text as it is written", ["m"], () => to.raw()),
     act("undo", "undo", ["u", "Ctrl+z"], () => to.turn("undo")),

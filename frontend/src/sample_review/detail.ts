@@ -2,140 +2,103 @@
 
 import { type Child, fill, h } from "../lib/dom.ts";
 import type { Reader } from "../lib/reading.ts";
+import type { Columns } from "./columns.ts";
 import type { Drafts } from "./drafts.ts";
+import { Editor, RESPONSE } from "./editor.ts";
 import { mark } from "./list_row.ts";
+import { note, section } from "./parts.ts";
 import type { ReviewStore } from "./store.ts";
-import { teacherValue, turnFields, turnName, turnReasoning } from "./turn_reasoning.ts";
-import type { Fields, Full, Turn, Value } from "./types.ts";
-import { diffView, readValue, sameValue, valueControl, valueText, valueView } from "./values.ts";
-
-const RESPONSE = "\u0000response"; // no field can have this name
-
-interface Control {
-  element: HTMLElement;
-  text(): string;
-  like: Value;
-  note: HTMLElement;
-}
+import { draftKey, turnName, turnReasoning } from "./turn_reasoning.ts";
+import type { Fields, Full, Turn } from "./types.ts";
+import { diffView, sameValue, valueText, valueView } from "./values.ts";
 
 export class Detail {
   readonly element = h("div", { class: "rb-detail", tabindex: -1 });
-  editing = false;
   compare = true; // show edits against the teacher's text
   private shown = -1;
-  private controls = new Map<string, Control>();
-  private turn: Turn | undefined; // the earlier turn whose reasoning is being edited
+  private editor: Editor | null = null;
 
   constructor(
     private readonly store: ReviewStore,
     private readonly drafts: Drafts,
+    private readonly columns: Columns,
     private readonly done: () => void,
-    private readonly fail: (error: unknown) => void,
     private readonly reader: Reader,
     private readonly repair: (turn: Turn) => void,
   ) {}
+
+  get editing(): boolean {
+    return this.editor !== null;
+  }
+
+  /** Leaves the fields; what was typed stays as a draft. */
+  leave(): void {
+    this.editor = null;
+  }
 
   /** Shows the current row; leaves a field that is being edited alone. */
   paint(): void {
     const row = this.store.current;
     if (row === undefined) {
       this.shown = -1;
-      this.editing = false;
+      this.editor = null;
       fill(this.element, ...skeleton());
       this.element.setAttribute("aria-busy", "true");
       return;
     }
     const moved = row.position !== this.shown;
     if (this.editing && !moved) return;
-    this.editing = false;
+    this.editor = null;
     this.shown = row.position;
     this.element.setAttribute("aria-busy", "false");
-    fill(this.element, ...this.banner(row), ...this.request(row), ...this.reasoning(row), ...this.response(row));
+    fill(
+      this.element,
+      ...this.banner(row),
+      ...this.request(row),
+      ...this.reasoning(row),
+      ...this.response(row),
+      this.columns.element,
+    );
+    this.columns.show(row);
     if (moved) this.element.scrollTop = 0;
   }
 
+  /** Puts controls in place of the texts: of the row, or of the reasoning of an earlier turn. */
   edit(focus?: string, turn?: Turn): void {
     const row = this.store.current;
     if (row === undefined || this.editing) return;
-    this.editing = true;
-    this.turn = turn;
-    this.controls.clear();
-    const kept = draftKey(row, turn);
-    const draft = this.drafts.get(kept);
-    const field = (name: string, value: Value, original: Value): HTMLElement => {
-      const typed = draft?.[name];
-      const { element, text } = valueControl(name === RESPONSE ? "Response" : name, value);
-      if (typed !== undefined && "value" in element) (element as HTMLTextAreaElement).value = typed;
-      const note = h("div", { class: "rb-edit-note" });
-      this.controls.set(name, { element, text, like: value, note });
-      const heed = () => {
-        this.drafts.set(kept, this.texts());
-        this.note(name, original);
-      };
-      element.addEventListener("input", heed);
-      this.note(name, original);
-      return h("div", { class: "rb-field-value" }, element, note);
-    };
-    const teacher = turn === undefined ? row.teacher : turn.teacher;
-    const names = (turn === undefined ? row.reasoning : turnFields(row, turn)).map(([name, value]) =>
-      h(
-        "div",
-        { class: "rb-field" },
-        h("div", { class: "rb-field-name" }, name),
-        field(name, value, teacherValue(teacher, name) ?? null),
-      ),
+    this.editor = new Editor(
+      row,
+      this.drafts,
+      () => this.save(),
+      () => this.cancel(),
+      turn,
     );
-    const save = h(
-      "button",
-      { class: "rb-button rb-primary", onclick: () => this.save() },
-      "Save",
-      h("kbd", {}, "Ctrl+↵"),
-    );
-    const cancel = h("button", { class: "rb-button", onclick: () => this.cancel() }, "Discard", h("kbd", {}, "Esc"));
-    fill(
-      this.element,
-      ...this.request(row, turn),
-      section(`Reasoning${turnName(row, turn)}`, null, h("div", { class: "rb-fields" }, ...names)),
-      ...(turn === undefined
-        ? [section("Response", null, field(RESPONSE, row.full_response, row.data_response))]
-        : [section("Its response", null, h("div", { class: "rb-answer rb-text" }, row.messages[turn.at]?.text ?? ""))]),
-      h(
-        "div",
-        { class: "rb-edit-bar" },
-        save,
-        cancel,
-        turn === undefined
-          ? h("span", { class: "rb-dim" }, "A changed response alone marks the reasoning stale.")
-          : h("span", { class: "rb-dim" }, "Later turns answer to this response: it stays as it is."),
-      ),
-    );
-    const first = this.controls.get(focus ?? "") ?? [...this.controls.values()][0];
-    first?.element.focus();
-    first?.element.scrollIntoView({ block: "nearest" });
+    fill(this.element, ...this.request(row, turn), ...this.editor.parts, this.columns.element, this.editor.bar);
+    this.editor.focus(focus);
   }
 
+  /** Takes the edit, unless a value does not fit: that is said at its field, by this page or by Python. */
   save(): void {
+    const { editor } = this;
     const row = this.store.current;
-    if (row === undefined || !this.editing) return;
-    const reasoning: Record<string, Value> = {};
-    let response: string | null = null;
-    try {
-      for (const [name, { text, like }] of this.controls) {
-        if (name === RESPONSE) {
-          if (text() !== row.full_response) response = text();
-        } else {
-          const value = readValue(text(), like);
-          if (!sameValue(value, like)) reasoning[name] = value;
-        }
-      }
-    } catch (error) {
-      this.fail(error);
-      return;
-    }
-    const { turn } = this;
+    const edit = editor?.read() ?? null;
+    if (row === undefined || editor === null || edit === null) return;
+    const texts = editor.texts();
+    const number = editor.turn?.number;
     this.close(row);
-    const changed = Object.keys(reasoning).length > 0;
-    if (changed || response !== null) this.store.edit(changed ? reasoning : null, response, turn?.number);
+    if (edit.reasoning !== null || edit.response !== null)
+      void this.store.edit(edit.reasoning, edit.response, number).then((refused) => {
+        if (refused === null) return;
+        this.drafts.set(editor.kept, texts);
+        const now = this.store.current;
+        if (now === undefined || now.position !== row.position) return;
+        this.edit(
+          undefined,
+          now.turns.find((turn) => turn.number === number),
+        );
+        this.editor?.blame(refused);
+      });
     this.paint();
     this.done();
   }
@@ -148,40 +111,8 @@ export class Detail {
   }
 
   private close(row: Full): void {
-    this.drafts.drop(draftKey(row, this.turn));
-    this.editing = false;
-  }
-
-  private texts(): Record<string, string> {
-    return Object.fromEntries([...this.controls].map(([name, control]) => [name, control.text()]));
-  }
-
-  /** Below a field that differs from the teacher's: how, and the way back. */
-  private note(name: string, original: Value): void {
-    const control = this.controls.get(name);
-    if (control === undefined) return;
-    const before = valueText(original);
-    const after = control.text();
-    if (before === after || before === "") {
-      fill(control.note);
-      return;
-    }
-    const whose = name === RESPONSE ? "data’s text" : "teacher’s text";
-    const back = h(
-      "button",
-      { class: "rb-button rb-quiet", onclick: () => this.putBack(name, before, original) },
-      `Back to the ${whose}`,
-    );
-    fill(control.note, diffView(before, after), back);
-  }
-
-  private putBack(name: string, text: string, original: Value): void {
-    const control = this.controls.get(name);
-    if (control === undefined) return;
-    (control.element as HTMLTextAreaElement).value = text;
-    control.element.dispatchEvent(new Event("input"));
-    this.note(name, original);
-    control.element.focus();
+    this.drafts.drop(this.editor?.kept ?? row.key);
+    this.editor = null;
   }
 
   // -- parts -------------------------------------------------------------------------------------------------
@@ -297,30 +228,8 @@ export class Detail {
   }
 }
 
-function draftKey(row: Full, turn: Turn | undefined): string {
-  return turn === undefined ? row.key : `${row.key}#${turn.number}`;
-}
-
 export function sameFields(a: Fields, b: Fields): boolean {
   return a.length === b.length && a.every(([name, value], i) => b[i]?.[0] === name && sameValue(value, b[i]?.[1]));
-}
-
-export function section(title: string, side: Child, ...body: Child[]): HTMLElement {
-  return h(
-    "section",
-    { class: "rb-section", "aria-label": title },
-    h("div", { class: "rb-section-head" }, h("h4", {}, title), side),
-    ...body,
-  );
-}
-
-function note(kind: string, text: string, ...more: Child[]): HTMLElement {
-  return h(
-    "div",
-    { class: "rb-note", "data-kind": kind, role: "note" },
-    h("span", { class: "rb-text" }, text),
-    ...more,
-  );
 }
 
 function skeleton(): HTMLElement[] {

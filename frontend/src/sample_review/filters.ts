@@ -2,6 +2,7 @@
 
 import { fill, h, setText } from "../lib/dom.ts";
 import { compact } from "../lib/format.ts";
+import { Condition, namedOptions } from "./condition.ts";
 import type { ReviewStore } from "./store.ts";
 import { NO_QUERY, type Query } from "./types.ts";
 
@@ -25,7 +26,10 @@ export class Filters {
   readonly search: HTMLInputElement;
   private readonly verdicts: HTMLButtonElement[];
   private readonly selects: Record<"status" | "flag" | "rating" | "sort", HTMLSelectElement>;
-  readonly order: HTMLSelectElement; // stands beside the number of rows
+  readonly order: HTMLElement; // stands beside the number of rows
+  private readonly way: HTMLButtonElement;
+  private readonly marks: HTMLSelectElement;
+  private readonly condition: Condition;
   private readonly clear: HTMLButtonElement;
   private typing: ReturnType<typeof setTimeout> | undefined;
 
@@ -65,7 +69,8 @@ export class Filters {
         "aria-label": label,
         onchange: () => {
           const value = this.selects[name].value;
-          this.ask({ [name]: value === "" ? null : name === "rating" ? Number(value) : value });
+          const more = name === "sort" ? { descending: null } : {};
+          this.ask({ [name]: value === "" ? null : name === "rating" ? Number(value) : value, ...more });
         },
       });
     this.selects = {
@@ -74,7 +79,18 @@ export class Filters {
       rating: select("rating", "Rating"),
       sort: select("sort", "Order"),
     };
-    this.order = this.selects.sort;
+    this.way = h("button", {
+      class: "rb-button rb-quiet",
+      "aria-label": "Turn the order round",
+      onclick: () => this.ask({ descending: !falling(this.store.query) }),
+    });
+    this.order = h("span", { class: "rb-order" }, this.selects.sort, this.way);
+    this.marks = h("select", {
+      class: "rb-input rb-select",
+      "aria-label": "Notes, tags, later",
+      onchange: () => this.ask({ ...UNMARKED, ...MARKS[this.marks.value], ...tagged(this.marks.value) }),
+    });
+    this.condition = new Condition(store, leave);
     this.clear = h(
       "button",
       {
@@ -93,12 +109,15 @@ export class Filters {
       this.selects.status,
       this.selects.flag,
       this.selects.rating,
+      this.marks,
+      this.condition.element,
       this.clear,
     );
   }
 
   reset(): void {
     this.search.value = "";
+    this.condition.reset();
     this.ask({ ...NO_QUERY });
   }
 
@@ -129,17 +148,35 @@ export class Filters {
       "any rating",
       [1, 2, 3, 4, 5].map((n) => [String(n), n === 5 ? "★ 5" : `★ ${n} and up`]),
     );
-    set(
-      "sort",
-      "",
-      options.sort.map((s) => [s, SORTS[s] ?? s]),
-    );
-    this.clear.style.visibility = differs({ ...query, sort: NO_QUERY.sort }) ? "visible" : "hidden";
+    const { sort } = this.selects;
+    if (sort.options.length === 0)
+      fill(
+        sort,
+        ...options.sort.map((s) => h("option", { value: s }, SORTS[s] ?? s)),
+        ...namedOptions(options, (name) => `by ${name}`),
+      );
+    sort.value = query.sort;
+    sort.dataset.set = String(query.sort !== NO_QUERY.sort);
+    setText(this.way, falling(query) ? "↓" : "↑");
+    this.way.title = falling(query) ? "Largest first" : "Smallest first";
+    this.condition.paint(query);
+    this.clear.style.visibility = differs({ ...query, sort: NO_QUERY.sort, descending: null }) ? "visible" : "hidden";
     this.counts();
   }
 
   counts(): void {
-    const { counts } = this.store.state;
+    const { counts, later, tags } = this.store.state;
+    const { query } = this.store;
+    const option = (value: string, words: string) => h("option", { value }, words);
+    fill(
+      this.marks,
+      option("", "any marks"),
+      option("later", `later (${later})`),
+      option("noted", "with a note"),
+      ...Object.entries(tags).map(([tag, count]) => option(`tag:${tag}`, `${tag} (${count})`)),
+    );
+    this.marks.value = query.tag !== null ? `tag:${query.tag}` : query.later ? "later" : query.note ? "noted" : "";
+    this.marks.dataset.set = String(this.marks.value !== "");
     VERDICTS.forEach(([verdict], i) => {
       const button = this.verdicts[i] as HTMLButtonElement;
       const number = verdict === null ? counts.rows : counts[verdict as "accepted"];
@@ -152,6 +189,18 @@ export class Filters {
   private ask(parts: Partial<Query>): void {
     void this.store.choose(parts);
   }
+}
+
+const UNMARKED: Partial<Query> = { tag: null, note: null, later: null };
+const MARKS: Record<string, Partial<Query>> = { later: { later: true }, noted: { note: true } };
+
+function tagged(value: string): Partial<Query> {
+  return value.startsWith("tag:") ? { tag: value.slice(4) } : {};
+}
+
+/** Whether the largest come first; see Python's `Query.falling`. */
+function falling({ sort, descending }: Query): boolean {
+  return descending ?? !(sort === "position" || sort.includes(":"));
 }
 
 export function differs(query: Query): boolean {

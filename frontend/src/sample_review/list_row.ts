@@ -26,6 +26,17 @@ interface Parts {
   side: HTMLElement;
 }
 
+function sideText({ flags, rating, note, tags, later }: Summary): string {
+  const signs = [
+    later && "◷",
+    note !== null && "✎",
+    tags.length > 0 && "#",
+    flags.length > 0 && "⚑",
+    rating && `★${rating}`,
+  ];
+  return signs.filter(Boolean).join(" ");
+}
+
 const made = new WeakMap<HTMLElement, Parts>();
 
 export function paintRow(element: HTMLElement, row: Summary | undefined, place: number): void {
@@ -55,6 +66,7 @@ export function paintRow(element: HTMLElement, row: Summary | undefined, place: 
   setText(parts.number, String(row.position));
   setText(parts.request, row.request || "no request");
   setText(parts.response, row.response || "no response");
-  setText(parts.side, [row.flags.length > 0 ? "⚑" : "", row.rating ? `★${row.rating}` : ""].join(" ").trim());
-  element.setAttribute("aria-label", `Row ${row.position}, ${words}: ${row.request}`);
+  setText(parts.side, sideText(row));
+  const more = [row.later && "for later", row.note !== null && "has a note", ...row.tags].filter(Boolean);
+  element.setAttribute("aria-label", `Row ${row.position}, ${[words, ...more].join(", ")}: ${row.request}`);
 }

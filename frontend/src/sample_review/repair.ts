@@ -2,7 +2,7 @@
 
 import { fill, h, setText } from "../lib/dom.ts";
 import { failureText } from "../lib/widget.ts";
-import { section } from "./detail.ts";
+import { section } from "./parts.ts";
 import type { ReviewStore } from "./store.ts";
 import { turnName } from "./turn_reasoning.ts";
 import type { Full, Offer, Turn, Value } from "./types.ts";
@@ -100,8 +100,8 @@ export class Repair {
 
   /** Ctrl+Enter: takes the offer, unless the feedback was changed since. */
   submit(): void {
-    if (this.offer !== null && this.feedback.value.trim() === this.asked) this.take();
-    else void this.run();
+    if (this.offer === null || this.feedback.value.trim() !== this.asked) void this.run();
+    else if (!this.offer.same) this.take();
   }
 
   private async run(): Promise<void> {
@@ -112,7 +112,8 @@ export class Repair {
     this.paint();
     fill(this.result, h("div", { class: "rb-dim rb-pulse" }, "The teacher is writing…"));
     try {
-      const offer = await this.store.repair(row, feedback, this.offer !== null, this.teacher.value, this.turn?.number);
+      const { offer: last, teacher, turn } = this;
+      const offer = await this.store.questions.repair(row, feedback, last !== null, teacher.value, turn?.number);
       if (this.row !== row) return;
       this.offer = offer;
       this.asked = feedback;
@@ -147,7 +148,9 @@ export class Repair {
     ].filter(Boolean);
     fill(
       this.result,
-      fields.length > 0 ? h("div", { class: "rb-fields" }, ...fields) : h("div", {}, "The teacher changed nothing."),
+      offer.same
+        ? h("div", {}, "The teacher changed nothing. Say more, or edit the row by hand.")
+        : h("div", { class: "rb-fields" }, ...fields),
       h("div", { class: "rb-dim rb-repair-rest" }, rest.join(", ")),
     );
     this.element.scrollTop = 0;
@@ -165,6 +168,6 @@ export class Repair {
     this.ask.disabled = this.waiting || this.feedback.value.trim() === "";
     setText(this.askWords, this.offer === null ? "Ask the teacher" : "Ask again");
     this.ask.hidden = this.offer !== null && !fresh;
-    this.use.hidden = this.offer === null || fresh;
+    this.use.hidden = this.offer === null || this.offer.same || fresh;
   }
 }

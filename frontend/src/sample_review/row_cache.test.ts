@@ -12,6 +12,9 @@ const short = (position: number): Summary => ({
   status: "ok",
   edited: false,
   flags: [],
+  note: null,
+  tags: [],
+  later: false,
 });
 const full = (position: number, place: number): Full & { place: number } => ({
   ...short(position),
@@ -20,6 +23,7 @@ const full = (position: number, place: number): Full & { place: number } => ({
   messages: [],
   turns: [],
   reasoning: [],
+  fields: [],
   teacher: [],
   full_response: "r",
   data_response: "r",

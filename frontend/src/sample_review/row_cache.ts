@@ -91,7 +91,19 @@ export class RowCache {
   }
 }
 
-const SUMMARY = ["position", "request", "response", "verdict", "rating", "status", "edited", "flags"] as const;
+const SUMMARY = [
+  "position",
+  "request",
+  "response",
+  "verdict",
+  "rating",
+  "status",
+  "edited",
+  "flags",
+  "note",
+  "tags",
+  "later",
+] as const;
 
 /** What the list shows of a row, or of a change to one. */
 export function summaryOf(row: Partial<Full>): Partial<Summary> {

@@ -51,6 +51,7 @@ export class RowHeader {
       this.chips,
       kind === "open" ? null : chip(words, kind),
       row.edited ? chip("edited") : null,
+      row.later ? chip("later") : null,
       ...row.flags.map((flag) => chip(`⚑ ${flag}`)),
     );
     for (const [i, star] of this.stars.entries()) star.setAttribute("aria-pressed", String(i < (row.rating ?? 0)));

@@ -13,6 +13,9 @@ const row = (position: number, more: Partial<Summary> = {}): Summary => ({
   status: "ok",
   edited: false,
   flags: [],
+  note: null,
+  tags: [],
+  later: false,
   ...more,
 });
 const full = (position: number): Full => ({
@@ -21,6 +24,7 @@ const full = (position: number): Full => ({
   messages: [],
   turns: [],
   reasoning: [["Intent", "x"]],
+  fields: [{ name: "Intent", type: "text" }],
   teacher: [["Intent", "x"]],
   full_response: "r",
   data_response: "r",
@@ -36,14 +40,15 @@ class Other {
   fetched = 0;
   looks: object[] = [];
   deliver: (samples: object[]) => void = () => {};
-  state = { list: 0, count: 30, counts, can_undo: false, can_redo: false };
+  state = { list: 0, count: 30, counts, can_undo: false, can_redo: false, later: 0, tags: {} };
   call = <T>(op: string, args: object = {}): Promise<T> =>
     new Promise((resolve, reject) => {
       if (op === "snapshot")
         return resolve({
           ...this.state,
           query: NO_QUERY,
-          options: { status: [], flag: [], sort: [] },
+          options: { status: [], flag: [], sort: [], field: [], column: [] },
+          notes: [],
           teacher: "",
           at: 0,
           window: { list: 0, start: 0, rows: Array.from({ length: 30 }, (_, i) => row(i)) },
@@ -182,8 +187,9 @@ test("one cannot go beyond either end", async () => {
 test("an edit of an earlier turn is shown at once, and sent with its number", async () => {
   const { store, other } = await opened();
   const row = store.current as Full;
-  row.turns = [{ number: 0, at: 1, reasoning: [["Intent", "old"]], teacher: [["Intent", "old"]], flags: [] }];
-  store.edit({ Intent: "new" }, null, 0);
+  const fields: [string, string][] = [["Intent", "old"]];
+  row.turns = [{ number: 0, at: 1, reasoning: fields, fields: [], teacher: fields, flags: [] }];
+  void store.edit({ Intent: "new" }, null, 0);
   assert.deepEqual(store.current?.turns[0]?.reasoning, [["Intent", "new"]]);
   assert.deepEqual(store.current?.reasoning, [["Intent", "x"]]);
   assert.deepEqual(other.asked[0]?.args, {
@@ -193,7 +199,7 @@ test("an edit of an earlier turn is shown at once, and sent with its number", as
     response: null,
     turn: 0,
   });
-  store.takeRepair({ reasoning: [["Intent", "repaired"]], response: "other" }, 0);
+  store.takeRepair({ reasoning: [["Intent", "repaired"]], response: "other", same: false }, 0);
   assert.deepEqual(store.current?.turns[0]?.reasoning, [["Intent", "repaired"]]);
   assert.equal(store.current?.full_response, "r", "the last response stays");
 });

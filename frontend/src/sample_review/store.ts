@@ -2,9 +2,23 @@
 // It decides nothing: every act is a call, shown at once and put right by Python's answer.
 
 import { type Link, Superseded } from "../lib/rpc.ts";
+import { Questions } from "./questions.ts";
 import { RowCache, summaryOf } from "./row_cache.ts";
-import { turnFields } from "./turn_reasoning.ts";
-import type { Fields, Full, Offer, Opened, Push, Query, State, Summary, Value, Verdict, Window } from "./types.ts";
+import type {
+  Acted,
+  Fields,
+  Full,
+  Offer,
+  Opened,
+  Push,
+  Query,
+  Reach,
+  State,
+  Summary,
+  Value,
+  Verdict,
+  Window,
+} from "./types.ts";
 
 export type Change = "list" | "rows" | "row" | "state" | "query" | "busy";
 type Caller = Pick<Link, "call">;
@@ -19,10 +33,12 @@ export class ReviewStore {
   state!: State;
   query!: Query;
   options!: Opened["options"];
+  notes: string[] = []; // what of the journal could not be applied
   teacher = ""; // who repairs; empty when the reviewer must say
   at = 0; // place in the list
   choosing = false;
   autoAdvance = true;
+  readonly questions: Questions;
   private readonly answered = new Map<number, string>(); // what Python answered to this page's acts, by position
   private view = { first: 0, count: PAGE }; // the rows of the list that stand in view
   private told!: State; // what Python said last, without what this page has shown ahead of it
@@ -36,13 +52,16 @@ export class ReviewStore {
     private readonly link: Caller,
     private readonly changed: (what: Change, place?: number) => void,
     private readonly failed: (error: unknown) => void,
-  ) {}
+  ) {
+    this.questions = new Questions(link, () => this.state.list);
+  }
 
   // -- look ------------------------------------------------------------------------------------------------
   async open(): Promise<void> {
     const opened = await this.link.call<Opened>("snapshot");
     this.options = opened.options;
     this.teacher = opened.teacher;
+    this.notes = opened.notes;
     this.cache.forgetRows();
     this.cache.setRows(opened.samples);
     this.take(opened);
@@ -91,7 +110,8 @@ export class ReviewStore {
 
   async choose(parts: Partial<Query>): Promise<void> {
     const query = { ...this.query, ...parts };
-    const position = query.sort === this.query.sort ? (this.summary(this.at)?.position ?? null) : null;
+    const ordered = query.sort === this.query.sort && query.descending === this.query.descending;
+    const position = ordered ? (this.summary(this.at)?.position ?? null) : null;
     await this.relist("choose", { query, position });
   }
 
@@ -116,29 +136,49 @@ export class ReviewStore {
   // -- act -------------------------------------------------------------------------------------------------
   decide(verdict: Verdict | null): void {
     const patch = verdict === null ? { verdict, rating: null } : { verdict };
-    if (this.act("decide", { verdict }, patch) && verdict !== null) this.advance();
+    if (this.current === undefined) return;
+    void this.act("decide", { verdict }, verdict === null ? patch : { ...patch, later: false });
+    if (verdict !== null) this.advance();
   }
 
   rate(rating: number | null): void {
-    this.act("rate", { rating }, { rating });
+    void this.act("rate", { rating }, { rating });
   }
 
-  /** Changes the reasoning of the last turn, or of the earlier one with this number, and the response. */
-  edit(reasoning: Record<string, Value> | null, response: string | null, turn?: number): void {
+  /** Changes the reasoning of the last turn, or of the earlier one with this number, and the response.
+   * Resolves to why each field was refused, or to null. */
+  async edit(
+    reasoning: Record<string, Value> | null,
+    response: string | null,
+    turn?: number,
+  ): Promise<Record<string, string> | null> {
     const patch: Partial<Full> = { edited: true };
     const row = this.current;
-    if (row === undefined) return;
+    if (row === undefined) return null;
     if (reasoning !== null)
       Object.assign(
         patch,
         patchOf(row, (fields) => withValues(fields, reasoning), turn),
       );
     if (response !== null) Object.assign(patch, { full_response: response, response: response.slice(0, 160) });
-    this.act("edit", { reasoning, response, turn: turn ?? null }, patch);
+    return (await this.act("edit", { reasoning, response, turn: turn ?? null }, patch)) ?? null;
+  }
+
+  note(note: string | null): void {
+    void this.act("note", { note }, { note });
+  }
+
+  tag(tags: string[]): void {
+    void this.act("tag", { tags }, { tags });
+  }
+
+  later(later: boolean): void {
+    void this.act("later", { later }, { later });
+    if (later) this.advance();
   }
 
   confirm(): void {
-    this.act("confirm", {}, { status: "ok" });
+    void this.act("confirm", {}, { status: "ok" });
   }
 
   turn(op: "undo" | "redo"): void {
@@ -151,25 +191,19 @@ export class ReviewStore {
       .catch(this.failed);
   }
 
-  async bulk(act: string, rating?: number): Promise<number> {
-    const args = { act, list: this.state.list, rating: rating ?? null };
-    const answer = await this.link.call<State & { done: number }>("bulk", args, { once: true });
+  async bulk(act: string, value?: number | string): Promise<Reach> {
+    const args = { act, list: this.state.list, value: value ?? null };
+    const answer = await this.link.call<State & { done: number; changed: number }>("bulk", args, { once: true });
     this.takeState(answer);
-    return answer.done;
-  }
-
-  /** Asks for a proposal; `again` when the feedback is about the one before. */
-  async repair(row: Full, feedback: string, again: boolean, teacher: string, turn?: number): Promise<Offer> {
-    const args = { position: row.position, key: row.key, feedback, again, teacher, turn: turn ?? null };
-    return this.link.call<Offer>("repair", args, { once: true });
+    return { rows: answer.done, change: answer.changed };
   }
 
   takeRepair(offer: Offer, turn?: number): void {
     const row = this.current;
     if (row === undefined) return;
-    const response = turn === undefined ? { full_response: offer.response } : {};
-    const patch = { ...patchOf(row, () => offer.reasoning, turn), ...response, rating: null, edited: true };
-    this.act("take_repair", {}, patch, false);
+    const whole = turn === undefined ? { full_response: offer.response, status: "ok" } : {};
+    const patch = { ...patchOf(row, () => offer.reasoning, turn), ...whole, edited: true };
+    void this.act("take_repair", {}, patch, false);
   }
 
   /** What Python says by itself: acts from another view or from a cell too. */
@@ -200,9 +234,15 @@ export class ReviewStore {
     });
   }
 
-  private act(op: string, args: object, patch: Partial<Full>, durable = true): boolean {
+  /** Does something to the current row; resolves, once Python has answered, to what it refused of an edit. */
+  private async act(
+    op: string,
+    args: object,
+    patch: Partial<Full>,
+    durable = true,
+  ): Promise<Record<string, string> | undefined> {
     const row = this.current;
-    if (row === undefined) return false;
+    if (row === undefined) return undefined;
     const { position, key } = row;
     this.unconfirmed.set(position, (this.unconfirmed.get(position) ?? 0) + 1);
     const before = row.verdict;
@@ -211,8 +251,8 @@ export class ReviewStore {
     if ("verdict" in patch && patch.verdict !== before) this.count(before, patch.verdict ?? null);
     this.changed("rows", this.at);
     this.changed("row");
-    this.link
-      .call<State & { row: Summary; sample?: Full }>(op, { position, key, ...args }, { once: true, durable })
+    return this.link
+      .call<State & Acted>(op, { position, key, ...args }, { once: true, durable })
       .then((answer) => {
         if (this.confirmed(position)) {
           if (answer.sample !== undefined) this.cache.setRow(answer.sample);
@@ -222,6 +262,7 @@ export class ReviewStore {
         this.takeState(answer);
         if (op === "edit" || op === "take_repair") this.checkSoon();
         if (this.current?.position === position) this.changed("row");
+        return answer.refused;
       })
       .catch((error: unknown) => {
         this.confirmed(position);
@@ -230,8 +271,8 @@ export class ReviewStore {
         this.failed(error);
         this.changed("rows");
         this.fetch();
+        return undefined;
       });
-    return true;
   }
 
   /** Shows the new counts before Python confirms them. */
@@ -262,7 +303,7 @@ export class ReviewStore {
   }
 
   // -- take in ---------------------------------------------------------------------------------------------
-  private take(opened: Omit<Opened, "options" | "teacher" | "samples">): void {
+  private take(opened: Omit<Opened, "options" | "teacher" | "samples" | "notes">): void {
     this.cache.forgetList();
     this.state = this.told = opened;
     this.checkSoon();
@@ -277,8 +318,8 @@ export class ReviewStore {
   }
 
   private takeState(state: State): void {
-    const { list, count, counts, can_undo, can_redo } = state;
-    this.told = { list, count, counts, can_undo, can_redo };
+    const { list, count, counts, can_undo, can_redo, later, tags } = state;
+    this.told = { list, count, counts, can_undo, can_redo, later, tags };
     if (this.unconfirmed.size > 0) return; // what this page did since is not in it yet
     this.state = this.told;
     this.changed("state");
@@ -356,12 +397,10 @@ export class ReviewStore {
 function patchOf(row: Full, change: (fields: Fields) => Fields, turn?: number): Partial<Full> {
   if (turn === undefined) return { reasoning: change(row.reasoning) };
   return {
-    turns: row.turns.map((each) =>
-      each.number === turn ? { ...each, reasoning: change(turnFields(row, each)) } : each,
-    ),
+    turns: row.turns.map((each) => (each.number === turn ? { ...each, reasoning: change(each.reasoning) } : each)),
   };
 }
 
 function withValues(fields: Fields, values: Record<string, Value>): Fields {
-  return fields.map(([name, value]) => [name, name in values ? (values[name] ?? null) : value]);
+  return [...new Map([...fields, ...Object.entries(values)])];
 }

@@ -42,19 +42,19 @@ export function turnReasoning(row: Full, turn: Turn, compare: boolean, acts: Tur
       h("span", { class: "rb-label" }, `reasoning${name}`),
       turn.flags.length > 0 ? h("span", { class: "rb-turn-flags" }, `⚑ ${turn.flags.join(", ")}`) : null,
       h("span", { class: "rb-grow" }),
-      none && row.reasoning.length === 0 ? null : button("Edit", () => acts.edit(turn)),
+      turn.fields.length === 0 ? null : button("Edit", () => acts.edit(turn)),
       none ? null : button("Repair", () => acts.repair(turn)),
     ),
     none ? h("div", { class: "rb-faint" }, "this turn has no reasoning") : h("div", { class: "rb-fields" }, ...fields),
   );
 }
 
-/** The fields that an edit of a turn offers: its own, or those of the last turn where it has none. */
-export function turnFields(row: Full, turn: Turn): Fields {
-  return turn.reasoning.length > 0 ? turn.reasoning : row.reasoning.map(([name]) => [name, null]);
+/** Under which an edit of a turn, or of the row, is kept while it is not saved. */
+export function draftKey(row: Full, turn: Turn | undefined): string {
+  return turn === undefined ? row.key : `${row.key}#${turn.number}`;
 }
 
-export function teacherValue(teacher: Fields, field: string): Value | undefined {
+function teacherValue(teacher: Fields, field: string): Value | undefined {
   return teacher.find(([name]) => name === field)?.[1];
 }
 

@@ -15,6 +15,20 @@ export interface Summary {
   status: string | null;
   edited: boolean;
   flags: string[];
+  note: string | null;
+  tags: string[];
+  later: boolean;
+}
+
+/** How a field of the reasoning is edited; what is not said is as by default. */
+export interface FieldSpec {
+  name: string;
+  type: "text" | "number" | "boolean" | "choice" | "list";
+  instruction?: string;
+  options?: string[];
+  minimum?: number;
+  maximum?: number;
+  optional?: boolean;
 }
 
 /** An assistant turn before the last one; `at` is the place of its message. */
@@ -22,6 +36,7 @@ export interface Turn {
   number: number;
   at: number;
   reasoning: Fields;
+  fields: FieldSpec[];
   teacher: Fields;
   flags: string[];
 }
@@ -31,6 +46,7 @@ export interface Full extends Summary {
   messages: Message[];
   turns: Turn[];
   reasoning: Fields;
+  fields: FieldSpec[];
   teacher: Fields;
   full_response: string;
   data_response: string;
@@ -39,6 +55,9 @@ export interface Full extends Summary {
   problem: string;
 }
 
+/** Name of a field or a column → what its cell has to be, in the words of Python's `condition`. */
+export type Conditions = Record<string, string>;
+
 export interface Query {
   status: string | null;
   verdict: string | null;
@@ -46,7 +65,13 @@ export interface Query {
   flag: string | null;
   text: string;
   split: string | null;
+  field: Conditions | null;
+  column: Conditions | null;
+  tag: string | null;
+  note: boolean | null;
+  later: boolean | null;
   sort: string;
+  descending: boolean | null;
 }
 
 export interface State {
@@ -55,6 +80,8 @@ export interface State {
   counts: { accepted: number; rejected: number; undecided: number; stale: number; rows: number };
   can_undo: boolean;
   can_redo: boolean;
+  later: number;
+  tags: Record<string, number>;
 }
 
 export interface Window {
@@ -65,7 +92,8 @@ export interface Window {
 
 export interface Opened extends State {
   query: Query;
-  options: { status: string[]; flag: string[]; sort: string[] };
+  options: { status: string[]; flag: string[]; sort: string[]; field: string[]; column: string[] };
+  notes: string[];
   teacher: string;
   window: Window;
   at: number;
@@ -79,9 +107,23 @@ export interface Push extends State {
   rows: Summary[];
 }
 
+/** What Python answers to an act on a row: the row, whole after an edit, and what of an edit it refused. */
+export interface Acted {
+  row: Summary;
+  sample?: Full;
+  refused?: Record<string, string>;
+}
+
+/** How many rows an act is about, and how many of them it changes. */
+export interface Reach {
+  rows: number;
+  change: number;
+}
+
 export interface Offer {
   reasoning: Fields;
   response: string;
+  same: boolean;
 }
 
 export const NO_QUERY: Query = {
@@ -91,5 +133,11 @@ export const NO_QUERY: Query = {
   flag: null,
   text: "",
   split: null,
+  field: null,
+  column: null,
+  tag: null,
+  note: null,
+  later: null,
   sort: "position",
+  descending: null,
 };

@@ -1,6 +1,5 @@
 """Layout: which columns, or which keys inside a column, hold requests, responses and reasoning."""
 
-from .cells import edited
 from .detection import detect
 from .frame_layout import layout_of, name_layout
 from .hub import HUB, INLINE, ROLES, HubLayout
@@ -14,7 +13,6 @@ __all__ = [
     "HubLayout",
     "Layout",
     "detect",
-    "edited",
     "layout_of",
     "name_layout",
     "text_of",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from ..conversation import REASONING_KEYS, Message, is_mapping, is_sequence, missing
-from .hub import CONTENT_KEYS, INLINE, ROLE_KEYS
+from ..conversation import Message, is_mapping, is_sequence, missing
+from .hub import INLINE, ROLE_KEYS
 from .literals import parsed
-from .messages import UnusableCellError, assistant, bare, holds_turns, paired, rows_of, text, turns
+from .messages import UnusableCellError, assistant, bare, holds_turns, text, turns
 from .values import said, text_of
 
 _KILN = ("reasoning", "chain_of_thought")
-_ANSWER_KEYS = ("output", "response", "answer", "text", "content", "value")
+ANSWER_KEYS = ("output", "response", "answer", "text", "content", "value")
 
 
 def plain(prompt: object, response: object) -> str | None:
@@ -68,7 +67,7 @@ def response(cell: object, repaired: object, verified: object, name: str = "the 
         cell = repaired
     if _listed(cell) or (is_mapping(cell) and holds_turns([cell])):
         cell = [cell] if is_mapping(cell) else parsed(str(cell))
-    if is_sequence(cell) and len(cell) and all(_speaks(item) for item in cell):
+    if is_sequence(cell) and len(cell) and all(speaks(item) for item in cell):
         made = turns(cell, name)
         return made if made and made[-1]["role"] == "assistant" else []
     if is_sequence(cell):
@@ -77,14 +76,15 @@ def response(cell: object, repaired: object, verified: object, name: str = "the 
     return [] if missing(words) else [assistant(words)]
 
 
-def _speaks(item: object) -> bool:
+def speaks(item: object) -> bool:
+    """Whether it is a message that says whose it is."""
     return is_mapping(item) and any(key in item for key in ROLE_KEYS)
 
 
 def _answer(cell: object, name: str) -> Any:
     """The text of one answer; a dict has it under one of a few keys."""
     if is_mapping(cell):
-        key = next((key for key in _ANSWER_KEYS if key in cell), None)
+        key = next((key for key in ANSWER_KEYS if key in cell), None)
         if key is None:
             raise UnusableCellError(f"{name} is {said(cell)}; none of them is known to hold the answer")
         inner = cell[key]
@@ -110,27 +110,6 @@ def _picked(texts: list[Any], verified: object) -> Any:
 def _listed(cell: object) -> bool:
     """Whether a text is a list of messages, as JSON or as Python prints it."""
     return isinstance(cell, str) and cell.startswith("[{") and holds_turns(cell)
-
-
-def edited(cell: Any, words: str, talk: bool) -> Any:
-    """A cell with another response in it, in the form that it has.
-
-    Args:
-        cell: what stands in the frame.
-        words: the new response.
-        talk: whether it is a whole conversation; reasoning that belonged to the old response goes with it.
-    """
-    if talk and isinstance(cell, str):
-        return json.dumps(edited(parsed(cell), words, talk), ensure_ascii=False)
-    if is_mapping(cell) and not talk:
-        return {**cell, next((key for key in _ANSWER_KEYS if key in cell), "output"): words}
-    turns_of_it = rows_of(cell) if talk else cell
-    if not is_sequence(turns_of_it) or not len(turns_of_it) or not all(map(is_mapping, turns_of_it)):
-        return words
-    *before, last = [dict(turn) for turn in turns_of_it]
-    pair = None if _speaks(last) else paired(last)
-    key = pair[1] if pair else next((key for key in CONTENT_KEYS if last.get(key) is not None), "content")
-    return [*before, {**{k: v for k, v in last.items() if k not in REASONING_KEYS}, key: words}]
 
 
 def system(cell: object) -> list[Message]:

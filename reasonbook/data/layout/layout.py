@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import LayoutError, choices
 from ...html_card import card, table
-from ..conversation import Conversation, Message, is_mapping, is_sequence, missing, plain_key
+from ..conversation import Conversation, Message, is_mapping, is_sequence, missing, plain_key, raw_key
 from ..typed_pandas import DataFrame, column_cells, rows_at
 from . import cells
 from .account import LayoutAccount
@@ -103,6 +103,10 @@ class Layout:
         for row in zip(*columns.values(), strict=True):
             yield self.conversation(dict(zip(roles, row, strict=True)))
 
+    def given(self, df: DataFrame, position: int) -> dict[str, Any]:
+        """The cells of one row, by role."""
+        return {role: column_cells(rows_at(df, [position]), name)[0] for role, name in self.columns.items()}
+
     def keys(self, df: DataFrame, positions: Iterable[int] | None = None) -> Iterator[str]:
         """`Conversation.key` of each row, by position; most rows give theirs without a conversation."""
         if tuple(self.columns) != _PAIR:
@@ -128,11 +132,13 @@ class Layout:
         try:
             messages = self._messages(given)
         except UnusableCellError as problem:
-            return Conversation((), str(problem))
+            return _unusable(given, str(problem))
+        except RecursionError:
+            return _unusable(given, "a cell is nested too deep")
         if not any(m["role"] != "system" for m in messages):
-            return Conversation((), "the request is empty")
+            return _unusable(given, "the request is empty")
         if messages[-1]["role"] == "assistant" and len(messages) == 1:
-            return Conversation((), "there is a response but no request")
+            return _unusable(given, "there is a response but no request")
         return Conversation(tuple(messages))
 
     def _messages(self, given: Mapping[str, Any]) -> list[Message]:
@@ -249,6 +255,10 @@ class Layout:
             notes=[*(self.account.lines if self.account else ()), *notes],
             next_verb="df.reason.augment(schema, teacher=…)",
         )
+
+
+def _unusable(given: Mapping[str, Any], problem: str) -> Conversation:
+    return Conversation((), problem, raw_key(given))
 
 
 def _long(column: Column) -> bool:

@@ -86,10 +86,10 @@ def holds_turns(cell: object) -> bool:
     cell = rows_of(cell)
     if not is_sequence(cell) or not all(is_mapping(item) for item in cell):
         return False
-    return any(_role(item) in ROLES or paired(item) is not None for item in cell)
+    return any(speaker(item) in ROLES or paired(item) is not None for item in cell)
 
 
-def _role(item: Mapping[str, Any]) -> str | None:
+def speaker(item: Mapping[str, Any]) -> str | None:
     """Who speaks, as it is spelled."""
     named = None
     for key in ROLE_KEYS:
@@ -110,7 +110,7 @@ def _turn(item: object, where: str) -> list[Message]:
     if not is_mapping(item):
         raise UnusableCellError(f"{where} is {said(item)}, not a message")
     known = {k: v for k, v in item.items() if v is not None and not (isinstance(v, float) and missing(v))}
-    spelled = _role(known)
+    spelled = speaker(known)
     pair = paired(known) if spelled is None else None
     if pair is not None:
         request, response = known[pair[0]], known[pair[1]]

@@ -1,0 +1,177 @@
+"""Edit rules: what a person may write into the fields of a reasoning, by its schema, else by what stands there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ..data.conversation import is_mapping, is_sequence, missing
+from ..data.reasoning_origin import RecordedOrigins
+from ..data.training_rows import ChatRow
+from ..errors import ReasonbookError, ReviewError, SchemaError, choices
+from ..schema import Schema
+from ..schema.field import Field, FieldType, shown
+from ..store import Store
+from .samples import Sample
+
+
+class FieldError(ReviewError):
+    """An edit does not fit the fields of the reasoning.
+
+    Attributes:
+        fields: name → why its value does not fit.
+    """
+
+    def __init__(self, problem: str, fix: str, fields: Mapping[str, str]) -> None:
+        super().__init__(problem, fix)
+        self.fields = fields
+
+
+class KnownSchemas:
+    """The schemas by which rows were filled: the one that was named, else those that the store has on record.
+
+    Args:
+        store: where augmentations leave their origin.
+        named: the schema that this very frame was filled with, as far as this kernel knows.
+    """
+
+    def __init__(self, store: Store, named: Schema | None) -> None:
+        self._named = named
+        self._origins = RecordedOrigins(store)
+        self._schemas: dict[int, Schema | None] = {}
+
+    def of(self, sample: Sample, names: Sequence[str]) -> Schema | None:
+        """The schema of a row; None where none is known.
+
+        Args:
+            sample: the row.
+            names: its fields, or those of its neighbours where it has none.
+        """
+        if self._named is not None and all(name in self._named for name in names):
+            return self._named
+        fitting = [
+            number
+            for number, origin in enumerate(self._origins.all)
+            if (schema := self._schema(number, origin.schema)) is not None and set(schema.names) == set(names)
+        ]
+        if len(fitting) > 1 and sample.reasoning:
+            wrote = sample.teacher_reasoning
+            row = ChatRow(sample.position, sample.key, "train", sample.conversation, wrote)
+            fitting = [n for n in self._origins.of(row) if n in fitting] or fitting
+        return self._schemas[fitting[-1]] if fitting else None
+
+    def _schema(self, number: int, plain: object) -> Schema | None:
+        if number not in self._schemas:
+            try:
+                self._schemas[number] = Schema.from_dict(plain) if is_mapping(plain) else None
+            except (ReasonbookError, KeyError, TypeError):
+                self._schemas[number] = None
+        return self._schemas[number]
+
+
+def fields_of(reasoning: Mapping[str, Any], schema: Schema | None) -> list[dict[str, Any]]:
+    """The fields of a row as a page offers them to be edited: those of the schema, else as their values are."""
+    known = [] if schema is None else list(schema)
+    names = {field.name for field in known}
+    known += [_as_it_is(name, value) for name, value in reasoning.items() if name not in names]
+    return [{k: v for k, v in asdict(field).items() if v not in (None, (), False, "")} for field in known]
+
+
+def clean_values(
+    row: int, given: Mapping[str, Any], reasoning: Mapping[str, Any], schema: Schema | None
+) -> dict[str, Any]:
+    """The values of an edit in their clean form, by the fields' own names.
+
+    Args:
+        row: where it stands, for the words.
+        given: field name → value.
+        reasoning: what the row has now.
+        schema: its fields, where they are known.
+
+    Raises:
+        FieldError: a field is not known, or a value does not fit.
+    """
+    values: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    fix = ""
+    for name, value in given.items():
+        field = _field(name, reasoning, schema)
+        if field is None:
+            names = list(dict.fromkeys([*(schema.names if schema else ()), *reasoning]))
+            wrong[str(name)] = "is no field of this row"
+            fix = fix or choices(str(name), names)
+            continue
+        try:
+            if schema is not None and field.name in schema:
+                values[field.name] = field.read(value)
+            else:
+                values[field.name] = _read(field, value, reasoning.get(field.name))
+        except ValueError as error:
+            wrong[field.name] = str(error)
+            fix = fix or f"review.edit({row}, {{{field.name!r}: {_example(field, value)!r}}})"
+    if schema is not None and not reasoning:  # written by hand, from nothing: it has to be whole
+        absent = [
+            field.name for field in schema if not field.optional and field.name not in {**values, **wrong}
+        ]
+        wrong |= dict.fromkeys(absent, "is missing")
+        fix = fix or f"fields to fill: {', '.join(map(repr, schema.names))}"
+    if wrong:
+        words = "; ".join(f"{name!r} {why}" for name, why in wrong.items())
+        raise FieldError(f"Row {row}: {words}.", fix, wrong)
+    return values
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two values of a field say the same; Arrow gives arrays for lists."""
+    if is_sequence(a) and is_sequence(b):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if missing(a) or missing(b):
+        return missing(a) and missing(b) and isinstance(a, str) == isinstance(b, str)
+    return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
+
+
+def type_of(value: object) -> FieldType:
+    """The type that a field must have had, by a value of it."""
+    if isinstance(value, bool):
+        return "boolean"
+    return "number" if isinstance(value, (int, float)) else "list" if is_sequence(value) else "text"
+
+
+def _field(name: object, reasoning: Mapping[str, Any], schema: Schema | None) -> Field | None:
+    if schema is not None:
+        try:
+            return schema[str(name)]
+        except SchemaError:
+            pass
+    if name in reasoning:
+        return _as_it_is(str(name), reasoning[str(name)])
+    # Where nothing is known of any field, nothing is known against one.
+    return _as_it_is(str(name), None) if schema is None and not reasoning else None
+
+
+def _as_it_is(name: str, value: object) -> Field:
+    """A field of which no schema is known: optional, and of its value's type."""
+    return Field(name, "", type_of(value), optional=True)
+
+
+def _read(field: Field, value: object, before: object) -> object:
+    """A value of a field without a schema: of the same type as before, where there was one."""
+    if before is None or value is None or (is_mapping(before) and is_mapping(value)):
+        return value
+    if field.type != "text":
+        return field.read(value)
+    if not isinstance(value, str):
+        raise ValueError(f"must be a text, not {shown(value)}")
+    return value
+
+
+def _example(field: Field, value: object) -> object:
+    """A value that would do, as near to the one that was given as can be told."""
+    if field.type == "choice":
+        return next(iter(difflib.get_close_matches(str(value), field.options, n=1)), field.options[0])
+    if field.type == "number":
+        least = 0 if field.minimum is None else field.minimum
+        return least if field.maximum is None else min(least, field.maximum)
+    return {"boolean": True, "list": ["…"]}.get(field.type, "…")
