@@ -6,6 +6,8 @@ import copy
 import random
 import sqlite3
 from collections import Counter
+from datetime import date, datetime
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -158,6 +160,17 @@ def test_columns_of_any_dtype_take_decisions_without_loss(store):
     assert df["response"].tolist() == [True, "no"]
 
 
+@pytest.mark.parametrize("cell", [
+    b"bytes", Decimal("12.50"), date(2026, 5, 1), datetime(2026, 5, 1, 7), pd.Timestamp("2026-05-01", tz="UTC"), 7, 2.5,
+    ["one", "other"], {"output": "x", "n": 1},
+])  # fmt: skip
+def test_an_undo_puts_back_the_very_cell(cell, store, tmp_path):
+    df = pd.DataFrame({"prompt": ["a"], "response": pd.Series([cell], dtype=object)})
+    opened(df, store).edit(0, response="z")
+    opened(df, Store(tmp_path)).undo()
+    assert df["response"][0] == cell and type(df["response"][0]) is type(cell)
+
+
 # -- rubbish ---------------------------------------------------------------------------------------------------
 ROW = "k.0"
 RUBBISH = [
@@ -173,6 +186,10 @@ RUBBISH = [
     ("decision", {"id": "j", "before": {}, "after": {ROW: {"data_cell": {}}}}),
     ("decision", {"id": "k", "before": {}, "after": {ROW: {}}, "aliases": [1]}),
     ("decision", {"id": "l", "before": {}, "after": {ROW: {}}, "aliases": {"a": 3}}),
+    ("decision", {"id": "m", "before": {}, "after": {ROW: {"turns": [{"A": 1}]}}}),
+    ("decision", {"id": "n", "before": {}, "after": {ROW: {"turns": {"0": "text"}}}}),
+    ("decision", {"id": "o", "before": {}, "after": {ROW: {"teacher_turns": None}}}),
+    ("use", {}), ("use", 5), ("use", {"after": {ROW: {"reasoning": [{"A": 1}]}}}),
     ("undo", {}), ("undo", {"id": ["a"]}), ("undo", {"id": "nobody"}), ("redo", 7), ("banana", {"id": "a"}),
 ]  # fmt: skip
 
@@ -234,6 +251,7 @@ def some_frame(rng, salt=""):
         said = lambda who: {"role": who, "content": rng.choice("ab") + salt}  # noqa: E731
         talks = [
             rng.choice([[said("user"), said("assistant")], [said("user")], [{"content": "no role" + salt}],
+                        [said(who) for who in ("user", "assistant", "user", "assistant")],
                         '[{"role": "user", "content": "q' + salt + '"}, {"role": "assistant", "content": "a"}]',
                         [said("user"), {**said("assistant"), "reasoning_content": "so"}], "no talk" + salt, 3.5, [7]])
             for _ in range(n)
@@ -250,6 +268,7 @@ def some_frame(rng, salt=""):
             {"Intent": "", "Amount": None},
             None,
             {},
+            [{"Intent": "first"}, {"Intent": "last"}],
             "text",
             3.5,
         ]
@@ -279,14 +298,14 @@ class Model:
 
     def of(self, i):
         none = {"verdict": None, "rating": None, "reasoning": None, "response": None, "stale": False, "note": None,
-                "tags": (), "later": False}  # fmt: skip
+                "tags": (), "later": False, "turns": {}}  # fmt: skip
         return none | self.rows[i]
 
 
 def one_act(rng, review, model, ids):
     """One random act, on the review and on the model."""
     rows = rng.sample(range(len(ids)), rng.randint(1, len(ids)))
-    row, act = rows[0], rng.randrange(11)
+    row, act = rows[0], rng.randrange(13)
     mine = [ids[r] for r in rows]
     judged = lambda verdict: lambda was: {"verdict": verdict, "later": False}  # noqa: E731
     tag = rng.choice(["x", "y"])
@@ -313,6 +332,12 @@ def one_act(rng, review, model, ids):
         review.undo(), model.turn(model.past, model.future)
     elif act == 8:
         review.redo(), model.turn(model.future, model.past)
+    elif act == 9 and review[row].turns:
+        before = review[row].at(0)
+        fields = {"Intent": rng.choice(["i", "j"])}
+        if before.reasoning.get("Intent") != fields["Intent"]:
+            review.edit(row, fields, turn=0)
+            model.act(mine[:1], lambda was: {"turns": {"0": {**before.reasoning, **fields}}})
     else:
         before = review[row]
         text = rng.choice(["a", "b", "new"]) if rng.random() < 0.8 else None
@@ -335,7 +360,7 @@ def told(review, position):
     return {name: getattr(decision, name) for name in PARTS}
 
 
-PARTS = ("verdict", "rating", "reasoning", "response", "stale", "note", "tags", "later")
+PARTS = ("verdict", "rating", "reasoning", "response", "stale", "note", "tags", "later", "turns")
 
 
 def agree(review, model, ids, why):

@@ -12,6 +12,7 @@ from reasonbook.data.frame import Frame
 from reasonbook.data.layout import detect
 from reasonbook.errors import ReviewError
 from reasonbook.review import Review
+from reasonbook.review.edit_rules import FieldError
 from reasonbook.store import default_store
 from reasonbook.widgets.review_rows import full
 from tests.augment.talks import single, talk, talks
@@ -151,12 +152,13 @@ def test_the_page_gets_the_reasoning_of_earlier_turns_beside_their_messages():
     df = filled(talk(10), single(5))
     review = df.reason.review()
     review.edit(0, {"Aim": "mine"}, turn=1)
-    row = full(review[0])
+    row = full(review[0], None)
     assert [(turn["number"], turn["at"]) for turn in row["turns"]] == [(0, 1), (1, 3)]
     assert row["messages"][3]["role"] == "assistant"
     assert row["turns"][1]["reasoning"] == [("Aim", "mine"), ("Next", "look it up")]
     assert row["turns"][1]["teacher"][0] != ("Aim", "mine") and row["edited"] is True
-    assert full(review[1])["turns"] == []
+    assert [field["name"] for field in row["turns"][1]["fields"]] == ["Aim", "Next"]
+    assert full(review[1], None)["turns"] == []
 
 
 def test_a_frame_from_parquet_is_reviewed_turn_by_turn(tmp_path):
@@ -173,3 +175,20 @@ def test_texts_that_the_data_brought_are_not_turns():
     df.reason.layout(prompt="problem", response="solution", reasoning="reasoning")
     df.reason.review().edit(0, {"Aim": "mine"})
     assert df["reasoning"][0] == {"Aim": "mine"}
+
+
+def test_edits_of_earlier_turns_are_held_to_the_schema_and_put_the_cell_back():
+    df = filled(talk(10), single(5))
+    last = dict(df["reasoning"][0][-1])
+    df.at[0, "reasoning"] = last  # of the last turn alone
+    df.at[0, "reasoning_status"] = "error"
+    review = df.copy().reason.review()
+    with pytest.raises(FieldError, match="'Aim' must be a text, not 7"):
+        review.edit(0, {"Aim": 7, "Next": "look"}, turn=1)
+    with pytest.raises(FieldError, match="'Next' is missing") as refused:
+        review.edit(0, {"Aim": "mine"}, turn=1)
+    assert set(refused.value.fields) == {"Next"}
+    review.edit(0, {"Aim": "mine", "Next": "look"}, turn=1)
+    assert aims(review.frame.df, 0) == [None, "mine", last["Aim"]]
+    assert review[0].status == "error", "the first turn is still without"
+    assert review.undo().frame.df["reasoning"][0] == last and review[0].status == "error"

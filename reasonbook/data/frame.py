@@ -10,39 +10,21 @@ import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import LayoutError
-from .conversation import Conversation, json_ready, missing
+from .conversation import Conversation, missing
 from .layout import Layout
 from .layout.messages import UnusableCellError
+from .layout.original import Original
 from .layout.response_cell import response_role, with_response
 
 COLUMNS = ("reasoning", "reasoning_status", "reasoning_error", "verdict", "rating", "split")
 _DTYPES = {"rating": "Int64"}
 _GONE = Conversation((), "this row is not in the frame any more")
-
-
-@dataclass(frozen=True)
-class Original:
-    """The cell of a response as it stood before any edit, to be put back as it was."""
-
-    cell: Any
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, for the journal."""
-        if isinstance(self.cell, pd.Timestamp):
-            return {"date": self.cell.isoformat()}
-        return {"cell": json_ready(self.cell)}
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Original:
-        """What `to_dict` gave."""
-        return cls(pd.Timestamp(plain["date"]) if "date" in plain else plain["cell"])
 
 
 class Frame:

@@ -1,6 +1,6 @@
 """Review: a person's decisions on the rows of a frame."""
 
-from .author import reviewer
+from .journal import reviewer
 from .review import Review
 
 __all__ = ["Review", "reviewer"]

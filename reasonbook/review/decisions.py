@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from ..data.frame import Original
+from ..data.layout.original import Original
 from ..events import Event
 from ..store import Store
-from .author import reviewer
-from .journal import TURNS, Change, UnusableEventError, change_of, id_of, used_in
-from .row_names import RowNames
+from .journal import TURNS, Change, RowNames, UnusableEventError, change_of, id_of, reviewer, used_in
 
 SUBJECT = "review"
 

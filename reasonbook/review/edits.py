@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..data.conversation import json_ready, missing
-from ..data.frame import Original
+from ..data.layout.original import Original
 from ..errors import ReviewError
 from ..schema import Schema
 from .edit_rules import KnownSchemas, clean_values, same

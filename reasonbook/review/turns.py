@@ -130,6 +130,4 @@ def cell_with_turns(cell: object, count: int, decision: Decision, undone: set[st
         if name in decision.turns or name in undone:
             new = (decision.turns if name in decision.turns else decision.teacher_turns).get(name)
             made[number] = deepcopy(new) or None
-    if any(made[:-1]) or is_sequence(cell):
-        return made if any(made) else None
-    return made[-1]
+    return made if any(made[:-1]) else made[-1]

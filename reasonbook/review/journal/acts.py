@@ -1,4 +1,4 @@
-"""Journal: what one event of a review says, checked, so that no event can bring a review down."""
+"""Acts: what one event of a review's journal says, checked, so that no event can bring a review down."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..data.conversation import is_mapping, is_sequence
-from ..data.frame import Original
-from ..events import Event
+from ...data.conversation import is_mapping, is_sequence
+from ...data.layout.original import Original
+from ...events import Event
 
 TURNS = ("undo", "redo")
 Attributes = Mapping[str, Any]
@@ -108,7 +108,7 @@ def _is_original(value: object) -> bool:
         return value is None
     try:
         Original.from_dict(value)
-    except (KeyError, ValueError, TypeError):
+    except ValueError:
         return False
     return True
 

@@ -1,0 +1,7 @@
+"""Journal: what its events say of rows, by which names, and who decided."""
+
+from .acts import TURNS, Change, UnusableEventError, change_of, id_of, used_in
+from .author import reviewer
+from .row_names import RowNames
+
+__all__ = ["TURNS", "Change", "RowNames", "UnusableEventError", "change_of", "id_of", "reviewer", "used_in"]
