@@ -356,11 +356,13 @@ class Review:
         """Ratings that the data brings for rows nobody has decided on become decisions like any other."""
         if "rating" not in self.frame.df.columns:
             return
-        known, given = self.decisions.roots, self.frame.column("rating")
+        given = self.frame.column("rating")
+        # Of equals nobody can tell which one has the rating that is ours already.
+        known = {root.rpartition(".")[0] for root in self.decisions.roots}
         ratings = {
             root: {"rating": int(rating)}
             for root, rating in zip(self._rows.roots, given, strict=True)
-            if root not in known and not isinstance(rating, bool) and rating in range(1, 6)
+            if not isinstance(rating, bool) and rating in range(1, 6) and root.rpartition(".")[0] not in known
         }
         if ratings:
             self.decisions.take(ratings)

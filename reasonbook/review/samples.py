@@ -228,8 +228,8 @@ class ReviewedRows:
             self.reasonings[position] = cell_with_last(self.reasonings[position], new)
         if "turns" in changed:
             self._take_turns(position, decision)
-        by_hand = decision.reasoning is not None or bool(decision.turns)
-        looked_at = by_hand or first[0] == "stale" or not changed & {"reasoning", "turns"}
+        by_hand = decision.reasoning is not None or decision.response is not None or bool(decision.turns)
+        looked_at = by_hand or first[0] == "stale"
         if decision.stale:
             self.statuses[position] = "stale"
         elif looked_at and self._is_whole(position):

@@ -1,5 +1,8 @@
 """Original: a cell of the data as it stood before any edit, kept in the journal to be put back as it was."""
 
+# pyright: reportMissingTypeStubs=false
+# pandas brings no types.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
