@@ -20,7 +20,10 @@ from .servers.provider import KEY, Provider
 PACKAGE = Path(reasonbook.__file__).parent
 # What a person fills in: the code as it stands → as it is typed. An expression of the source stands in ⟨ ⟩.
 FILLED = {
-    r"⟨\{(row|sample\.position)\}⟩": "1",
+    r"⟨\{(row|(sample|self)\.position)\}⟩": "1",
+    r"⟨\{sample\.turn\}⟩": "0",
+    r"⟨\{turn\}⟩": ", turn=0",
+    r"\{…\}": '{"Amount": "104"}',
     r"⟨\{field\.name!r\}⟩": '"Amount"',
     r"⟨\{_example\(field, value\)!r\}⟩": '"104"',
     r"⟨\{_rounded\(.*?\)\}⟩": "1024",

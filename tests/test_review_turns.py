@@ -183,8 +183,9 @@ def test_edits_of_earlier_turns_are_held_to_the_schema_and_put_the_cell_back():
     df.at[0, "reasoning"] = last  # of the last turn alone
     df.at[0, "reasoning_status"] = "error"
     review = df.copy().reason.review()
-    with pytest.raises(FieldError, match="'Aim' must be a text, not 7"):
+    with pytest.raises(FieldError, match="'Aim' must be a text, not 7") as typed:
         review.edit(0, {"Aim": 7, "Next": "look"}, turn=1)
+    assert "turn=1)" in str(typed.value)
     with pytest.raises(FieldError, match="'Next' is missing") as refused:
         review.edit(0, {"Aim": "mine"}, turn=1)
     assert set(refused.value.fields) == {"Next"}

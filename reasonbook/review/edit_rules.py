@@ -79,20 +79,19 @@ def fields_of(reasoning: Mapping[str, Any], schema: Schema | None) -> list[dict[
     return [{k: v for k, v in asdict(field).items() if v not in (None, (), False, "")} for field in known]
 
 
-def clean_values(
-    row: int, given: Mapping[str, Any], reasoning: Mapping[str, Any], schema: Schema | None
-) -> dict[str, Any]:
+def clean_values(sample: Sample, given: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]:
     """The values of an edit in their clean form, by the fields' own names.
 
     Args:
-        row: where it stands, for the words.
+        sample: the row, or one earlier turn of it, as it stands.
         given: field name → value.
-        reasoning: what the row has now.
         schema: its fields, where they are known.
 
     Raises:
         FieldError: a field is not known, or a value does not fit.
     """
+    row, reasoning = sample.position, sample.reasoning
+    turn = "" if sample.turn is None else f", turn={sample.turn}"
     values: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     fix = ""
@@ -110,7 +109,7 @@ def clean_values(
                 values[field.name] = _read(field, value, reasoning.get(field.name))
         except ValueError as error:
             wrong[field.name] = str(error)
-            fix = fix or f"review.edit({row}, {{{field.name!r}: {_example(field, value)!r}}})"
+            fix = fix or f"review.edit({row}, {{{field.name!r}: {_example(field, value)!r}}}{turn})"
     if schema is not None and not reasoning:  # written by hand, from nothing: it has to be whole
         absent = [
             field.name for field in schema if not field.optional and field.name not in {**values, **wrong}

@@ -46,7 +46,7 @@ class Edits:
         """What of a decision changes with fields of the reasoning."""
         if reasoning is None:
             return {}
-        values = clean_values(sample.position, reasoning, sample.reasoning, self.schema_of(sample))
+        values = clean_values(sample, reasoning, self.schema_of(sample))
         if all(
             name in sample.reasoning and same(sample.reasoning[name], new) for name, new in values.items()
         ):
