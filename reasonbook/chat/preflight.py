@@ -221,7 +221,9 @@ def findings(
             "df.reason.augment(schema, teacher=teacher) goes on where it ended   or   "
             'df.reason.to_chat(student, missing="drop") leaves them out',
         )
-        blocks = wants_reasoning and (missing == "error" or set(unfilled) != {ERROR})  # an error is known already
+        blocks = wants_reasoning and (
+            missing == "error" or set(unfilled) != {ERROR}
+        )  # an error is known already
         (problems if blocks else warnings).append(found)
     if report.left_out.get(PLAIN) and plain is None:
         warnings.append((

@@ -1,4 +1,4 @@
-"""Past reasoning: what one augmentation has for the rows of a frame, looked at beside the frame, or brought into it."""
+"""Past reasoning: what one augmentation has for the rows of a frame, looked at beside it or brought into it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row life: what has happened to one row, in order: asked, repaired, edited, accepted, trained, right or wrong."""
+"""Row life: what has happened to one row, in order, from the first request to the last test."""
 
 from __future__ import annotations
 

@@ -123,6 +123,8 @@ def test_a_run_talks_alone_or_beside_another(folder):
     class Known(Scripted):
         chat = Run.chat
         trained = property(lambda self: self)
+        _refuse_in_line = Run._refuse_in_line
+        waits = ""
 
     one, two = Known(folder, THOUGHT, name="thinking"), Known(folder, "$1<|im_end|>", name="plain")
     assert one.chat().labels == ("thinking",)
