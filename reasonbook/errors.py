@@ -26,6 +26,7 @@ Those that never leave the package: what caught them says the text as the status
       UnsupportedRowError  exports.rows: a row that a file's layout has no place for
     ValueError
       InvalidAnswerError   augment.answers: an answer that does not fit the schema
+      TurnCountError       data.turn_reasoning: reasoning for another number of turns
 """
 
 from __future__ import annotations

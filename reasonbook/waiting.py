@@ -1,4 +1,4 @@
-"""Waiting: shows how far jobs are while somebody waits for them, and leaves them alone when he stops waiting."""
+"""Waiting: shows how far jobs are while somebody waits for them; an interrupt ends the waiting alone."""
 
 from __future__ import annotations
 

@@ -23,9 +23,18 @@ FILLED = {
     r"⟨\{(row|(sample|self)\.position)\}⟩": "1",
     r"⟨\{sample\.turn\}⟩": "0",
     r"⟨\{turn\}⟩": ", turn=0",
-    r"\{…\}": '{"Amount": "104"}',
     r"⟨\{field\.name!r\}⟩": '"Amount"',
     r"⟨\{_example\(field, value\)!r\}⟩": '"104"',
+    r"⟨\{self\.path_out\}⟩": "rows.jsonl",
+    r"⟨\{path / 'NAME'\}⟩⟨\{kinds\[0\]\}⟩": "rows.jsonl",
+    r"⟨\{column\.name!r\}⟩": "'talk'",
+    r"⟨\{texts\[0\]\.name!r\}⟩⟨\{response\}⟩": "'prompt', response='response'",
+    r"⟨\{self\._words\(.*?\)\}⟩": 'prompt="prompt", response="response"',
+    r"⟨\{next\(iter\(parts\)\)!r\}⟩": "'train'",
+    r"to_parquet\(…\)": "to_parquet('out.parquet')",
+    r"df\[⟨\{name!r\}⟩\]": "df['prompt']",
+    r"\{…\}": '{"Intent": "a refund"}',
+    r"⟨\{bare\[0\]!r\}⟩": "'Amount'",
     r"⟨\{_rounded\(.*?\)\}⟩": "1024",
     r"⟨\{name\}⟩=⟨\{.*?\}⟩": "epochs=2",
     r"⟨\{name\}⟩=…": "epochs=2",
@@ -67,6 +76,7 @@ FILLED = {
 # What cannot be typed on a machine without a network, or stands for a definition that the person writes.
 NOT_HERE = {
     'run.save("owner/name", format="hub")': "writes to the Hub",
+    'rb.frame(datasets.load_dataset("NAME", split="train"))': "asks the Hub",
     "dask.dataframe.from_pandas(df, npartitions=8)": "an extra of its own",
     "LlamaCpp(⟨{self.path.name!r}⟩)": "a GGUF file and its server: tests/teachers",
     "LlamaCpp(path, parallel=1, context=4096)": "a GGUF file and its server: tests/teachers",
@@ -105,7 +115,7 @@ def world(tiny_student, tmp_path_factory):
             ChatConfig=ChatConfig, TrainConfig=TrainConfig, AutoTokenizer=AutoTokenizer, LlamaCpp=LlamaCpp,
             ablation=rb.ablate(df, tiny_student, ["Amount"], steps=1).wait(), comparison=rb.compare([plain, run]),
             refunds=rb.examples.refunds, refund_rules=rb.examples.refund_rules, tiny_student=rb.examples.tiny_student,
-            session=run.chat(), id=run.id, home=home, folder="weights",
+            session=run.chat(), id=run.id, data={"train": df}, home=home, folder="weights",
             model=AutoModelForCausalLM.from_pretrained(tiny_student),
         )  # fmt: skip
 
@@ -145,6 +155,7 @@ def test_what_is_to_be_typed_can_be_typed(world, code, tmp_path, monkeypatch):
         pytest.skip(NOT_HERE[code])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REASONBOOK_HOME", world["home"])
+    rb.examples.refunds(3).to_json("rows.jsonl", orient="records", lines=True)
     (tmp_path / "schema.json").write_text('{"Amount": "What is paid back?"}')
     for name in ("in.parquet", "data.parquet"):
         rb.examples.refunds(3).to_parquet(name)

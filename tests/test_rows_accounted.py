@@ -174,7 +174,11 @@ def test_plain_rows_are_kept_though_failed_ones_are_not(tiny_student):
 
 def test_data_that_came_with_reasoning_keeps_its_plain_rows_and_says_so(tiny_student):
     df = pd.DataFrame(
-        {"prompt": ["a?", "b?", "c?", "d?"] * 5, "response": "A", "reasoning": ["why", None] * 10}
+        {
+            "prompt": ["a?", "b?", "c?", "d?"] * 5,
+            "response": "A",
+            "reasoning": [None if i % 2 else f"{i} is an even number, so it is A." for i in range(20)],
+        }
     )
     df["prompt"] = [f"{prompt} {i}" for i, prompt in enumerate(df["prompt"])]
     report = df.reason.to_chat(tiny_student).report

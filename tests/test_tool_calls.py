@@ -74,7 +74,7 @@ def test_the_teacher_reads_calls_and_results_in_words(monkeypatch):
     with Provider(key=KEY) as provider:
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         teacher = f"openai:mock@{provider.url}"
-        df.reason.augment(rb.Schema(fields()), teacher=teacher, method="rationalize").wait()
+        df.reason.augment(rb.Schema(fields()), teacher=teacher, method="rationalize", turns="last").wait()
         [body] = provider.bodies
     [sent] = [message["content"] for message in body["messages"] if message["role"] == "user"]
     for words in (

@@ -311,7 +311,8 @@ class Augmentation(Job):
             )
             for shown in (False, True)
         )
-        return OriginKeys(() if method.sees_response else request, whole, "" if method.fields else "text")
+        text = "" if method.fields else "text"
+        return OriginKeys(() if method.sees_response else request, whole, text, self.config.turns == "last")
 
     def _from_store(self, plan: WorkPlan) -> list[Work]:
         """Settles what the store can answer; the rest, and what still has to be chosen from, is to be asked."""

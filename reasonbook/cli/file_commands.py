@@ -8,12 +8,13 @@ import re
 import shlex
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.layout import Layout, layout_of
 from ..data.sources import frame, write_json_lines
-from ..data.typed_pandas import DataFrame
+from ..data.typed_pandas import DataFrame, column_cells
 from ..errors import ReasonbookError
 from ..schema import Schema
 from ..schema.presets import PRESETS
@@ -82,10 +83,9 @@ def augment(args: argparse.Namespace) -> int:
         job.stop()
         job.mailbox.drain()
     write_json_lines(df, out)
-    done = df["reasoning_status"].eq("ok").sum() if "reasoning_status" in df.columns else 0
+    done = column_cells(df, "reasoning_status").count("ok") if "reasoning_status" in df.columns else 0
     print(f"{done} of {len(df)} rows have reasoning: {args.out}", file=sys.stderr)
-    causes = job.errors["error"].value_counts()
-    for why, count in list(causes.items())[:5]:
+    for why, count in Counter(column_cells(job.errors, "error")).most_common(5):
         print(f"  {count} times: {why}", file=sys.stderr)
     return INTERRUPTED if interrupted else SOME if done < len(df) else 0
 

@@ -66,20 +66,23 @@ class OriginKeys:
         request: per sample, field → ending after `Conversation.prompt_key`: the teacher saw the request alone.
         whole: per sample, field → ending after `Conversation.key`: it saw the response too.
         text: the entry of a stored answer that is the reasoning; "" where the answer is.
+        last: the last assistant turns alone were asked for, by option.
     """
 
     request: tuple[Mapping[str, str], ...]
     whole: tuple[Mapping[str, str], ...]
     text: str = ""
+    last: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, for the store."""
-        return {"request": list(self.request), "whole": list(self.whole), "text": self.text}
+        told = {"request": list(self.request), "whole": list(self.whole), "text": self.text}
+        return told | ({"last": True} if self.last else {})
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> OriginKeys:
         """What `to_dict` gave."""
-        return cls(tuple(plain["request"]), tuple(plain["whole"]), plain["text"])
+        return cls(tuple(plain["request"]), tuple(plain["whole"]), plain["text"], bool(plain.get("last")))
 
     @cached_property
     def names(self) -> tuple[str, ...]:

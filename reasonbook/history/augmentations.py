@@ -12,14 +12,16 @@ from typing import Any
 from ..augment.engine.job_journal import AugmentationRecord, JobRecords, added
 from ..augment.engine.job_journal import read as read_jobs
 from ..data.frame import Frame
+from ..data.turn_reasoning import Turns
 from ..errors import ReviewError, choices
 from ..html_card import clip, details
 from ..review.decisions import Decisions
 from ..schema import Schema
 from ..store import NOT_RECORDED, Store
+from .frame_rows import FrameRows
 from .listing import Listing, dollars, moment
 from .past_reasoning import PastReasoning, bring_in, first_rows
-from .stored_reasoning import FrameRows, StoredReasoning, holders, recipes
+from .stored_reasoning import StoredReasoning, holders, recipes
 
 _VIEWED = 3  # rows of each augmentation that the card unfolds
 
@@ -34,6 +36,7 @@ class PastAugmentation:
         schema: the fields that were filled.
         teacher: the teacher's name.
         method: how it was asked.
+        turns: whether ``all`` assistant turns were asked or the ``last``.
         prompt: the fixed instructions.
         parameters: the rest of the config, where it was not the default; None when it is not recorded.
         at: when it first began, in seconds since the epoch.
@@ -56,6 +59,7 @@ class PastAugmentation:
     schema: Schema
     teacher: str
     method: str
+    turns: Turns
     prompt: str
     parameters: Mapping[str, Any] | None
     at: float
@@ -68,7 +72,8 @@ class PastAugmentation:
     notebook: str
 
     def __str__(self) -> str:
-        return f"{self.teacher} ({self.method}; {clip(', '.join(self.schema.names), 60)})"
+        asked = f"{self.method}, last turns" if self.turns == "last" else self.method
+        return f"{self.teacher} ({asked}; {clip(', '.join(self.schema.names), 60)})"
 
 
 _COLUMNS: Mapping[str, Callable[[PastAugmentation], Any]] = {
@@ -77,6 +82,7 @@ _COLUMNS: Mapping[str, Callable[[PastAugmentation], Any]] = {
     "schema": lambda one: clip(", ".join(one.schema.names), 80),
     "teacher": lambda one: one.teacher,
     "method": lambda one: one.method,
+    "turns": lambda one: one.turns,
     "rows": lambda one: ", ".join(f"{count} {status}" for status, count in one.rows.items()),
     "in the frame": lambda one: one.standing,
     "cost": lambda one: NOT_RECORDED if not one.starts else dollars(one.cost),
@@ -125,9 +131,7 @@ class FrameHistory(Listing[PastAugmentation]):
             which: its number, its id, or its schema where only one has it.
         """
         one = self.find(which)
-        return PastReasoning(
-            self._frame, str(one), list(self._stored[one.number].read(range(len(self._rows))))
-        )
+        return PastReasoning(self._frame, str(one), self._stored[one.number].whole())
 
     def use(self, which: int | str | Schema | PastAugmentation, *, replace: bool = False) -> FrameHistory:
         """Brings the reasoning of an augmentation into the frame, in place and unpaid; see ``df.reason.use``."""
@@ -186,6 +190,7 @@ class FrameHistory(Listing[PastAugmentation]):
             schema=Schema.from_dict(origin.schema or {}),
             teacher=origin.teacher or NOT_RECORDED,
             method=origin.method or NOT_RECORDED,
+            turns=stored.turns,
             prompt=origin.prompt or "",
             parameters=jobs[-1].parameters if jobs else None,
             at=min(recipe.at, *(each.begun for each in jobs)) if jobs else recipe.at,
@@ -199,7 +204,7 @@ class FrameHistory(Listing[PastAugmentation]):
         )
 
     def _statuses(self, stored: StoredReasoning, answered: Sequence[bool]) -> Mapping[str, int]:
-        """Rows by status; only those without an answer, and those that somebody looked at, are read."""
+        """Rows by status; only those that one answer does not settle are read."""
         counts: Counter[str] = Counter()
         plain = 0
         looked: list[int] = []

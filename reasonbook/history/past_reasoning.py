@@ -1,4 +1,4 @@
-"""Past reasoning: what one augmentation has for the rows of a frame, looked at beside the frame, or brought into it."""
+"""Past reasoning: what one augmentation has for the rows of a frame, looked at beside it or brought into it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..data.conversation import missing
+from ..augment.row_turns import Cell
+from ..data.conversation import is_mapping
 from ..data.frame import COLUMNS, Frame
 from ..data.typed_pandas import DataFrame, columns_of
 from ..errors import ReviewError
 from ..html_card import card, clip, table
-from .stored_reasoning import FrameRows, StoredReasoning, StoredRow
+from ..review.decisions import Decision
+from .frame_rows import FrameRows
+from .stored_reasoning import NOT_ASKED, StoredReasoning, StoredRow, StoredTurn
 
 _SHOWN = 10
 REASONING = COLUMNS[:3]
@@ -37,8 +40,8 @@ class PastReasoning:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, position: int) -> Mapping[str, Any] | None:
-        """The reasoning of a row; None where there is none."""
+    def __getitem__(self, position: int) -> Cell | None:
+        """The reasoning of a row, as the frame would hold it; None where there is none."""
         return self._rows[position].reasoning
 
     @property
@@ -77,7 +80,7 @@ def first_rows(frame: Frame, rows: Sequence[StoredRow], count: int) -> str:
         (
             i,
             clip(text, 120),
-            "\n".join(f"{name}: {value}" for name, value in (rows[i].reasoning or {}).items()),
+            _words(rows[i].reasoning),
         )
         for i, text in zip(shown, texts, strict=True)
     ]
@@ -103,12 +106,8 @@ def bring_in(
         ReviewError: rows hold reasoning that is on no record.
     """
     frame = rows.frame
-    found = list(stored.read(range(len(rows))))
-    lost = [
-        i
-        for i, stands in enumerate(rows.reasonings)
-        if not missing(stands) and holder[i] is None and not rows.edited(i) and stands != found[i].reasoning
-    ]
+    found = stored.whole()
+    lost = [i for i, row in enumerate(found) if holder[i] is None and rows.lost(i, row.reasoning)]
     if lost and not replace:
         named = ", ".join(map(str, lost[:5])) + (", …" if len(lost) > 5 else "")
         raise ReviewError(
@@ -117,10 +116,8 @@ def bring_in(
         )
     changes: dict[str, dict[str, Any]] = {}
     for i, row in enumerate(found):
-        edit = row.reasoning if row.teacher is not None else None
-        if rows.decision(i).reasoning != edit:
-            wrote = row.teacher if edit is not None else row.reasoning
-            changes[rows.roots[i]] = {"reasoning": edit, "teacher_reasoning": wrote}
+        if change := _adopted(rows.decision(i), row):
+            changes[rows.roots[i]] = change
     if changes:
         rows.decisions.adopt(changes, recipe=stored.recipe.id)
     for name, cells in zip(REASONING, _columns(found), strict=True):
@@ -130,27 +127,56 @@ def bring_in(
     return found, notes
 
 
+def _adopted(decision: Decision, row: StoredRow) -> dict[str, Any]:
+    """What of a decision changes for the edits to be those that belong to this reasoning."""
+    *earlier, last = row.turns or (StoredTurn(),)
+    change: dict[str, Any] = {}
+    if decision.reasoning != last.edit:
+        change = {"reasoning": last.edit, "teacher_reasoning": last.written or {}}
+    edits = {str(n): turn.edit for n, turn in enumerate(earlier) if turn.edit is not None}
+    if dict(decision.turns) != edits:
+        named = {*decision.teacher_turns, *edits}
+        wrote = {str(n): turn.written or {} for n, turn in enumerate(earlier) if str(n) in named}
+        change |= {"turns": edits, "teacher_turns": wrote}
+    return change
+
+
 def _told(rows: FrameRows, found: Sequence[StoredRow]) -> list[str]:
-    edits = sum(row.teacher is not None for row in found)
+    edits = sum(row.edited for row in found)
     without = Counter(row.status for row in found if row.reasoning is None)
+    parts = sum(row.reasoning is not None and row.status in ("error", NOT_ASKED) for row in found)
     judged = sum(
         rows.decision(i).verdict is not None
         for i, row in enumerate(found)
-        if row.reasoning is not None and row.reasoning != rows.reasonings[i]
+        if row.reasoning is not None and rows.changed(i, row.reasoning)
     )
     notes: list[str] = []
     if edits:
         notes.append(f"{edits} rows stand as they were edited.")
     if without:
         notes.append(f"{sum(without.values())} rows have no reasoning by it ({_counted(without)}).")
+    if parts:
+        notes.append(f"{parts} rows have reasoning by it for some of their turns only.")
     if judged:
         notes.append(f"{judged} rows keep a verdict that was given while other reasoning stood in them.")
     return notes
 
 
 def _columns(rows: Sequence[StoredRow]) -> tuple[list[Any], list[str], list[str | None]]:
-    reasonings = [None if row.reasoning is None else dict(row.reasoning) for row in rows]
+    reasonings = [_copied(row.reasoning) for row in rows]
     return reasonings, [row.status for row in rows], [row.error for row in rows]
+
+
+def _copied(cell: Cell | None) -> Cell | None:
+    if isinstance(cell, list):
+        return [dict(entry) if is_mapping(entry) else entry for entry in cell]
+    return None if cell is None else dict(cell)
+
+
+def _words(cell: Cell | None) -> str:
+    if isinstance(cell, list):
+        return "\n".join(f"turn {n + 1}: {_words(part)}" for n, part in enumerate(cell) if is_mapping(part))
+    return "\n".join(f"{name}: {value}" for name, value in (cell or {}).items())
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Row life: what has happened to one row, in order: asked, repaired, edited, accepted, trained, right or wrong."""
+"""Row life: what has happened to one row, in order, from the first request to the last test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..augment.engine.job_journal import read as read_jobs
-from ..data.conversation import is_mapping
+from ..data.conversation import Conversation, is_mapping
 from ..data.frame import Frame
 from ..html_card import clip, details, table
 from ..review.decisions import SUBJECT, Decisions
@@ -72,10 +72,11 @@ class RowLife(Listing[LifeStep]):
         key, root = frame.keys[position], decisions.roots_of(frame.fresh_keys)[position]
         names = list(dict.fromkeys([key, *decisions.names(root)]))
         contents = list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+        turns = _turns(conversation, contents)
         steps = [
-            *_asked(store, [conversation.prompt_key, *contents, *names]),
-            *_failed(store, [conversation.prompt_key, *contents, *names]),
-            *_decided(store, root),
+            *_asked(store, turns, names),
+            *_failed(store, turns, names),
+            *_decided(store, root, len(turns)),
             *_trained(runs_of(store, names)),
         ]
         self.steps: tuple[LifeStep, ...] = tuple(sorted(steps, key=lambda step: step.at))
@@ -99,13 +100,34 @@ class RowLife(Listing[LifeStep]):
 
 
 # -- asked -----------------------------------------------------------------------------------------------------
-def _asked(store: Store, names: Sequence[str]) -> Iterator[LifeStep]:
-    for call in calls_about(store, names):
+def _turns(row: Conversation, contents: Sequence[str]) -> list[list[str]]:
+    """By what the store knows each assistant turn of a row; the last one goes by the row's names too."""
+    *earlier, _ = (row.turn(n) for n in range(len(row.turn_ends)))
+    return [*([turn.prompt_key, turn.key] for turn in earlier), [row.prompt_key, *contents]]
+
+
+def _named(numbers: Sequence[int], count: int) -> str:
+    """Which turns something is about; "" of a row that has but one."""
+    if count < 2:
+        return ""
+    return f"turn{'s' if len(numbers) > 1 else ''} {', '.join(str(n + 1) for n in numbers)} of {count}: "
+
+
+def _asked(store: Store, turns: Sequence[Sequence[str]], names: Sequence[str]) -> Iterator[LifeStep]:
+    calls: dict[int, AskedCall] = {}
+    about: dict[int, list[int]] = {}
+    for n, contents in enumerate(turns):
+        for call in calls_about(store, contents):
+            calls[call.id] = call
+            about.setdefault(call.id, []).append(n)
+    calls.update((call.id, call) for call in calls_about(store, names))
+    for call in calls.values():
         repair = call.purpose == "repair"
         what = ("repair asked" if repair else "asked") if not call.problem else "not usable"
         parameters = _json(call.parameters)
         text = call.problem or (f"feedback: {parameters.get('feedback', '')}" if repair else call.text)
-        yield LifeStep(call.at, what, call.teacher, text, _facts(call, parameters))
+        which = _named(about[call.id], len(turns)) if call.id in about else ""
+        yield LifeStep(call.at, what, call.teacher, which + text, _facts(call, parameters))
 
 
 def _facts(call: AskedCall, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,12 +154,14 @@ def _price(price: Sequence[float] | None) -> str:
     return f"{dollars(read)} in, {dollars(written)} out per million tokens"
 
 
-def _failed(store: Store, names: Sequence[str]) -> Iterator[LifeStep]:
+def _failed(store: Store, turns: Sequence[Sequence[str]], names: Sequence[str]) -> Iterator[LifeStep]:
     """Ends without an answer: nothing was paid for, so no call tells of them."""
+    known = [*((_named([n], len(turns)), contents) for n, contents in enumerate(turns)), ("", names)]
     for job in read_jobs(store).jobs:
-        why = next((job.failures[name] for name in names if name in job.failures), None)
-        if why is not None:
-            yield LifeStep(job.until, "failed", job.teacher, why, {"job": job.id})
+        for which, contents in known:
+            why = next((job.failures[name] for name in contents if name in job.failures), None)
+            if why is not None:
+                yield LifeStep(job.until, "failed", job.teacher, which + why, {"job": job.id})
 
 
 def _json(text: str) -> Mapping[str, Any]:
@@ -149,7 +173,7 @@ def _json(text: str) -> Mapping[str, Any]:
 
 
 # -- decided ---------------------------------------------------------------------------------------------------
-def _decided(store: Store, root: str) -> Iterator[LifeStep]:
+def _decided(store: Store, root: str, count: int) -> Iterator[LifeStep]:
     acts: dict[str, LifeStep] = {}
     named = {recipe.id: recipe.origin for recipe in recipes(store)}
     for event in store.events(SUBJECT):
@@ -169,7 +193,7 @@ def _decided(store: Store, root: str) -> Iterator[LifeStep]:
             chosen = named.get(str(data.get("recipe")), "an augmentation")
             yield LifeStep(event.at, "changed", who, f"the reasoning by {chosen} was brought into the frame")
             continue
-        step = _act(event.at, who, _of(data, "before", root) or {}, new, data.get("repair"))
+        step = _act(event.at, who, _of(data, "before", root) or {}, new, data.get("repair"), count)
         acts[str(data.get("id"))] = step
         yield step
 
@@ -182,23 +206,45 @@ def _of(data: Mapping[str, Any], part: str, root: str) -> Mapping[str, Any] | No
 
 
 def _act(
-    at: float, who: str, before: Mapping[str, Any], new: Mapping[str, Any], repair: Mapping[str, Any] | None
+    at: float,
+    who: str,
+    before: Mapping[str, Any],
+    new: Mapping[str, Any],
+    repair: Mapping[str, Any] | None,
+    count: int,
 ) -> LifeStep:
     changed = {name: value for name, value in new.items() if before.get(name) != value and name in _SAID}
     facts = {f"{name} before": before.get(name) for name in ("response",) if name in changed} | changed
     wrote = new.get("teacher_reasoning")
     if "reasoning" in changed and is_mapping(wrote):
         facts["the teacher's"] = wrote
-    text = "; ".join(_words(name, value, wrote) for name, value in changed.items())
+    texts = [*_turn_words(before, new, count)]
+    facts |= {f"the teacher's, {which[:-2]}": had for which, _, had in texts if had}
+    last = _named([count - 1], count)
+    said = [
+        (last if name == "reasoning" else "") + _words(name, value, wrote) for name, value in changed.items()
+    ]
+    text = "; ".join([*(which + words for which, words, _ in texts), *said])
     if repair is not None:
         feedback = repair.get("feedback")
         return LifeStep(at, "repaired", who, f"feedback: {feedback}; {text}", {**repair, **facts})
-    if "reasoning" in changed or "response" in changed:
+    if texts or "reasoning" in changed or "response" in changed:
         return LifeStep(at, "edited", who, text, facts)
     verdict = changed.get("verdict")
     if verdict:
         return LifeStep(at, str(verdict), who, text)
     return LifeStep(at, "rated" if changed.get("rating") else "changed", who, text)
+
+
+def _turn_words(
+    before: Mapping[str, Any], new: Mapping[str, Any], count: int
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Of each earlier turn that an act has changed: which, in words what, and what the teacher had written."""
+    old, wrote = before.get("turns") or {}, new.get("teacher_turns") or {}
+    for name, mine in (new.get("turns") or {}).items():
+        if old.get(name) != mine:
+            had = wrote.get(name) or {}
+            yield _named([int(name)], count), _words("reasoning", mine, had), had
 
 
 _SAID = ("verdict", "rating", "reasoning", "response", "stale", "note", "tags", "later")

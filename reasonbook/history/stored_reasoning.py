@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..augment.engine.job_journal import JobRecords, recipe_of, values_print
-from ..data.conversation import Conversation
-from ..data.frame import Frame
+from ..augment.row_turns import Cell
+from ..augment.work import NO_RESPONSE, UNLEARNT
+from ..data.conversation import is_mapping
 from ..data.reasoning_origin import Origin, OriginKeys, recorded, same_values, says
-from ..review.decisions import Decision, Decisions
+from ..data.turn_reasoning import Reasoning, Turns, replies
 from ..store import Store
+from .frame_rows import FrameRows
 
 _CHUNK = 2_000
 NOT_ASKED = "pending"
@@ -43,63 +45,48 @@ def recipes(store: Store) -> list[PastRecipe]:
     return list(found.values())
 
 
-@dataclass(frozen=True)
-class StoredRow:
+class StoredTurn(NamedTuple):
+    """What an augmentation has for one assistant turn.
+
+    Attributes:
+        written: what the teacher wrote.
+        edit: what a person put in its place.
+        error: why it is not whole; None also where it was never asked.
+        whole: every field is there.
+        stale: the response was changed since.
+    """
+
+    written: Mapping[str, Any] | None = None
+    edit: Mapping[str, Any] | None = None
+    error: str | None = None
+    whole: bool = False
+    stale: bool = False
+
+    @property
+    def reasoning(self) -> Mapping[str, Any] | None:
+        """What stands."""
+        return self.written if self.edit is None else self.edit
+
+
+class StoredRow(NamedTuple):
     """What an augmentation has for one row.
 
     Attributes:
-        status: as in ``reasoning_status``; ``pending`` where it has nothing.
-        reasoning: field name → value.
-        error: why there is none.
-        teacher: what the teacher wrote, where a person's edit stands in ``reasoning``.
+        status: as in ``reasoning_status``; ``pending`` where it was not asked for all of it.
+        reasoning: field name → value; of a row of several turns a list with an entry for each.
+        error: why it is not whole.
+        turns: each assistant turn by itself.
     """
 
     status: str
-    reasoning: Mapping[str, Any] | None = None
+    reasoning: Cell | None = None
     error: str | None = None
-    teacher: Mapping[str, Any] | None = None
+    turns: tuple[StoredTurn, ...] = ()
 
-
-class FrameRows:
-    """The rows of a frame with what people said of them, read once.
-
-    Attributes:
-        keys: by position, as the frame names them.
-        roots: by position, as the journal names them.
-        conversations: by position.
-        reasonings: what stands in the frame now, by position.
-    """
-
-    def __init__(self, frame: Frame, decisions: Decisions) -> None:
-        self.frame, self.decisions = frame, decisions
-        self.keys = frame.keys
-        self.roots = decisions.roots_of(frame.fresh_keys)
-        self.conversations: list[Conversation] = list(frame.layout.read(frame.df))
-        self.reasonings: list[Any] = frame.column("reasoning")
-        self.versions = decisions.versions()
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def decision(self, position: int) -> Decision:
-        """What people said of a row."""
-        return self.decisions.of(self.roots[position])
-
-    def teachers(self, position: int) -> Mapping[str, Any] | str | None:
-        """What stands in the frame, or what the teacher had written before the edit that stands there."""
-        decided, stands = self.decision(position), self.reasonings[position]
-        if decided.reasoning is not None and same_values(stands, decided.reasoning):
-            return decided.teacher_reasoning or stands
-        return stands
-
-    def edited(self, position: int) -> bool:
-        """Whether what stands in the frame is a person's own, and in the journal."""
-        stands = self.reasonings[position]
-        return any(same_values(stands, mine) for mine, _ in self.versions.get(self.roots[position], ()))
-
-    def usable(self, position: int) -> bool:
-        """Whether the row can be asked about at all."""
-        return not self.conversations[position].problem
+    @property
+    def edited(self) -> bool:
+        """Whether a person's own stands in it."""
+        return any(turn.edit is not None for turn in self.turns)
 
 
 def holders(stored: Sequence[StoredReasoning], count: int) -> tuple[list[list[bool]], list[int | None]]:
@@ -126,8 +113,11 @@ class StoredReasoning:
     Args:
         recipe: which.
         rows: of the frame.
-        records: what its jobs said of rows that failed, and of samples that were kept.
+        records: what its jobs said of turns that failed, and of samples that were kept.
         store: where the answers stand.
+
+    Attributes:
+        turns: which assistant turns it asks; a store of a time that asked the last ones alone has no jobs on record.
     """
 
     def __init__(self, recipe: PastRecipe, rows: FrameRows, records: JobRecords, store: Store) -> None:
@@ -135,15 +125,26 @@ class StoredReasoning:
         self._failed = records.failed.get(recipe.id, {})
         self._refused = records.refused.get(recipe.id, frozenset())
         self._chosen = records.chosen.get(recipe.id, {})
+        of_old = all(job.recipe != recipe.id for job in records.jobs)
+        self.turns: Turns = "last" if recipe.keys.last or of_old else "all"
 
     def read(self, positions: Sequence[int]) -> Iterator[StoredRow]:
         """What it has for these rows, a person's edits of it in place."""
-        for start in range(0, len(positions), _CHUNK):
-            part = positions[start : start + _CHUNK]
-            wanted = [key for i in part for _, key in self._keys(i, self.recipe.keys.names)]
-            answers = self._store.answers(sorted(wanted))  # in their own order they are read twice as fast
+        for part, answers in self._answers(positions, self.recipe.keys.names):
             for i in part:
                 yield self._row(i, answers)
+
+    def whole(self) -> list[StoredRow]:
+        """What it has for all rows, in one form: lists in every row where any of them needs one."""
+        found = list(self.read(range(len(self.rows))))
+        if not any(isinstance(row.reasoning, list) for row in found):
+            return found
+        return [
+            row._replace(reasoning=[*[None] * (self.rows.count(i) - 1), row.reasoning])
+            if is_mapping(row.reasoning)
+            else row
+            for i, row in enumerate(found)
+        ]
 
     def holds(self, positions: Sequence[int], *, whole: bool = False) -> Iterator[bool | None]:
         """Whether rows of the frame hold what it has for them; None where it has nothing.
@@ -152,69 +153,145 @@ class StoredReasoning:
             whole: look at every field. One tells most rows apart, at a fraction of the reading.
         """
         names = self.recipe.keys.names[: None if whole else 1]
-        for start in range(0, len(positions), _CHUNK):
-            part = positions[start : start + _CHUNK]
-            answers = self._store.answers(sorted(key for i in part for _, key in self._keys(i, names)))
+        for part, answers in self._answers(positions, names):
             for i in part:
-                samples = [
-                    [answers[content + sample[name]] for name in names]
-                    for content, samples in self.contents(i)
-                    for sample in samples
-                    if all(content + sample[name] in answers for name in names)
-                ]
-                given = self.rows.teachers(i)
-                said = [says(given, names, values, self.recipe.keys) for values in samples]
-                yield any(said) if said else None
+                if i in self.rows.several:
+                    yield self._holds_turns(i, names, answers)
+                else:
+                    yield self._holds(i, names, answers)
 
     def doubtful(self, position: int) -> bool:
-        """Whether an answer alone does not say how the row stands: somebody decided on it, or a check refused it."""
-        if self._refused and any(content in self._refused for content, _ in self.contents(position)):
+        """Whether one answer does not say how the row stands: it has several turns, was decided on, or refused."""
+        if position in self.rows.several or self.rows.roots[position] in self.rows.decisions.roots:
             return True
-        return self.rows.roots[position] in self.rows.decisions.roots
+        return self._is_refused(position, 0)
 
-    # -- one row -----------------------------------------------------------------------------------------
-    def contents(self, position: int) -> list[tuple[str, Sequence[Mapping[str, str]]]]:
-        """By which content a row's answers may be found, with the endings by sample; the likeliest first.
+    # -- rows --------------------------------------------------------------------------------------------
+    def _answers(
+        self, positions: Sequence[int], names: Sequence[str]
+    ) -> Iterator[tuple[Sequence[int], Mapping[str, Any]]]:
+        """Positions in pieces, each with all answers for them."""
+        for start in range(0, len(positions), _CHUNK):
+            part = positions[start : start + _CHUNK]
+            wanted = [
+                content + sample[name]
+                for i in part
+                for n in self._asked(i)
+                for content, samples in self.contents(i, n)
+                for sample in samples
+                for name in names
+            ]
+            yield part, self._store.answers(sorted(wanted))  # in their own order they are read twice as fast
 
-        A row whose response a person changed is asked with it in sight, whatever the method.
-        """
-        row, keys = self.rows.conversations[position], self.recipe.keys
-        if row.problem:
-            return []
-        found: list[tuple[str, Sequence[Mapping[str, str]]]] = []
-        if not keys.request or self.rows.decision(position).response is not None:
-            found.append((row.key, keys.whole))
-        if keys.request:
-            found.append((row.prompt_key, keys.request))
-        return found
-
-    def _keys(self, position: int, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-        for content, samples in self.contents(position):
-            for sample in samples:
-                for name in names:
-                    yield content, content + sample[name]
+    def _asked(self, position: int) -> tuple[int, ...]:
+        if self.rows.conversations[position].problem:
+            return ()
+        return self.rows.asked(position, self.turns)
 
     def _row(self, position: int, answers: Mapping[str, Any]) -> StoredRow:
-        if not self.rows.usable(position):
-            return StoredRow("invalid", error=self.rows.conversations[position].problem)
-        written, error, stale = None, None, self.rows.decision(position).stale
-        for content, samples in self.contents(position):
+        asked, count = self._asked(position), self.rows.count(position)
+        if not asked:
+            return StoredRow("invalid", error=self.rows.conversations[position].problem or UNLEARNT)
+        turns = tuple([self._turn(position, n, answers if n in asked else {}) for n in range(count)])
+        cell = self._cell(turns, listed=asked != (count - 1,))
+        still = [n for n in asked if not turns[n].whole]
+        if not still:
+            return StoredRow("stale" if turns[-1].stale else "ok", cell, turns=turns)
+        unusable = self._failed.get(self.rows.keys[position])
+        if cell is None and unusable:
+            return StoredRow("invalid", error=unusable)
+        why = self._why(position, still, turns)
+        if asked == (count - 1,):
+            error = next(iter(why.values()), None)
+        else:
+            error = "; ".join(f"turn {n + 1} of {count}: {text}" for n, text in why.items())
+        return StoredRow("error" if error else NOT_ASKED, cell, error or None, turns)
+
+    def _why(self, position: int, still: Sequence[int], turns: Sequence[StoredTurn]) -> dict[int, str]:
+        """Turn → why it has nothing; also those that a method which looks at the response could not ask."""
+        why = {n: error for n in still if (error := turns[n].error)}
+        if not self.recipe.keys.request and (why or any(turn.written for turn in turns)):
+            for n in still:
+                turn = self.rows.turn(position, n)
+                if not (turn.has_response and replies(turn.messages[-1])):
+                    why.setdefault(n, NO_RESPONSE)
+        return dict(sorted(why.items()))
+
+    @staticmethod
+    def _cell(turns: Sequence[StoredTurn], *, listed: bool) -> Cell | None:
+        if len(turns) == 1:
+            return turns[0].reasoning
+        entries: list[Reasoning | None] = [turn.reasoning for turn in turns]
+        if not any(entries):
+            return None
+        return entries if listed or any(entries[:-1]) else turns[-1].reasoning
+
+    def _holds(self, position: int, names: Sequence[str], answers: Mapping[str, Any]) -> bool | None:
+        """As `holds`, of a row with one turn."""
+        said = self._said(position, 0, names, answers)
+        return any(said) if said else None
+
+    def _holds_turns(self, position: int, names: Sequence[str], answers: Mapping[str, Any]) -> bool | None:
+        """As `holds`, of a row with several: a turn that a person wrote does not speak against the others."""
+        asked, had, fits = self._asked(position), False, set[bool]()
+        for n in range(self.rows.count(position)):
+            said = self._said(position, n, names, answers) if n in asked else []
+            had = had or bool(said)
+            if any(said):
+                fits.add(True)
+            elif self.rows.teachers(position, n) is None:
+                fits |= {False} if said and not self._is_refused(position, n) else set[bool]()
+            elif not self.rows.edited(position, n):
+                fits.add(False)
+        return fits == {True} if had else None
+
+    def _said(self, position: int, n: int, names: Sequence[str], answers: Mapping[str, Any]) -> list[bool]:
+        """For each sample that it has for a turn, whether it stands in the frame."""
+        found = [
+            [answers[content + sample[name]] for name in names]
+            for content, samples in self.contents(position, n)
+            for sample in samples
+            if all(content + sample[name] in answers for name in names)
+        ]
+        given = self.rows.teachers(position, n) if found else None
+        return [says(given, names, values, self.recipe.keys) for values in found]
+
+    def _is_refused(self, position: int, n: int) -> bool:
+        """Whether its answers for a turn did not pass the user's check."""
+        return bool(self._refused) and any(
+            content in self._refused for content, _ in self.contents(position, n)
+        )
+
+    # -- one turn ----------------------------------------------------------------------------------------
+    def contents(self, position: int, n: int) -> list[tuple[str, Sequence[Mapping[str, str]]]]:
+        """By which content a turn's answers may be found, with the endings by sample; the likeliest first.
+
+        A turn whose response a person changed is asked with it in sight, whatever the method.
+        """
+        rows, keys = self.rows, self.recipe.keys
+        turn = rows.turn(position, n)
+        found: list[tuple[str, Sequence[Mapping[str, str]]]] = []
+        if not keys.request or (not rows.name(position, n) and rows.decision(position).response is not None):
+            found.append((turn.key, keys.whole))
+        if keys.request:
+            found.append((turn.prompt_key, keys.request))
+        return found
+
+    def _turn(self, position: int, n: int, answers: Mapping[str, Any]) -> StoredTurn:
+        rows, written, error = self.rows, None, None
+        stale = not rows.name(position, n) and rows.decision(position).stale
+        for content, samples in self.contents(position, n):
             error = error or self._failed.get(content)
             if content in self._refused:
                 continue
             written = self._sample(content, samples, answers)
             if written is not None:
-                stale = (
-                    stale and content != self.rows.conversations[position].key
-                )  # asked with the new one in sight
+                stale = stale and content != rows.turn(position, n).key  # asked with the new one in sight
                 break
-        error = error or self._failed.get(self.rows.keys[position])
-        edit = self._edit(position, written)
-        if edit is not None:
-            return StoredRow("ok", edit, teacher=written)
-        if written is None:
-            return StoredRow(NOT_ASKED if error is None else "error", error=error)
-        return StoredRow("stale" if stale else "ok", written)
+        edit = self._edit(position, n, written, failed=error is not None)
+        names = self.recipe.keys.names
+        whole = written is not None or (edit is not None and all(name in edit for name in names))
+        return StoredTurn(written, edit, None if whole else error, whole, stale and edit is None)
 
     def _sample(
         self, content: str, samples: Sequence[Mapping[str, str]], answers: Mapping[str, Any]
@@ -233,11 +310,14 @@ class StoredReasoning:
             kept = values if kept is None else kept
         return kept
 
-    def _edit(self, position: int, written: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """The newest reasoning that a person put in place of this teacher's."""
-        for mine, before in reversed(self.rows.versions.get(self.rows.roots[position], ())):
+    def _edit(
+        self, position: int, n: int, written: Mapping[str, Any] | None, *, failed: bool
+    ) -> Mapping[str, Any] | None:
+        """The newest reasoning that a person put in place of this teacher's, or where it had failed."""
+        names = set(self.recipe.keys.names)
+        for mine, before in reversed(self.rows.edits(position, n)):
             if before and written is not None and same_values(before, written):
                 return mine
-            if not before and set(mine) == set(self.recipe.keys.names):
+            if not before and (set(mine) == names or (failed and names.issuperset(mine))):
                 return mine
         return None

@@ -192,15 +192,23 @@ class Decisions:
         """Every key that a row of the journal has had, the first one first."""
         return self._names.of(root)
 
-    def versions(self) -> dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]]:
-        """Row → the reasonings that people gave it and that stand, each with the teacher's before; oldest first."""
-        found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+    def versions(self) -> dict[tuple[str, str], list[tuple[Mapping[str, Any], Mapping[str, Any]]]]:
+        """The reasonings that people gave turns and that stand, each with the teacher's before; oldest first.
+
+        By row and turn: "" is the last one, earlier ones are named as in `Decision.turns`.
+        """
+        found: dict[tuple[str, str], list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
         with self._lock:
             for change in self._done:
                 for key, new in change.after.items():
                     if new.get("reasoning") is not None:
                         before: Mapping[str, Any] = new.get("teacher_reasoning") or {}
-                        found.setdefault(key, []).append((new["reasoning"], before))
+                        found.setdefault((key, ""), []).append((new["reasoning"], before))
+                    known = change.before.get(key, {}).get("turns") or {}
+                    for turn, mine in (new.get("turns") or {}).items():
+                        if known.get(turn) != mine:  # an edit of one turn names those of the others too
+                            before = (new.get("teacher_turns") or {}).get(turn) or {}
+                            found.setdefault((key, turn), []).append((mine, before))
         return found
 
     def _turn(self, kind: str, changes: list[Change], among: Callable[[str], bool]) -> Change | None:

@@ -1,4 +1,4 @@
-"""Messages: a conversation as the page shows it: each text with its role, its tool calls and whose result it is."""
+"""Messages: a conversation as the page shows it: texts by role, tool calls, and whose result it is."""
 
 from __future__ import annotations
 

@@ -232,7 +232,8 @@ def test_a_thought_that_shares_its_token_with_the_closing_tag_is_not_lost():
     [
         ({"style": "line"}, 'Did you mean "lines"'),
         ({"missing": "skip"}, "valid: 'keep'"),
-        ({"tags": ("<think>",)}, "closing tag"),
+        ({"tags": ("<think>",)}, "2 values"),
+        ({"tags": ("<think>", " ")}, "closing tag"),
         ({"mask_reasoning": True, "mask_answer": True}, "nothing is left"),
         ({"max_length": 2}, "too short"),
     ],

@@ -121,8 +121,10 @@ def test_a_run_talks_alone_or_beside_another(folder):
     from reasonbook.training.run import Run
 
     class Known(Scripted):
-        chat = Run.chat
+        chat = Run.chat.__wrapped__  # its options are held to the types of real runs
         trained = property(lambda self: self)
+        _refuse_in_line = Run._refuse_in_line
+        waits = ""
 
     one, two = Known(folder, THOUGHT, name="thinking"), Known(folder, "$1<|im_end|>", name="plain")
     assert one.chat().labels == ("thinking",)

@@ -77,7 +77,7 @@ def test_a_dataset_without_rows_says_so(chat, page):
 
 
 def test_a_row_that_is_not_there_is_refused(chat, page):
-    with pytest.raises(Exception, match="400 of 40"):
+    with pytest.raises(Exception, match="no training row 400; there are 40"):
         page(MaskPreview(chat)).call("row", index=400)
 
 

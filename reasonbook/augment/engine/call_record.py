@@ -1,4 +1,4 @@
-"""Call record: what the store keeps of a call beside its answers: what was asked, about which rows, at what cost."""
+"""Call record: what the store keeps of a call beside its answers: what was asked, for whom, at what cost."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class AugmentationRecord:
         cached: from the store, unpaid.
         cost: dollars; None when nobody knows the price.
         error: why it ended before its time.
-        failures: content → why it got no reasoning.
+        failures: content of a turn, or key of a row that cannot be asked → why it got no reasoning.
         sketch: see `sketch`.
         part_of: id of the job over a dataset that it is a chunk of.
         parts: how many starts these are.
@@ -137,11 +137,11 @@ class JobJournal:
         )
 
     def failed(self, content: str, reason: str) -> None:
-        """Notes a row without reasoning, by its content."""
+        """Notes what got no reasoning: a turn by its content, a row that cannot be asked by its key."""
         self._failed.setdefault(reason, []).append(content)
 
     def chosen(self, content: str, values: Mapping[str, Any]) -> None:
-        """Notes which of several samples a row has kept."""
+        """Notes which of several samples a turn has kept."""
         self._chosen[content] = values_print(values)
 
     def heard(self, progress: Progress) -> None:

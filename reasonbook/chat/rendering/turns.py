@@ -63,7 +63,7 @@ def turns_of(
     last = len(conversation.messages) - 1
     thoughts = {} if strategy == "final_only" else thoughts_of(row, config)
     learns = strategy != "final_only" and conversation.messages[last].get("weight") != 0
-    if last not in thoughts and learns and config.missing != "keep" and config.plain != "keep":
+    if last not in thoughts and learns and config.missing in ("drop", "error") and config.plain != "keep":
         if config.missing == "drop":
             raise UnusableRowError(EMPTY)
         raise FormatError(

@@ -1,4 +1,4 @@
-"""Row grades: which rows of a run's tests were right, in a file beside its card: one line a test, a number a row."""
+"""Row grades: which rows of a run's tests were right: a file beside its card, one line a test."""
 
 from __future__ import annotations
 
