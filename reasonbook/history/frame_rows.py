@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..data.conversation import Conversation, is_sequence, missing
+from ..data.conversation import Conversation, is_mapping, is_sequence, missing
 from ..data.frame import Frame
 from ..data.reasoning_origin import same_values
 from ..data.turn_reasoning import Reasoning, TurnCountError, Turns, asked_turns, by_turn
@@ -95,7 +95,11 @@ class FrameRows:
     def changed(self, position: int, coming: object) -> list[int]:
         """The turns of which something else would stand in the frame."""
         pairs = zip(self.entries(position), by_turn(coming, self.count(position)), strict=True)
-        return [n for n, (old, new) in enumerate(pairs) if old != new and not (new and same_values(old, new))]
+        return [
+            n
+            for n, (old, new) in enumerate(pairs)
+            if old != new and not (is_mapping(new) and same_values(old, new))
+        ]
 
     def lost(self, position: int, coming: object) -> bool:
         """Whether a row holds what would be gone and is no person's own on record."""

@@ -240,10 +240,12 @@ def _turn_words(
     before: Mapping[str, Any], new: Mapping[str, Any], count: int
 ) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Of each earlier turn that an act has changed: which, in words what, and what the teacher had written."""
-    old, wrote = before.get("turns") or {}, new.get("teacher_turns") or {}
-    for name, mine in (new.get("turns") or {}).items():
+    old: Mapping[str, Any] = before.get("turns") or {}
+    wrote: Mapping[str, Any] = new.get("teacher_turns") or {}
+    turns: Mapping[str, Any] = new.get("turns") or {}
+    for name, mine in turns.items():
         if old.get(name) != mine:
-            had = wrote.get(name) or {}
+            had: Mapping[str, Any] = wrote.get(name) or {}
             yield _named([int(name)], count), _words("reasoning", mine, had), had
 
 

@@ -12,7 +12,17 @@ from typing import Any
 from ..data.layout.original import Original
 from ..events import Event
 from ..store import Store
-from .journal import TURNS, Change, RowNames, UnusableEventError, change_of, id_of, reviewer, used_in
+from .journal import (
+    TURNS,
+    Attributes,
+    Change,
+    RowNames,
+    UnusableEventError,
+    change_of,
+    id_of,
+    reviewer,
+    used_in,
+)
 
 SUBJECT = "review"
 
@@ -204,10 +214,12 @@ class Decisions:
                     if new.get("reasoning") is not None:
                         before: Mapping[str, Any] = new.get("teacher_reasoning") or {}
                         found.setdefault((key, ""), []).append((new["reasoning"], before))
-                    known = change.before.get(key, {}).get("turns") or {}
-                    for turn, mine in (new.get("turns") or {}).items():
+                    known: Attributes = change.before.get(key, {}).get("turns") or {}
+                    turns: Attributes = new.get("turns") or {}
+                    wrote: Attributes = new.get("teacher_turns") or {}
+                    for turn, mine in turns.items():
                         if known.get(turn) != mine:  # an edit of one turn names those of the others too
-                            before = (new.get("teacher_turns") or {}).get(turn) or {}
+                            before = wrote.get(turn) or {}
                             found.setdefault((key, turn), []).append((mine, before))
         return found
 
