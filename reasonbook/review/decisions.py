@@ -204,8 +204,9 @@ class Decisions:
                     if new.get("reasoning") is not None:
                         before: Mapping[str, Any] = new.get("teacher_reasoning") or {}
                         found.setdefault((key, ""), []).append((new["reasoning"], before))
-                    known = change.before.get(key, {}).get("turns") or {}
-                    for turn, mine in (new.get("turns") or {}).items():
+                    known: Mapping[str, Any] = change.before.get(key, {}).get("turns") or {}
+                    turns: Mapping[str, Any] = new.get("turns") or {}
+                    for turn, mine in turns.items():
                         if known.get(turn) != mine:  # an edit of one turn names those of the others too
                             before = (new.get("teacher_turns") or {}).get(turn) or {}
                             found.setdefault((key, turn), []).append((mine, before))
