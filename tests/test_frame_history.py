@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -22,6 +23,9 @@ from reasonbook.errors import ReviewError, StoreError
 from reasonbook.events import Event
 from reasonbook.notebook import notebook_name
 from reasonbook.store import Call, Store, default_store, tables
+from reasonbook.teachers.python import PythonTeacher
+from tests.augment.talks import single, talk, talks
+from tests.servers.answers import filled
 from tests.servers.provider import KEY, Provider
 
 FEELING = {"Intent": "Say what is wanted.", "Mood": "Say how it sounds."}
@@ -195,6 +199,11 @@ def test_an_edit_that_was_taken_back_does_not_return(provider):
 def test_reasoning_on_no_record_is_never_written_over_in_silence(provider):
     df = frame(3)
     fill(df, provider)
+    df.at[1, "reasoning"] = {"Intent": "intent of ROW-000001", "Mood": "my own words"}
+    with pytest.raises(
+        ReviewError, match=r"1 rows hold reasoning that no augmentation on record wrote \(rows 1\)"
+    ):
+        df.reason.use(0)
     df.at[1, "reasoning"] = {"Intent": "my own words", "Mood": "calm"}
     with pytest.raises(
         ReviewError, match=r"1 rows hold reasoning that no augmentation on record wrote \(rows 1\)"
@@ -226,6 +235,241 @@ def test_a_row_that_a_check_refused_is_an_error_although_its_answer_stands(provi
     assert dict(df.reason.history()[0].rows) == {"ok": 1, "error": 1}
     df.reason.use(0)
     assert df["reasoning_status"].tolist() == ["error", "ok"] and "check" in df["reasoning_error"][0]
+
+
+# -- conversations of several turns ------------------------------------------------------------------------------
+def newest(text: str) -> str:
+    return re.findall(r"ROW-\d+", text)[-1]
+
+
+@pytest.fixture
+def turns(provider):
+    """A provider whose answers bear the name of the turn that they are for."""
+    provider.answer = lambda asked: json.dumps(filled(asked.schema, newest(asked.user)))
+    return provider
+
+
+def fail(provider, *names: str):
+    """Turns that the provider refuses; one call at a time, so that the newest body is the one."""
+    provider.script = lambda row, attempt: (
+        "request" if newest(str(provider.bodies[-1]["messages"])) in names else None
+    )
+
+
+def of(cell) -> list:
+    """Which turns a cell's entries are of."""
+    return [None if part is None else newest(str(part)) for part in cell]
+
+
+STANDS = ["reasoning", "reasoning_status", "reasoning_error"]
+
+
+def stands(df) -> list:
+    """What history has to bring back, to the letter."""
+    return df[STANDS].astype(object).where(df[STANDS].notna(), None).to_numpy().tolist()
+
+
+def test_the_last_turns_and_all_turns_stand_side_by_side(turns, tmp_path):
+    df = talks(talk(10), single(5), talk(20))
+    fill(df, turns, turns="last")
+    of_last = stands(df)
+    fail(turns, "ROW-000011")
+    fill(df, turns, concurrency=1)
+    of_all, paid = stands(df), turns.requests
+    assert df["reasoning_error"][0].startswith("turn 2 of 3: ") and df["reasoning_status"][0] == "error"
+    new_kernel()
+    df.to_parquet(tmp_path / "filled.parquet")
+    for frame in (df.copy(), pd.read_parquet(tmp_path / "filled.parquet")):
+        last, every = frame.reason.history()
+        assert (last.turns, every.turns) == ("last", "all") and last.id != every.id
+        assert dict(last.rows) == {"ok": 3} and dict(every.rows) == {"error": 1, "ok": 2}
+        assert (last.standing, every.standing) == (0, 3)
+        assert last.cost == pytest.approx(3 * CALL) and every.cost == pytest.approx(3 * CALL)
+        history = frame.reason.history()
+        assert stands(history.view(0).to_frame()) == of_last
+        assert stands(history.view(1).to_frame()) == of_all
+        assert of(history.view(1)[0]) == ["ROW-000010", None, "ROW-000012"]
+        assert "last turns" in str(last) and "turn 3: Intent: intent of ROW-000012" in history._repr_html_()
+        after = frame.reason.use(0)
+        assert stands(frame) == of_last and [one.standing for one in after] == [3, 0]
+        last, every = frame.reason.history()
+        assert last.standing == 2, "the row of one turn holds what both of them have"
+        after = frame.reason.use(1)
+        assert stands(frame) == of_all and [one.standing for one in after] == [0, 3]
+        assert "some of their turns only" in " ".join(after.notes)
+    assert turns.requests == paid
+    turns.script = None
+    fill(df, turns)
+    assert dict(df.reason.history()[1].rows) == {"ok": 3}
+
+
+def test_turns_that_were_not_asked_yet_leave_a_row_pending(turns):
+    df = talks(talk(10), talk(20))
+    fill(df, turns, limit=1, turns="last")
+    fill(df, turns, concurrency=1, budget=2.5 * CALL)
+    status = df["reasoning_status"].tolist()
+    assert status == ["ok", "pending"] or status == ["pending", "pending"]
+    past = df.reason.history()[1]
+    assert sum(past.rows.values()) == 2 and past.rows["pending"] == status.count("pending")
+    view = df.reason.history().view(1)
+    whole = [None not in cell for cell in (view[0], view[1] or [None])]
+    assert whole == [each == "ok" for each in status]
+
+
+def test_edits_of_earlier_turns_come_with_what_they_belong_to(turns):
+    df = talks(talk(10), single(5))
+    fill(df, turns)
+    review = df.reason.review()
+    review.edit(0, {"Mood": "angry"}, turn=0).edit(0, {"Mood": "calm"}, turn=1).edit(
+        0, {"Mood": "glad"}
+    ).accept(0)
+    review.edit(1, {"Mood": "sad"})
+    mine = stands(df)
+    fill(df, turns, URGENT)
+    fill(df, turns, URGENT, method="rationalize")
+    assert stands(df) == mine, "no augmentation writes over a person's work"
+    fresh = talks(talk(10), single(5))
+    df = talks(talk(10), talk(20), single(5))
+    fill(df, turns, URGENT)
+    df.reason.use(1)
+    assert df["reasoning"][0] is None and [list(part) for part in df["reasoning"][1]] == [["Urgency"]] * 3
+    assert df["reasoning_status"].tolist() == ["pending", "ok", "pending"]
+    fill(df, turns, URGENT)
+    assert [list(part) for part in df["reasoning"][0]] == [["Urgency"]] * 3
+    by_teacher = df["reasoning"][0][1]["Urgency"]
+    df.reason.review().edit(0, {"Urgency": "high" if by_teacher == "low" else "low"}, turn=1)
+    urgent = stands(df)
+    for _ in range(2):
+        notes = df.reason.use(0).notes
+        assert [part["Mood"] for part in df["reasoning"][0]] == ["angry", "calm", "glad"]
+        assert df["reasoning"][0][0]["Intent"] == "intent of ROW-000010" and "2 rows stand as" in notes[1]
+        assert (
+            df["reasoning"][2] == [{"Intent": "intent of ROW-000005", "Mood": "sad"}]
+            and df["reasoning"][1] is None
+        )
+        df.reason.review()
+        assert df["verdict"][0] == "accepted" and df["reasoning"][0][0]["Mood"] == "angry"
+        new_kernel()
+        df = df.copy()
+        df.reason.use(1)
+        assert stands(df) == urgent
+    df.reason.use(0)
+    df.reason.use(1)
+    assert [one.standing for one in df.reason.history()][:2] == [0, 3]
+    fresh.reason.use(0)
+    assert stands(fresh) == mine
+
+
+def test_a_turn_that_failed_and_was_written_by_hand_is_not_lost(turns):
+    fail(turns, "ROW-000011", "ROW-000021")
+    df = talks(talk(10), talk(20), single(5))
+    fill(df, turns, concurrency=1)
+    df.reason.review().edit(0, {"Intent": "mine", "Mood": "mine"}, turn=1).edit(1, {"Mood": "half"}, turn=1)
+    mine = stands(df)
+    assert df["reasoning_status"].tolist() == ["ok", "ok", "ok"]
+    turns.script = None
+    other = talks(talk(10), talk(20), single(5))
+    fill(other, turns, URGENT)
+    other.reason.use(1)
+    fill(other, turns, URGENT)
+    assert [list(part) for part in other["reasoning"][1]] == [["Urgency"]] * 3
+    assert dict(other.reason.history()[0].rows) == {"ok": 3}
+    other.reason.use(0)
+    assert stands(other) == mine
+
+
+def test_a_turn_on_no_record_is_never_written_over_in_silence(turns):
+    df = talks(talk(10), talk(20))
+    fill(df, turns)
+    df["reasoning"][0][1]["Mood"] = "my own words"
+    with pytest.raises(ReviewError, match=r"1 rows hold .* \(rows 0\)"):
+        df.reason.use(0)
+    df.reason.use(0, replace=True)
+    assert df["reasoning"][0][1]["Mood"] == "mood of ROW-000011" and df.reason.history()[0].standing == 2
+    short = df.copy()
+    short["reasoning"] = [cell[1:] for cell in df["reasoning"]]  # of another number of turns
+    with pytest.raises(ReviewError, match="2 rows hold"):
+        short.reason.use(0)
+
+
+def test_what_was_kept_and_what_was_refused_is_known_by_turn(turns):
+    tries = iter(range(100))
+    turns.answer = lambda asked: json.dumps(
+        {"intent": f"{newest(asked.user)} try {next(tries)}", "mood": "calm"}
+    )
+
+    def check(values, row):
+        return not values["Intent"].startswith("ROW-000021") and int(values["Intent"].split()[-1]) % 3 == 1
+
+    df = talks(talk(10), talk(20))
+    fill(df, turns, samples=3, check=check, concurrency=1)
+    before = stands(df)
+    assert [row[1] for row in before] == ["ok", "error"] and before[1][0][1] is None
+    assert dict(df.reason.history()[0].rows) == {"ok": 1, "error": 1} and df.reason.history()[0].standing == 2
+    df["reasoning"] = None
+    df.reason.use(0)
+    assert stands(df) == before
+
+
+def test_a_turn_without_a_response_fails_alone_and_so_it_is_told(turns):
+    from tests.augment.talks import said, user
+
+    waiting = [*single(1), user("ROW-000002"), {"role": "assistant", "content": ""}]
+    unlearnt = [user("ROW-000003"), said("ROW-000003", weight=0)]
+    df = talks(waiting, [user("ROW-000004")], unlearnt, single(5))
+    fill(df, turns, method="rationalize")
+    before = stands(df)
+    assert [row[1] for row in before] == ["error", "invalid", "invalid", "ok"]
+    assert dict(df.reason.history()[0].rows) == {"error": 1, "invalid": 2, "ok": 1}
+    df.reason.use(0)
+    assert stands(df) == before
+
+
+def test_the_life_of_a_row_tells_its_turns(turns):
+    fail(turns, "ROW-000011")
+    df = talks(talk(10), single(5))
+    fill(df, turns, concurrency=1)
+    df.reason.review().edit(0, {"Mood": "angry"}, turn=0).edit(
+        0, {"Intent": "mine", "Mood": "mine"}, turn=1
+    ).edit(0, {"Mood": "glad"}).undo()
+    new_kernel()
+    steps = [(step.what, step.text) for step in df.copy().reason.history(0).steps]
+    assert [what for what, _ in steps] == ["asked", "asked", "failed", "edited", "edited", "edited", "undone"]
+    texts = [text for _, text in steps]
+    assert texts[0].startswith("turn 1 of 3: ") and "ROW-000010" in texts[0]
+    assert texts[1].startswith("turn 3 of 3: ") and "ROW-000012" in texts[1]
+    assert texts[2] == "turn 2 of 3: This request is too long."
+    assert texts[3] == "turn 1 of 3: Mood: 'mood of ROW-000010' → 'angry'"
+    assert texts[4].startswith("turn 2 of 3: ") and "'mine'" in texts[4] and "turn 1" not in texts[4]
+    assert texts[5] == "turn 3 of 3: Mood: 'mood of ROW-000012' → 'glad'"
+    [asked] = df.reason.history(1).steps
+    assert "turn" not in asked.text
+    packed = talks(talk(30))
+    turns.script = turns.answer = None
+    fill(packed, turns, pack=3)
+    [asked] = packed.reason.history(0).steps
+    assert asked.text.startswith("turns 1, 2, 3 of 3: ")
+
+
+def test_a_store_that_knows_last_turns_only_goes_on_for_all(home):
+    home.mkdir()
+    with sqlite3.connect(home / "store.sqlite") as old:
+        old.executescript((Path(__file__).parent / "augment" / "store_of_last_turns.sql").read_text())
+    df = talks(single(1), talk(10), talk(20))
+    for past in df.reason.history():
+        assert dict(past.rows) == {"ok": 3} and past.turns == "last" and past.state == "not recorded"
+    df.reason.use(0)
+    assert [cell["Aim"][:6] for cell in df["reasoning"]] == ["aim of", "mine", "aim of"]
+    schema, known = df.reason.history()[0].schema, df.reason.history()[0].id
+    teacher = PythonTeacher(lambda request: {"Aim": "new", "Score": 1}, name="golden")
+    df.reason.augment(schema, teacher=teacher).wait()
+    first = df.reason.history()[0]
+    assert first.id == known and first.turns == "all" and dict(first.rows) == {"ok": 3}
+    before = stands(df)
+    df.reason.use(1)
+    assert [type(cell) for cell in df["reasoning"]] == [dict] * 3
+    df.reason.use(0)
+    assert stands(df) == before and [part["Aim"] for part in df["reasoning"][1]] == ["new", "new", "mine"]
 
 
 # -- a row's life ------------------------------------------------------------------------------------------------

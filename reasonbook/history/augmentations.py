@@ -136,9 +136,7 @@ class FrameHistory(Listing[PastAugmentation]):
     def use(self, which: int | str | Schema | PastAugmentation, *, replace: bool = False) -> FrameHistory:
         """Brings the reasoning of an augmentation into the frame, in place and unpaid; see ``df.reason.use``."""
         one = self.find(which)
-        found, notes = bring_in(
-            one.number, self._stored[one.number], self._rows, self._holder, replace=replace
-        )
+        found, notes = bring_in(one.number, self._stored, self._rows, self._holder, replace=replace)
         self._holder = [None if row.reasoning is None else one.number for row in found]
         self._records = tuple(
             dataclasses.replace(each, standing=self._holder.count(each.number)) for each in self

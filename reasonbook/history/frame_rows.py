@@ -85,6 +85,8 @@ class FrameRows:
 
     def edits(self, position: int, number: int) -> Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]:
         """What people gave a turn and stands, each with the teacher's before; oldest first."""
+        if not self.versions:
+            return ()
         return self.versions.get((self.roots[position], self.name(position, number)), ())
 
     def edited(self, position: int, number: int) -> bool:
@@ -104,7 +106,7 @@ class FrameRows:
     def lost(self, position: int, coming: object) -> bool:
         """Whether a row holds what would be gone and is no person's own on record."""
         cell = self.reasonings[position]
-        if missing(cell):
+        if missing(cell) or (type(cell) is dict and cell == coming):
             return False
         if is_sequence(cell) and len(cell) != self.count(position):
             return True

@@ -88,13 +88,18 @@ def first_rows(frame: Frame, rows: Sequence[StoredRow], count: int) -> str:
 
 
 def bring_in(
-    number: int, stored: StoredReasoning, rows: FrameRows, holder: Sequence[int | None], *, replace: bool
+    number: int,
+    known: Sequence[StoredReasoning],
+    rows: FrameRows,
+    holder: Sequence[int | None],
+    *,
+    replace: bool,
 ) -> tuple[list[StoredRow], list[str]]:
     """Writes an augmentation's reasoning into the frame, and into the journal which edits stand with it.
 
     Args:
         number: of the augmentation in the list.
-        stored: what it has.
+        known: what each in the list has.
         rows: of the frame.
         holder: per row whose reasoning stands in it now; None where it is on no record.
         replace: also where what stands in the frame could not be brought back.
@@ -105,9 +110,9 @@ def bring_in(
     Raises:
         ReviewError: rows hold reasoning that is on no record.
     """
-    frame = rows.frame
+    frame, stored = rows.frame, known[number]
     found = stored.whole()
-    lost = [i for i, row in enumerate(found) if holder[i] is None and rows.lost(i, row.reasoning)]
+    lost = _lost(found, known, rows, holder)
     if lost and not replace:
         named = ", ".join(map(str, lost[:5])) + (", …" if len(lost) > 5 else "")
         raise ReviewError(
@@ -125,6 +130,21 @@ def bring_in(
     notes = _told(rows, found)
     rows.reasonings = [row.reasoning for row in found]
     return found, notes
+
+
+def _lost(
+    found: Sequence[StoredRow],
+    known: Sequence[StoredReasoning],
+    rows: FrameRows,
+    holder: Sequence[int | None],
+) -> list[int]:
+    """The rows that hold what could not be brought back; one field that fits is not enough to say that it could."""
+    doubtful = [i for i, row in enumerate(found) if rows.lost(i, row.reasoning)]
+    held: set[int] = set()
+    for n in {holder[i] for i in doubtful} - {None}:
+        claimed = [i for i in doubtful if holder[i] == n]
+        held.update(i for i, sure in zip(claimed, known[n].holds(claimed, whole=True), strict=True) if sure)
+    return [i for i in doubtful if i not in held]
 
 
 def _adopted(decision: Decision, row: StoredRow) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..augment.work import NO_RESPONSE, UNLEARNT
 from ..data.conversation import is_mapping
 from ..data.reasoning_origin import Origin, OriginKeys, recorded, same_values, says
 from ..data.turn_reasoning import Reasoning, Turns, replies
+from ..review.decisions import UNDECIDED
 from ..store import Store
 from .frame_rows import FrameRows
 
@@ -51,15 +52,13 @@ class StoredTurn(NamedTuple):
     Attributes:
         written: what the teacher wrote.
         edit: what a person put in its place.
-        error: why it is not whole; None also where it was never asked.
-        whole: every field is there.
+        error: why there is none; None also where it was never asked.
         stale: the response was changed since.
     """
 
     written: Mapping[str, Any] | None = None
     edit: Mapping[str, Any] | None = None
     error: str | None = None
-    whole: bool = False
     stale: bool = False
 
     @property
@@ -158,13 +157,13 @@ class StoredReasoning:
                 if i in self.rows.several:
                     yield self._holds_turns(i, names, answers)
                 else:
-                    yield self._holds(i, names, answers)
+                    said = self._said(i, 0, names, answers)
+                    yield any(said) if said else None
 
     def doubtful(self, position: int) -> bool:
         """Whether one answer does not say how the row stands: it has several turns, was decided on, or refused."""
-        if position in self.rows.several or self.rows.roots[position] in self.rows.decisions.roots:
-            return True
-        return self._is_refused(position, 0)
+        decided = self.rows.decision(position) is not UNDECIDED
+        return decided or position in self.rows.several or self._is_refused(position, 0)
 
     # -- rows --------------------------------------------------------------------------------------------
     def _answers(
@@ -194,7 +193,7 @@ class StoredReasoning:
             return StoredRow("invalid", error=self.rows.conversations[position].problem or UNLEARNT)
         turns = tuple([self._turn(position, n, answers if n in asked else {}) for n in range(count)])
         cell = self._cell(turns, listed=asked != (count - 1,))
-        still = [n for n in asked if not turns[n].whole]
+        still = [n for n in asked if turns[n].reasoning is None]
         if not still:
             return StoredRow("stale" if turns[-1].stale else "ok", cell, turns=turns)
         unusable = self._failed.get(self.rows.keys[position])
@@ -225,11 +224,6 @@ class StoredReasoning:
         if not any(entries):
             return None
         return entries if listed or any(entries[:-1]) else turns[-1].reasoning
-
-    def _holds(self, position: int, names: Sequence[str], answers: Mapping[str, Any]) -> bool | None:
-        """As `holds`, of a row with one turn."""
-        said = self._said(position, 0, names, answers)
-        return any(said) if said else None
 
     def _holds_turns(self, position: int, names: Sequence[str], answers: Mapping[str, Any]) -> bool | None:
         """As `holds`, of a row with several: a turn that a person wrote does not speak against the others."""
@@ -271,7 +265,7 @@ class StoredReasoning:
         rows, keys = self.rows, self.recipe.keys
         turn = rows.turn(position, n)
         found: list[tuple[str, Sequence[Mapping[str, str]]]] = []
-        if not keys.request or (not rows.name(position, n) and rows.decision(position).response is not None):
+        if not keys.request or (rows.decision(position).response is not None and not rows.name(position, n)):
             found.append((turn.key, keys.whole))
         if keys.request:
             found.append((turn.prompt_key, keys.request))
@@ -279,7 +273,7 @@ class StoredReasoning:
 
     def _turn(self, position: int, n: int, answers: Mapping[str, Any]) -> StoredTurn:
         rows, written, error = self.rows, None, None
-        stale = not rows.name(position, n) and rows.decision(position).stale
+        stale = rows.decision(position).stale and not rows.name(position, n)
         for content, samples in self.contents(position, n):
             error = error or self._failed.get(content)
             if content in self._refused:
@@ -289,9 +283,7 @@ class StoredReasoning:
                 stale = stale and content != rows.turn(position, n).key  # asked with the new one in sight
                 break
         edit = self._edit(position, n, written, failed=error is not None)
-        names = self.recipe.keys.names
-        whole = written is not None or (edit is not None and all(name in edit for name in names))
-        return StoredTurn(written, edit, None if whole else error, whole, stale and edit is None)
+        return StoredTurn(written, edit, error, stale and edit is None)
 
     def _sample(
         self, content: str, samples: Sequence[Mapping[str, str]], answers: Mapping[str, Any]
@@ -314,8 +306,9 @@ class StoredReasoning:
         self, position: int, n: int, written: Mapping[str, Any] | None, *, failed: bool
     ) -> Mapping[str, Any] | None:
         """The newest reasoning that a person put in place of this teacher's, or where it had failed."""
-        names = set(self.recipe.keys.names)
-        for mine, before in reversed(self.rows.edits(position, n)):
+        edits = self.rows.edits(position, n)
+        names = set(self.recipe.keys.names) if edits else set[str]()
+        for mine, before in reversed(edits):
             if before and written is not None and same_values(before, written):
                 return mine
             if not before and (set(mine) == names or (failed and names.issuperset(mine))):
