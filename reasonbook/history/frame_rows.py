@@ -106,7 +106,7 @@ class FrameRows:
     def lost(self, position: int, coming: object) -> bool:
         """Whether a row holds what would be gone and is no person's own on record."""
         cell = self.reasonings[position]
-        if missing(cell) or (type(cell) is dict and cell == coming):
+        if missing(cell) or (is_mapping(cell) and cell == coming):
             return False
         if is_sequence(cell) and len(cell) != self.count(position):
             return True
