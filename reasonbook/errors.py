@@ -8,6 +8,7 @@ Every exception of the package. Those that are not defined here stand with their
       TeacherError         a teacher, or a provider that refuses the job as a whole
         NeedsKey           a provider's API key
       ReviewError          a decision on a row
+        FieldError         review.edit_rules: values that the fields of a schema do not take
       FormatError          rows in the chat format of a student
       TrainingError        a training run
       StoreError           the store on disk
@@ -24,6 +25,7 @@ Those that never leave the package: what caught them says the text as the status
       TemplateRenderError  chat.template.template: messages that a chat template refuses
       _CarrierError        chat.template.sentinels: a way to carry thinking that a template drops
       UnsupportedRowError  exports.rows: a row that a file's layout has no place for
+      UnusableEventError   review.journal.acts: an event of a review that cannot be applied
     ValueError
       InvalidAnswerError   augment.answers: an answer that does not fit the schema
       TurnCountError       data.turn_reasoning: reasoning for another number of turns

@@ -364,7 +364,9 @@ def test_a_turn_that_failed_and_was_written_by_hand_is_not_lost(turns):
     fail(turns, "ROW-000011", "ROW-000021")
     df = talks(talk(10), talk(20), single(5))
     fill(df, turns, concurrency=1)
-    df.reason.review().edit(0, {"Intent": "mine", "Mood": "mine"}, turn=1).edit(1, {"Mood": "half"}, turn=1)
+    df.reason.review().edit(0, {"Intent": "mine", "Mood": "mine"}, turn=1).edit(
+        1, {"Intent": "too", "Mood": "too"}, turn=1
+    )
     mine = stands(df)
     assert df["reasoning_status"].tolist() == ["ok", "ok", "ok"]
     turns.script = None

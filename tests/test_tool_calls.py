@@ -91,10 +91,10 @@ def test_the_page_of_a_review_gets_them_in_parts(tmp_path):
         {"messages": [ROW, [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]]}
     )
     review = Review(Frame(df, detect(df)), Store(tmp_path))
-    row = full(review[0])
+    row = full(review[0], None)
     find = {"name": "find", "arguments": '{"id": 1.50}', "id": "c1"}
     assert row["messages"][1] == {"role": "assistant", "text": "I look.", "calls": [find], "tool": ""}
     assert row["messages"][2] == {"role": "tool", "text": "paid: 104.50", "calls": [], "tool": "find"}
     assert row["response_calls"] == [{"name": "refund", "arguments": '{"amount": 104.5}', "id": ""}]
     assert row["full_response"] == "" and "calls the tool refund" in summary(review[0])["response"]
-    assert full(review[1])["response_calls"] == [] and summary(review[1])["response"] == "b"
+    assert full(review[1], None)["response_calls"] == [] and summary(review[1])["response"] == "b"

@@ -141,7 +141,7 @@ def _lost(
     """The rows that hold what could not be brought back; one field that fits is not enough to say that it could."""
     doubtful = [i for i, row in enumerate(found) if rows.lost(i, row.reasoning)]
     held: set[int] = set()
-    for n in {holder[i] for i in doubtful} - {None}:
+    for n in {n for i in doubtful if (n := holder[i]) is not None}:
         claimed = [i for i in doubtful if holder[i] == n]
         held.update(i for i, sure in zip(claimed, known[n].holds(claimed, whole=True), strict=True) if sure)
     return [i for i in doubtful if i not in held]

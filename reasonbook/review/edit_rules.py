@@ -1,4 +1,4 @@
-"""Edit rules: what a person may write into the fields of a reasoning, by its schema, else by what stands there."""
+"""Edit rules: what a person may write into the fields of a reasoning, by schema or by what stands there."""
 
 from __future__ import annotations
 

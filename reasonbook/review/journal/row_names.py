@@ -1,4 +1,4 @@
-"""Row names: which row of the journal each row of a frame is, also where edits have made rows equal or unequal."""
+"""Row names: which row of the journal each row of a frame is, also where edits made rows equal or unequal."""
 
 from __future__ import annotations
 
