@@ -145,7 +145,6 @@ def unfinished(world: dict, code: str) -> dict:
     return {}
 
 
-@pytest.mark.train
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "code", [pytest.param(code, id=f"{where} {code}"[:90]) for code, where in CURES.items()]
