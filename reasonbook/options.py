@@ -1,5 +1,8 @@
 """Options: what a verb is given, held to its names and types in one place."""
 
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false, reportUnnecessaryContains=false
+# An annotation that is read at run time may be anything, and so may what it is held against.
+
 from __future__ import annotations
 
 import inspect

@@ -66,7 +66,7 @@ class _Line:
     def _tell(self, text: str, *, last: bool = False) -> None:
         before, self._told = self._told, text
         if self._notebook:
-            from IPython.display import HTML, display
+            from IPython.display import HTML, display  # pyright: ignore[reportUnknownVariableType]
 
             html = HTML(f'<div class="rb-card" style="opacity:.8">{escape(text)}</div>')
             if self._handle is None:
