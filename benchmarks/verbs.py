@@ -1,0 +1,74 @@
+"""Verbs: CPU seconds of each verb on a frame of many rows, here and in another checkout, as ratios of one run.
+
+``python -m benchmarks.verbs --rows 100000 --against ../other`` runs both in turn, each in a process and a store of its
+own; the teacher is a Python function, so that nothing but our own work is counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[1]
+ONE = """
+import json, os, sys, time
+import reasonbook as rb
+rows, took = int(sys.argv[1]), {}
+student, schema = rb.examples.tiny_student(), rb.examples.refund_schema()
+
+def timed(name, act):
+    began = time.process_time()
+    done = act()
+    took[name] = round(time.process_time() - began, 2)
+    return done
+
+df = rb.examples.refunds(rows)
+again = df.copy()
+timed("augment", lambda: df.reason.augment(schema, teacher=rb.examples.refund_rules).wait())
+timed("from the store", lambda: again.reason.augment(schema, teacher=rb.examples.refund_rules).wait())
+review = timed("review opens", lambda: df.reason.review())
+timed("review checks", lambda: review.flags)
+timed("split", lambda: df.reason.split())
+timed("to_chat", lambda: df.reason.to_chat(student))
+timed("export", lambda: rb.export(df, "rows.jsonl"))
+print("RESULT", json.dumps(took))
+"""
+
+
+def measure(checkout: Path, rows: int) -> dict[str, float]:
+    """Verb → CPU seconds of the process, all threads."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "PYTHONPATH": str(checkout), "REASONBOOK_HOME": str(Path(folder) / "home")}
+        done = subprocess.run(
+            [sys.executable, "-c", ONE, str(rows)],
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    return json.loads(line.removeprefix("RESULT "))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--against", type=Path, help="another checkout")
+    args = parser.parse_args()
+    other = measure(args.against.resolve(), args.rows) if args.against else {}
+    ours = measure(HERE, args.rows)
+    print(f"CPU seconds, {args.rows:,} rows")
+    for verb, seconds in ours.items():
+        before = other.get(verb)
+        against = "" if before is None else f"{before:8.2f}  ratio {seconds / max(before, 0.01):.2f}"
+        print(f"{verb:16}{seconds:8.2f}{against}")
+
+
+if __name__ == "__main__":
+    main()
