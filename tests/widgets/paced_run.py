@@ -119,6 +119,7 @@ class PacedRun(Run):
         return self.floor + 2.4 * math.exp(-step / (self.steps / 6)) + 0.15
 
     def _work(self) -> Status:
+        self._set(Status.RUNNING)  # it stands in no line
         self.emit(NoteEvent("Student loaded: 1.2 M parameters, full fine-tuning."))
         begun = time.perf_counter()
         first = self.done
