@@ -222,10 +222,7 @@ class ReasonAccessor:
 
         if row is None:
             return FrameHistory(self._frame(), default_store())
-        count = len(self._df)
-        if not -count <= row < count:
-            raise ReviewError(f"There is no row {row!r}; the frame has {count}.", "df.reason.history(0)")
-        return RowLife(self._frame(), int(row) % count, default_store())
+        return RowLife(self._frame(), int(row), default_store())
 
     @checked(ReviewError, "df.reason.use(0)")
     def use(self, which: int | str | Schema, *, replace: bool = False, wait: bool = True) -> FrameHistory:
@@ -275,7 +272,7 @@ class ReasonAccessor:
         """The token ids and labels that a student would train on, checked.
 
         A running augmentation of the frame is waited for. Rows whose reasoning is ok and that are not rejected take
-        part; the report accounts for every row of the frame, and refuses a set in which rows still lack the
+        part; the report accounts for every row of the frame, and refuses a set in which rows still wait for the
         reasoning that they were to get. Where the frame has no splits yet, they are made (a tenth for test, a tenth
         for validation), and the report says so.
 

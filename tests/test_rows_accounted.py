@@ -190,6 +190,17 @@ def test_data_that_came_with_reasoning_keeps_its_plain_rows_and_says_so(tiny_stu
     assert sums(df.reason.to_chat(tiny_student, plain="drop").report) == (20, 10, {"plain": 10})
 
 
+def test_rows_that_failed_are_told_and_left_out_and_pending_ones_hold_the_student_back(tiny_student):
+    df = filled(20)
+    df.loc[3, "reasoning_status"] = "error"
+    report = df.reason.to_chat(tiny_student).report
+    assert report.ok and sums(report) == (20, 19, {"error": 1})
+    assert any("1 of 20 rows were to get reasoning" in what for what, _ in report.warnings)
+    assert not df.reason.to_chat(tiny_student, missing="error").report.ok
+    df.loc[4, "reasoning_status"] = "pending"
+    assert not df.reason.to_chat(tiny_student).report.ok
+
+
 def test_filled_rows_with_nothing_in_them_count_as_without(tiny_student):
     df = filled(20)
     df.at[3, "reasoning"] = {"Amount": None}

@@ -41,7 +41,8 @@ class ChatConfig:
         plain: rows that nobody asked reasoning for, beside rows that have it: ``keep`` or ``drop``. Unsaid, an
             augmented frame leaves them out, data that came with reasoning keeps them, and the report warns.
         missing: rows that were to get reasoning and have none (pending, failed, empty): ``error`` refuses the
-            set, ``drop`` leaves them out, ``keep`` trains them as plain rows. Unsaid, an augmented frame refuses.
+            set, ``drop`` leaves them out, ``keep`` trains them as plain rows. Unsaid, a set of reasoning is refused
+            for rows that are pending or empty; those that failed are left out with a warning.
         markers: reserved markers in your texts: ``refuse`` the row, or ``escape`` the marker.
         system: a system prompt for rows that have none, in training and at inference.
         thinking_instructions: what asks for the thinking under ``two_message_cot``.

@@ -10,6 +10,7 @@ from typing import Any
 from ..augment.engine.job_journal import read as read_jobs
 from ..data.conversation import Conversation, is_mapping
 from ..data.frame import Frame
+from ..errors import ReviewError
 from ..html_card import clip, details, table
 from ..review.decisions import SUBJECT, Decisions
 from ..store import NOT_RECORDED, AskedCall, Store, calls_about
@@ -67,6 +68,11 @@ class RowLife(Listing[LifeStep]):
     """
 
     def __init__(self, frame: Frame, position: int, store: Store) -> None:
+        if not -len(frame) <= position < len(frame):
+            raise ReviewError(
+                f"There is no row {position}; the frame has {len(frame)}.", "df.reason.history(0)"
+            )
+        position %= len(frame)
         [conversation] = frame.layout.read(frame.df, [position])
         decisions = Decisions(store)
         key, root = frame.keys[position], decisions.roots_of(frame.fresh_keys)[position]

@@ -108,6 +108,19 @@ function toggle(spec: FieldSpec, value: boolean): Control {
   };
 }
 
+/** A control whose text is what stands in its element. */
+function typed(element: HTMLInputElement | HTMLTextAreaElement, value: () => Value): Control {
+  return {
+    element,
+    value,
+    text: () => element.value,
+    set: (text) => {
+      element.value = text;
+    },
+    focus: () => element.focus(),
+  };
+}
+
 function number(spec: FieldSpec, value: Value): Control {
   const element = h("input", {
     class: "rb-input rb-number",
@@ -119,15 +132,7 @@ function number(spec: FieldSpec, value: Value): Control {
   });
   element.value = valueText(value);
   const read = () => (element.value === "" ? (element.validity.badInput ? Number.NaN : null) : element.valueAsNumber);
-  return {
-    element,
-    value: read,
-    text: () => element.value,
-    set: (text) => {
-      element.value = text;
-    },
-    focus: () => element.focus(),
-  };
+  return typed(element, read);
 }
 
 /** Items on lines of their own: Enter adds one below, Backspace in an empty one takes it out, Alt+↑↓ moves it. */
@@ -200,13 +205,5 @@ function area(spec: FieldSpec, value: Value): Control {
     const none = value === null || (spec.optional === true && value !== "");
     return element.value === "" && none ? null : element.value;
   };
-  return {
-    element,
-    value: read,
-    text: () => element.value,
-    set: (text) => {
-      element.value = text;
-    },
-    focus: () => element.focus(),
-  };
+  return typed(element, read);
 }
