@@ -1,6 +1,7 @@
 """What every test may use: a home of its own, and the tiny student, made once."""
 
 import signal
+import sys
 
 import pytest
 
@@ -11,6 +12,18 @@ def home(tmp_path, monkeypatch):
     folder = tmp_path / ".reasonbook"
     monkeypatch.setenv("REASONBOOK_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_trains_on():
+    """A run that a test leaves in the line would hold up every later training of the process."""
+    yield
+    kernel_runs = sys.modules.get("reasonbook.training.runs.kernel_runs")
+    left = []
+    while kernel_runs is not None and (run := kernel_runs.training()) is not None:
+        left.append(repr(run))
+        run.stop().wait(60)
+    assert not left, f"the test leaves runs behind: {left}"
 
 
 @pytest.fixture

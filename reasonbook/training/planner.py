@@ -107,9 +107,13 @@ def _threads(config: TrainConfig, machine: Machine, why: dict[str, str]) -> int:
         return min(machine.cores, int(wished))
     if machine.device != "cpu":
         return min(4, machine.cores)
-    if machine.cores > 1 and hasattr(os, "getloadavg") and os.getloadavg()[0] > machine.cores:
-        why["threads"] = "the machine is busy: threads that wait for each other would lose time"
-        return max(1, machine.cores // 2)
+    if machine.cores > 1:
+        taken = device.cores_taken()
+        if (os.cpu_count() or machine.cores) - taken < machine.cores - 0.5:
+            why["threads"] = (
+                f"other processes use {taken:.1f} cores: threads that wait for each other would lose time"
+            )
+            return max(1, machine.cores // 2)
     why["threads"] = "every core"
     return machine.cores
 

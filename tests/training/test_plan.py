@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +14,7 @@ import pytest
 from reasonbook.errors import TrainingError
 from reasonbook.training import planner
 from reasonbook.training.loop.batches import Examples
-from reasonbook.training.planning import memory_estimate, plan
+from reasonbook.training.planning import device, memory_estimate, plan
 from reasonbook.training.planning.config import TrainConfig
 from reasonbook.training.planning.device import GIB, Machine
 from reasonbook.training.planning.student import Student
@@ -133,3 +137,37 @@ def test_no_rows():
 def test_all_weights_of_a_four_bit_student():
     with pytest.raises(TrainingError, match="4 or 8 bit"):
         make(replace(FOUR_B, quantized=True), CPU, tuning="full")
+
+
+def test_all_cores_are_used_unless_others_use_them(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    for taken, threads in ((0.1, 2), (0.9, 1), (3.0, 1)):
+        monkeypatch.setattr(device, "cores_taken", lambda taken=taken: taken)
+        made = make(TINY, CPU)
+        assert made.threads == threads
+        assert ("other processes use" in made.reasons["threads"]) == (threads == 1)
+
+
+@pytest.mark.alone
+def test_a_core_that_this_process_uses_is_not_taken_by_others():
+    """As when a second training is planned while the first one runs, or has just ended."""
+
+    def spin() -> None:
+        while not ended.is_set():
+            pass
+
+    ended = threading.Event()
+    mine = threading.Thread(target=spin)
+    mine.start()
+    try:
+        before = device.cores_taken(0.5)
+    finally:
+        ended.set()
+        mine.join()
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        assert device.cores_taken(0.5) > before + 0.4
+    finally:
+        other.kill()
+        other.wait()

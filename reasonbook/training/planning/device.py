@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -80,6 +81,23 @@ def cores() -> int:
     except (OSError, ValueError):
         pass
     return max(1, count)
+
+
+def cores_taken(seconds: float = 0.2) -> float:
+    """CPU cores of the whole computer that other processes use now, looked at for so many seconds.
+
+    The load average would count this process too: the second of two trainings would find the first one's.
+    """
+    import psutil
+
+    def others() -> float:
+        every, own = psutil.cpu_times(), process.cpu_times()
+        return every.user + every.system + getattr(every, "nice", 0.0) - own.user - own.system
+
+    process = psutil.Process()
+    before, at = others(), time.perf_counter()
+    time.sleep(seconds)
+    return max(0.0, (others() - before) / (time.perf_counter() - at))
 
 
 def memory() -> tuple[int, int]:
