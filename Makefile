@@ -62,7 +62,8 @@ lab: setup  ## open JupyterLab on the quickstart
 	@$(PY) -m reasonbook.cli lab --dir build/lab
 
 test: setup chromium  ## the whole suite: parallel where that is safe, then the rest alone
-	$(PYTEST) -q -n $(JOBS) -m "not browser and not alone" $(NONE_IS_FINE)
+	$(PYTEST) -q -n $(JOBS) -m "not browser and not alone and not train" $(NONE_IS_FINE)
+	$(PYTEST) -q -n $(JOBS) -m "train and not browser and not alone" $(NONE_IS_FINE)
 	$(PYTEST) -q -m "browser or alone" $(NONE_IS_FINE)
 
 test-fast: setup  ## under a minute: no browser, no training, nothing slow
