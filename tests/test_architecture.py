@@ -31,7 +31,7 @@ LAYERS = {
         "waiting",
         "store job",
         "options",
-        "errors html_card events notebook _version",
+        "errors html_card events notebook safe_text _version",
     ),
     "reasonbook.training": (
         "ablation rerun",

@@ -9,14 +9,16 @@ from typing import Any, cast
 
 import orjson
 
+from ..safe_text import excerpt, half_character, joined, visible
 from ..schema import Schema
 from ..teachers import Completion
 from .methods import Method
 
-_FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```(?:json)?(.*?)```", re.DOTALL | re.IGNORECASE)
 _THINK = re.compile(r"^\s*<(think|thinking|reasoning)>(.*?)</\1>\s*", re.DOTALL)
 _OPEN_THINK = re.compile(r"^\s*<(?:think|thinking|reasoning)>")
 _MAX_STARTS = 200
+_SEARCHED = 1 << 20  # letters, from the end, in which an object is looked for; a model writes a tenth of it
 
 
 class InvalidAnswerError(ValueError):
@@ -78,7 +80,7 @@ class FieldReader:
     def _searched(self, completion: Completion) -> dict[str, Any]:
         """The last object in the text that fits; in the thinking, when the answer itself is blank."""
         text = without_thinking(completion.text)
-        source = text if text.strip() else completion.reasoning or completion.text
+        source = (text if text.strip() else completion.reasoning or completion.text)[-_SEARCHED:]
         problem = None
         for answer in reversed(list(objects(source))):
             try:
@@ -87,9 +89,9 @@ class FieldReader:
                 problem = problem or error
         if problem is not None:
             raise problem
-        raise InvalidAnswerError(
-            "the answer holds no complete JSON object" if source.strip() else "the answer is empty"
-        )
+        if not source.strip():
+            raise InvalidAnswerError("the answer is empty")
+        raise InvalidAnswerError(f"the answer holds no complete JSON object: {excerpt(source)}")
 
 
 def stopped(completion: Completion) -> str:
@@ -101,9 +103,7 @@ def stopped(completion: Completion) -> str:
     if completion.stop_reason == "length":
         raise InvalidAnswerError("the answer was cut at the token limit")
     if completion.stop_reason == "refusal":
-        raise InvalidAnswerError(
-            f"the teacher refused: {' '.join(completion.text.split())[:200] or 'no words given'}"
-        )
+        raise InvalidAnswerError(f"the teacher refused: {excerpt(completion.text, 200) or 'no words given'}")
     if completion.stop_reason == "filter":
         raise InvalidAnswerError("the provider's content filter stopped the answer")
     return completion.text
@@ -155,6 +155,8 @@ def thinking(completion: Completion) -> str:
 def _refuse_doubles(text: str) -> None:
     try:
         json.loads(text, object_pairs_hook=_pairs)
+    except RecursionError:
+        raise InvalidAnswerError("the answer is nested too deep") from None
     except ValueError as error:
         raise InvalidAnswerError(str(error)) from None
 
@@ -164,7 +166,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         seen: set[str] = set()
         double = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f"`{double}` stands twice")
+        raise ValueError(f"`{excerpt(double, 40)}` stands twice")
     return found
 
 
@@ -192,16 +194,29 @@ class AnswerReader:
         Raises:
             InvalidAnswerError: the answer cannot be used.
         """
+        try:
+            if self.method.fields:
+                return self.reader(names).read(completion)
+            return self._text(completion)
+        except InvalidAnswerError:
+            raise
+        except Exception as error:  # an object of a teacher in Python may raise when it is looked at
+            raise InvalidAnswerError(
+                f"the answer cannot be read: {type(error).__name__}: {excerpt(error)}"
+            ) from error
+
+    def _text(self, completion: Completion) -> dict[str, Any]:
         method = self.method
-        if method.fields:
-            return self.reader(names).read(completion)
-        text = stopped(completion) if completion.data is None else str(completion.data)
+        text = joined(stopped(completion) if completion.data is None else str(completion.data))
         answer = without_thinking(text).strip()
-        kept = thinking(completion) if method.thinking else answer
-        if not kept:
+        kept = joined(thinking(completion)) if method.thinking else answer
+        if not visible(kept):
             raise InvalidAnswerError(
                 "the teacher showed no thinking of its own" if method.thinking else "the answer is empty"
             )
+        half = half_character(kept) or half_character(answer)
+        if half:
+            raise InvalidAnswerError(f"the answer holds half a character ({half}), which no file can keep")
         return {method.label: {"text": kept, "answer": answer if method.thinking else ""}}
 
     def reader(self, names: tuple[str, ...]) -> FieldReader:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ..data.turn_reasoning import Turns
 from ..errors import ReasonbookError, choices
 from ..options import checked
+from ..safe_text import half_character
 from .cost import Price
 from .methods import METHODS
 
@@ -94,6 +95,11 @@ class AugmentConfig:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ReasonbookError(f"{name} must be more than 0, not {value!r}.", _HINT)
+        half = half_character(self.instructions)
+        if half:
+            raise ReasonbookError(
+                f"The instructions hold half a character ({half}), which no provider takes.", _HINT
+            )
         if self.samples > 1 and self.mode == "batch":
             raise ReasonbookError(
                 "Several samples per row need mode='live'.",

@@ -148,20 +148,28 @@ class Budget:
         self._answer = 0.0  # tokens of an average answer
 
     def pay(self, usage: Usage) -> float | None:
-        """Notes what a call has used; returns its dollars, None when nobody knows the price."""
+        """Notes what a call has used; returns its dollars, None when nobody knows the price.
+
+        A call whose answer tells of no tokens, such as one that nobody could read, is taken for an average one.
+        """
+        cost = self._cost(usage) if usage.input or usage.output else usage.calls * self._each
         if usage:
             self.totals.usage = self.totals.usage + usage
-            self.totals.cost += self._cost(usage)
+            self.totals.cost += cost
             self._answer += 0.1 * (usage.output - self._answer)
-        return None if self.price is None else self._cost(usage)
+        return None if self.price is None else cost
+
+    @property
+    def _each(self) -> float:
+        """Dollars of an average call so far."""
+        calls = self.totals.usage.calls
+        return self.totals.cost / calls if calls else 0.0
 
     def affordable(self, opened: int) -> bool:
         """Whether one row more may begin beside those opened, which cost what experience says."""
         if self.dollars is None:
             return True
-        calls = self.totals.usage.calls
-        each = self.totals.cost / calls if calls else 0.0
-        return self.totals.cost + (opened + 1) * each <= self.dollars
+        return self.totals.cost + (opened + 1) * self._each <= self.dollars
 
     def fitting(self, requests: Iterable[Request]) -> int:
         """How many requests, from the first on, there is money for; each is guessed high until some are paid."""

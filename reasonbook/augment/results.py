@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..safe_text import storable
 from ..teachers import Usage
 
 
 @dataclass(frozen=True)
 class RowError:
-    """Why a row has no reasoning.
+    """Why a row has no reasoning, in texts that every file can hold.
 
     Attributes:
         reason: in words.
@@ -29,6 +30,10 @@ class RowError:
     reason: str
     text: str = ""
     usage: Usage = Usage()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", storable(self.reason))
+        object.__setattr__(self, "text", storable(self.text))
 
 
 @dataclass(frozen=True)

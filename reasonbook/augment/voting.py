@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..safe_text import excerpt
 from .results import Candidate
 
 
@@ -29,7 +30,7 @@ def choose(candidates: Sequence[Candidate], check: Callable[..., Any] | None) ->
     try:
         said = [verdict(check, candidate) for candidate in candidates]
     except Exception as error:  # the user's function
-        return f"the check raised {type(error).__name__}: {error}"
+        return f"the check raised {type(error).__name__}: {excerpt(error, 400)}"
     if all(isinstance(word, bool) for word in said):
         passed = next((one for one, word in zip(candidates, said, strict=True) if word), None)
         return passed or f"none of {len(candidates)} samples passed the check"

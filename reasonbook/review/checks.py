@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data.conversation import missing
+from ..safe_text import visible
 
 # Weight of each flag in the score: how likely such a row would teach something wrong.
-WEIGHTS = {"contradicted": 4.0, "leaked": 3.0, "blank": 3.0, "refused": 3.0, "repeated": 2.0, "too long": 1.0}
+WEIGHTS = {"contradicted": 4.0, "leaked": 3.0, "blank": 3.0, "placeholder": 3.0, "refused": 3.0, "repeated": 2.0,
+           "too long": 1.0}  # fmt: skip
 FLAGS = tuple(sorted(WEIGHTS))
 _BIT = {flag: 1 << place for place, flag in enumerate(FLAGS)}
 _SAID = ("response", "answer", "reply", "replied", "output", "assistant")  # no leak without one of these
@@ -27,12 +29,19 @@ _LEAKS = re.compile(
     r"|the\s+assistant(?:'s)?\s+(?:response|answer|reply|replied|answered|said))\b"
 )
 _REFUSALS = re.compile(
-    r"^\W*(?:i\s+(?:cannot|can't|can not|am unable)|i'm\s+(?:sorry|unable)|as an ai\b"
-    r"|unable to (?:determine|comply))",
+    r"^\W*(?:(?:i\s+apologi[sz]e,?\s+(?:but\s+)?|sorry,?\s+(?:but\s+)?)?i\s+(?:cannot|can['’]t|can not|am unable)"
+    r"|i(?:['’]m|\s+am)\s+(?:sorry|unable)|as an ai\b|unable to (?:determine|comply))",
     re.IGNORECASE,
+)
+# What stands in a field in place of a value; what may be one, such as "none", is not among it.
+_PLACEHOLDERS = re.compile(
+    r"\s*(?:n\s*/\s*a|null|undefined|string|tbd|todo|placeholder|lorem ipsum.*"
+    r"|[-\s.…–—_*?!/\\|<>{}()\[\]\"'`,;:#]+)[.\s]*",
+    re.IGNORECASE | re.DOTALL,
 )
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
 _ENDS = str.maketrans(".!?", "\n\n\n")
+_LONGEST_PLACEHOLDER = 64  # characters
 _SHORT = 24  # characters; shorter texts say too little to be called repeated
 
 
@@ -202,19 +211,22 @@ def _look(reasoning: Mapping[str, Any] | None, response: str | None, earlier: Se
     if not reasoning:
         return _NOTHING
     texts: list[str] = []
-    blank = refused = False
+    blank = refused = placed = False
     agree: list[str] = []
     differ: list[str] = []
     given = _plain(response) if response else ""
     numbers: set[float | None] | None = None
     for name, value in reasoning.items():
         text = value if isinstance(value, str) else None
-        if not text.strip() if text is not None else missing(value):
+        if not visible(text) if text is not None else missing(value):
             blank = True
             continue
         texts.append(str(value) if text is None else text)
         if text is not None:
             refused = refused or _REFUSALS.match(text) is not None
+            placed = placed or (
+                len(text) < _LONGEST_PLACEHOLDER and _PLACEHOLDERS.fullmatch(text) is not None
+            )
         elif isinstance(value, bool) or hasattr(value, "__len__"):
             blank = blank or (not isinstance(value, bool) and len(value) == 0)
             continue
@@ -233,6 +245,7 @@ def _look(reasoning: Mapping[str, Any] | None, response: str | None, earlier: Se
     bits = (
         (_BIT["blank"] if blank else 0)
         | (_BIT["leaked"] if leaked else 0)
+        | (_BIT["placeholder"] if placed else 0)
         | (_BIT["refused"] if refused else 0)
         | (_BIT["repeated"] if _repeats(folded) else 0)
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -10,6 +13,7 @@ from typing import Any, Literal, get_args
 from ..data.conversation import digest, is_sequence
 from ..errors import SchemaError, choices
 from ..options import checked
+from ..safe_text import half_character, joined, visible
 
 FieldType = Literal["text", "number", "boolean", "choice", "list"]
 TYPES: tuple[str, ...] = get_args(FieldType)
@@ -20,6 +24,7 @@ _JSON_TYPES = {
     "choice": "string",
     "list": "array",
 }
+_NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch  # JSON's
 EXAMPLE = 'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choice", options=["low", "high"])'
 
 
@@ -62,6 +67,10 @@ class Field:
             found.append("a field has no name")
         if _blank(self.instruction):
             found.append(f"{label} has no instruction")
+        if any(
+            isinstance(t, str) and half_character(t) for t in (self.name, self.instruction, *self.options)
+        ):
+            found.append(f"{label} holds half a character, which no provider takes")
         if self.type not in TYPES:
             found.append(f"{label} has the unknown type {self.type!r}; {choices(str(self.type), TYPES)}")
         if self.type == "choice":
@@ -120,7 +129,7 @@ class Field:
         Raises:
             ValueError: it does not fit; the text is written for the teacher that gave it.
         """
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+        if value is None or (self.optional and isinstance(value, float) and math.isnan(value)):
             if self.optional:
                 return None
             raise ValueError("is missing")
@@ -130,30 +139,44 @@ class Field:
 def _read_text(field: Field, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be a text, not {shown(value)}")
-    if not value.strip():
-        raise ValueError("is empty")
-    return value.strip()
+    text = joined(value).strip()
+    half = half_character(text)
+    if half:
+        raise ValueError(f"holds half a character ({half}), which no file can keep")
+    if not visible(text):
+        raise ValueError("holds nothing that can be seen" if text else "is empty")
+    return text
 
 
 def _read_number(field: Field, value: object) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, str) and len(value) < 40 and _NUMERAL(value.strip()):  # "7" can only be 7
+        value = json.loads(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"must be a number, not {shown(value)}")
+    if abs(value) > sys.float_info.max or math.isnan(value):
+        raise ValueError(f"must be a finite number, not {shown(value)}")
     if field.minimum is not None and value < field.minimum:
-        raise ValueError(f"must be at least {field.minimum:g}, not {value!r}")
+        raise ValueError(f"must be at least {field.minimum:g}, not {shown(value)}")
     if field.maximum is not None and value > field.maximum:
-        raise ValueError(f"must be at most {field.maximum:g}, not {value!r}")
-    return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
+        raise ValueError(f"must be at most {field.maximum:g}, not {shown(value)}")
+    exact = float(value)
+    if exact != value:  # neither a column of a file nor JSON elsewhere would keep it
+        raise ValueError(f"has more digits than a number can hold, {shown(value)}")
+    return int(value) if exact.is_integer() and abs(value) < 2**53 else exact
 
 
 def _read_boolean(field: Field, value: object) -> bool:
+    if isinstance(value, str) and value.strip().casefold() in ("true", "false"):
+        return value.strip().casefold() == "true"
     if not isinstance(value, bool):
         raise ValueError(f"must be true or false, not {shown(value)}")
     return value
 
 
 def _read_choice(field: Field, value: object) -> str:
+    said = str(value) if type(value) is int else value
     for option in field.options:
-        if isinstance(value, str) and value.strip().casefold() == option.strip().casefold():
+        if isinstance(said, str) and said.strip().casefold() == option.strip().casefold():
             return option
     raise ValueError(f"must be one of {list(field.options)}, not {shown(value)}")
 
@@ -180,5 +203,8 @@ def _blank(text: object) -> bool:
 
 def shown(value: object) -> str:
     """A value as an error shows it: its beginning."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # nested too deep, a number of too many digits, a class of the user's
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= 60 else text[:59] + "…"

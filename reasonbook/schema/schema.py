@@ -15,6 +15,7 @@ from ..errors import SchemaError, choices
 from ..events import Stream
 from ..html_card import card, table
 from ..options import checked
+from ..safe_text import excerpt
 from .field import EXAMPLE, Field, shown
 from .presets import PRESETS
 
@@ -244,15 +245,16 @@ class Schema:
     ) -> dict[str, Any]:
         """The values of an answer by field name, in the schema's order.
 
-        Keys may be the safe keys or the field names.
+        Keys may be the safe keys or the field names. What was not asked for is passed over when everything
+        that was is there; it may be a misspelt field otherwise.
 
         Args:
             answer: a mapping from keys to values.
             names: the fields that were asked for; all without it.
-            surplus: pass over what was not asked for, instead of refusing it.
+            surplus: pass it over in any case.
 
         Raises:
-            ValueError: something is missing, extra or does not fit; the text names every such key.
+            ValueError: something is missing or does not fit; the text names every such key.
         """
         if not is_mapping(answer):
             raise ValueError(f"the answer must be an object with named values, not {shown(answer)}")
@@ -260,14 +262,19 @@ class Schema:
         by_name = {_fold(name): name for name in keys} | {key: name for name, key in keys.items()}
         given: dict[str, Any] = {}
         wrong: list[str] = []
+        unasked: list[str] = []
         for key, value in answer.items():
             name = by_name.get(key) or by_name.get(_fold(key))
-            if name is None and surplus:
-                continue
-            if name is None or name in given:
-                wrong.append(f"`{key}` is not asked for" if name is None else f"`{key}` stands twice")
+            if name is None:
+                unasked.append(f"`{excerpt(key, 40)}`")
+            elif name in given:
+                wrong.append(f"`{excerpt(key, 40)}` stands twice")
             else:
                 given[name] = value
+        if unasked and not surplus and len(given) < len(keys):
+            more = f" and {len(unasked) - 3} more" if len(unasked) > 3 else ""
+            verb = "is" if len(unasked) == 1 else "are"
+            wrong.append(f"{', '.join(unasked[:3])}{more} {verb} not asked for")
         values: dict[str, Any] = {}
         for name, key in keys.items():
             try:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from .hosted.endpoints import local, needs_key, shown
 from .hosted.hosted import HostedTeacher
 from .hosted.http import unconnected
-from .json_access import as_object, part, parts
-from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
+from .hosted.messages_answer import MESSAGES
+from .teacher import Capabilities, Request, Rung
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
-_STOPS = {"max_tokens": "length", "model_context_window_exceeded": "length", "refusal": "refusal"}
 _OPTIONAL = ("temperature", "effort", "display", "adaptive", "thinking", "cache_control")
 _MAX_TOKENS = 4096
 _THINKING_TOKENS = 16_384
@@ -44,6 +43,7 @@ class Anthropic(HostedTeacher):
             model,
             name=f"anthropic:{model}" + (f"@{shown(base_url)}" if base_url else ""),
             capabilities=Capabilities(rungs=("schema", "text"), batch=True, times_out=True),
+            protocol=MESSAGES,
             optional=_OPTIONAL,
             connect=lambda: client if client is not None else _client(base_url, api_key),
         )
@@ -76,31 +76,6 @@ class Anthropic(HostedTeacher):
         if request.temperature is not None and "temperature" not in dropped:
             body["temperature"] = request.temperature
         return "/v1/messages", body
-
-    def read(self, answer: object) -> Completion:
-        """The completion in a message; its input tokens include those read from the cache and written to it."""
-        told = as_object(answer)
-        if told is None:
-            raise CallError("server", "the provider's answer is not an object")
-        usage = part(told, "usage")
-        cached = usage.get("cache_read_input_tokens") or 0
-        written = usage.get("cache_creation_input_tokens") or 0
-        counted = Usage(
-            input=(usage.get("input_tokens") or 0) + cached + written,
-            output=usage.get("output_tokens") or 0,
-            cached=cached,
-            reasoning=part(usage, "output_tokens_details").get("thinking_tokens") or 0,
-            calls=1,
-        )
-        texts: list[str] = []
-        thoughts: list[str] = []
-        for block in parts(told, "content"):
-            if block.get("type") == "text":
-                texts.append(str(block.get("text") or ""))
-            elif block.get("type") == "thinking":
-                thoughts.append(str(block.get("thinking") or ""))
-        stop = _STOPS.get(told.get("stop_reason") or "", "stop")
-        return Completion("".join(texts), "\n\n".join(t for t in thoughts if t), counted, stop)
 
     def _thinking(self, bound: int) -> dict[str, Any]:
         if "adaptive" in self.downgrade.dropped:  # models from before it take a number of tokens

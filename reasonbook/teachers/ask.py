@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ..safe_text import storable
 from ..store import Call, Context, Store, row_print
-from .teacher import CallError, Completion, Request, Teacher
+from .teacher import CallError, Completion, Request, Teacher, completed
 
 _Value = TypeVar("_Value")
 
@@ -52,40 +53,33 @@ async def ask(
     )
     rows = row_print(about) if about else b""
     cost = 0.0 if teacher.capabilities.free else None
+
+    def keep(completion: Completion, answers: Mapping[str, Any], problem: str) -> None:
+        texts = storable(completion.text), answers, storable(completion.reasoning)
+        usage = completion.usage.to_dict()
+        store.put([Call(teacher.name, *texts, usage, storable(problem), context, rows, cost)])
+
+    unreadable = 0
     for number in range(_TRIES):
         try:
-            completion = await teacher.complete(request)
+            completion = await completed(teacher, request)
         except CallError as error:
-            if not error.transient:
+            if error.usage:
+                keep(Completion(error.text, "", error.usage), {}, error.message)
+            unreadable += error.kind == "output"
+            if not error.transient and (error.kind != "output" or unreadable > 1):
                 raise
             last = error
-            if number + 1 < _TRIES:
+            if number + 1 < _TRIES and error.transient:
                 await asyncio.sleep(min(error.retry_after or 2.0**number, _LONGEST_WAIT))
             continue
-        value: Any = None
-        problem = ""
         try:
             value = read(completion)
-        except ValueError as error:
-            problem = str(error)
-        answers = {} if problem else {key: value}
-        usage = completion.usage.to_dict()
-        store.put(
-            [
-                Call(
-                    teacher.name,
-                    completion.text,
-                    answers,
-                    completion.reasoning,
-                    usage,
-                    problem,
-                    context,
-                    rows,
-                    cost,
-                )
-            ]
-        )
-        if not problem:
+            json.dumps(value, ensure_ascii=False).encode()  # half a character is no answer either
+        except (ValueError, RecursionError) as error:
+            keep(completion, {}, str(error))
+            last = CallError("output", str(error), text=completion.text)
+        else:
+            keep(completion, {key: value}, "")
             return value
-        last = CallError("output", problem, text=completion.text)
     raise last

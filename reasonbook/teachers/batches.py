@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import orjson
-
 from ..errors import TeacherError
-from .hosted.call_errors import call_error
+from ..safe_text import excerpt
+from .hosted.call_errors import call_error, clean
 from .hosted.hosted import HostedTeacher
-from .json_access import part, parts
+from .json_access import as_object, as_text, count, dumped, parsed, part, parts, text
 from .teacher import CallError, Completion, Request, Teacher
 
 if TYPE_CHECKING:
@@ -72,7 +72,10 @@ class BatchApi(Protocol):
         ...
 
     async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]:
-        """What became of each request of a batch that has ended, by name, in any order."""
+        """What became of each request of a batch that has ended, by name, in any order.
+
+        A line that cannot be read has no name and is left out.
+        """
         ...
 
     async def cancel(self, batch: str) -> None:
@@ -95,7 +98,7 @@ class OpenAIBatches:
     def line(self, name: str, request: Request) -> bytes:
         """A line of the input file, with the path of the protocol that the teacher speaks."""
         path, body = self.teacher.body(request, self.teacher.rung(request))
-        return orjson.dumps({"custom_id": name, "method": "POST", "url": f"/v1{path}", "body": body})
+        return dumped({"custom_id": name, "method": "POST", "url": f"/v1{path}", "body": body})
 
     async def submit(self, lines: Sequence[bytes], mark: str) -> str:
         """Uploads the lines as a file and makes a batch of it, with the mark in its metadata."""
@@ -103,9 +106,9 @@ class OpenAIBatches:
         content = b"\n".join(lines)
         file = await http.upload("/files", "reasonbook.jsonl", content, {"purpose": "batch"})
         path = "/v1/responses" if self.teacher.api == "responses" else "/v1/chat/completions"
-        body = {"input_file_id": file.body["id"], "endpoint": path, "completion_window": "24h"}
+        body = {"input_file_id": _id(file.body), "endpoint": path, "completion_window": "24h"}
         told = await http.post("/batches", {**body, "metadata": {_MARK: mark}}, timeout=120.0)
-        return str(told.body["id"])
+        return _id(told.body)
 
     async def find(self, mark: str, since: float, count: int) -> list[str]:
         """The ids of batches that bear the mark, newest first; looks back to ``since``."""
@@ -114,44 +117,45 @@ class OpenAIBatches:
         while True:
             told = (await self.teacher.http.get(f"/batches?limit=100{after}")).body
             batches = parts(told, "data")
-            found += [str(one["id"]) for one in batches if part(one, "metadata").get(_MARK) == mark]
-            if found or not batches or not told.get("has_more") or batches[-1]["created_at"] < since:
+            found += [_id(one) for one in batches if part(one, "metadata").get(_MARK) == mark]
+            if found or not batches or not told.get("has_more") or _moment(batches[-1]) < since:
                 return found
-            after = f"&after={batches[-1]['id']}"
+            after = f"&after={_id(batches[-1])}"
 
     async def look(self, batch: str) -> BatchState:
         """Where a batch stands, with the files of its answers and of its errors."""
         told = (await self.teacher.http.get(f"/batches/{batch}")).body
         status, counts = told.get("status"), part(told, "request_counts")
-        files = tuple(told[name] for name in ("output_file_id", "error_file_id") if told.get(name))
+        files = tuple(filter(None, (text(told.get(name)) for name in ("output_file_id", "error_file_id"))))
         problem = ""
         if status == "failed":
             errors = parts(part(told, "errors"), "data")
-            problem = str((errors and errors[0].get("message")) or "the provider refused the batch")
+            said = as_text(errors[0].get("message")) if errors else ""
+            problem = clean(said) or "the provider refused the batch"
         return BatchState(
             ended=status in ("completed", "failed", "expired", "cancelled"),
-            done=(counts.get("completed") or 0) + (counts.get("failed") or 0),
+            done=count(counts.get("completed")) + count(counts.get("failed")),
             problem=problem,
             files=files,
         )
 
     async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]:
         """The lines of both files; each is read when it is taken."""
-        texts = [await self.teacher.http.text(f"/files/{file}/content") for file in state.files]
-        return (
-            self._result(orjson.loads(line)) for text in texts for line in text.splitlines() if line.strip()
-        )
+        files = [await self.teacher.http.file(f"/files/{file}/content") for file in state.files]
+        return ((name, self._result(line)) for file in files for name, line in _lines(file))
 
-    def _result(self, line: dict[str, Any]) -> tuple[str, BatchResult]:
-        name, answer, error = line["custom_id"], line.get("response"), part(line, "error")
+    def _result(self, line: Mapping[str, Any]) -> BatchResult:
+        answer, error = as_object(line.get("response")), part(line, "error")
         if answer is None:
-            code = str(error.get("code") or "")
+            code = as_text(error.get("code"))
             if "expired" in code or "cancel" in code:
-                return name, "expired" if "expired" in code else "canceled"
-            return name, CallError("request", str(error.get("message") or code or "no answer"))
-        if answer.get("status_code", 200) >= 300:
-            return name, call_error(answer["status_code"], {}, answer.get("body"))
-        return name, _read(self.teacher, answer["body"])
+                return "expired" if "expired" in code else "canceled"
+            said = clean(as_text(error.get("message")) or code)
+            return CallError("request", said or f"the batch holds no answer: {excerpt(line)}")
+        status = count(answer.get("status_code"))
+        if status >= 300:
+            return call_error(status, {}, answer.get("body"))
+        return _read(self.teacher, answer.get("body"))
 
     async def cancel(self, batch: str) -> None:
         """Ends a batch; what it finished stands in its files."""
@@ -173,13 +177,13 @@ class AnthropicBatches:
     def line(self, name: str, request: Request) -> bytes:
         """A request of the batch, to be put between others with a comma."""
         _, body = self.teacher.body(request, self.teacher.rung(request))
-        return orjson.dumps({"custom_id": name, "params": body})
+        return dumped({"custom_id": name, "params": body})
 
     async def submit(self, lines: Sequence[bytes], mark: str) -> str:
         """Makes a batch of the requests; there is no place for a mark in it."""
         content = b'{"requests":[' + b",".join(lines) + b"]}"
         told = await self.teacher.http.post_bytes("/v1/messages/batches", content, timeout=600.0)
-        return str(told.body["id"])
+        return _id(told.body)
 
     async def find(self, mark: str, since: float, count: int) -> list[str]:
         """The ids of batches made after ``since`` with this number of requests, newest first."""
@@ -188,11 +192,11 @@ class AnthropicBatches:
         while True:
             told = (await self.teacher.http.get(f"/v1/messages/batches?limit=100{after}")).body
             batches = parts(told, "data")
-            young = [one for one in batches if _moment(one["created_at"]) >= since]
-            found += [str(one["id"]) for one in young if sum(_counts(one)) == count]
-            if len(young) < len(batches) or not told.get("has_more"):
+            young = [one for one in batches if _moment(one) >= since]
+            found += [_id(one) for one in young if sum(_counts(one)) == count]
+            if len(young) < len(batches) or not batches or not told.get("has_more"):
                 return found
-            after = f"&after_id={batches[-1]['id']}"
+            after = f"&after_id={_id(batches[-1])}"
 
     async def look(self, batch: str) -> BatchState:
         """Where a batch stands, by the counts of its requests."""
@@ -201,16 +205,17 @@ class AnthropicBatches:
 
     async def results(self, batch: str, state: BatchState) -> Iterator[tuple[str, BatchResult]]:
         """The lines of the results; each is read when it is taken."""
-        text = await self.teacher.http.text(f"/v1/messages/batches/{batch}/results")
-        return (self._result(orjson.loads(line)) for line in text.splitlines() if line.strip())
+        file = await self.teacher.http.file(f"/v1/messages/batches/{batch}/results")
+        return ((name, self._result(line)) for name, line in _lines(file))
 
-    def _result(self, line: dict[str, Any]) -> tuple[str, BatchResult]:
-        name, result = line["custom_id"], line["result"]
-        if result["type"] == "succeeded":
-            return name, _read(self.teacher, result["message"])
-        if result["type"] == "errored":
-            return name, call_error(400, {}, result.get("error") or {})
-        return name, "expired" if result["type"] == "expired" else "canceled"
+    def _result(self, line: Mapping[str, Any]) -> BatchResult:
+        result = part(line, "result")
+        kind = result.get("type")
+        if kind == "expired" or kind == "canceled":
+            return kind
+        if kind == "errored":
+            return call_error(400, {}, result.get("error") or {})
+        return _read(self.teacher, result.get("message"))
 
     async def cancel(self, batch: str) -> None:
         """Ends a batch; what it finished stands in its results."""
@@ -221,13 +226,44 @@ class AnthropicBatches:
         return _learn(self.teacher, error, request)
 
 
-def _moment(text: str) -> float:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+def _lines(file: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The lines of a file of results that can be read, each by the name of its request."""
+    for line in file.split(b"\n"):
+        try:
+            told = as_object(parsed(line)) or {}
+        except ValueError:
+            continue
+        name = text(told.get("custom_id"))
+        if name:
+            yield name, told
+
+
+def _id(told: Mapping[str, Any]) -> str:
+    """The id of a file or of a batch.
+
+    Raises:
+        CallError: there is none.
+    """
+    name = text(told.get("id"))
+    if not name:
+        raise CallError("server", clean(f"the provider's answer names no id: {excerpt(told)}"))
+    return name
+
+
+def _moment(told: Mapping[str, Any]) -> float:
+    """When a batch was made; now where it does not say, so that it is looked at."""
+    made = told.get("created_at")
+    if isinstance(made, (int, float)):
+        return float(made)
+    try:
+        return datetime.fromisoformat(text(made).replace("Z", "+00:00")).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return time.time()
 
 
 def _counts(told: Mapping[str, Any]) -> list[int]:
     counts = part(told, "request_counts")
-    return [counts.get(name) or 0 for name in ("processing", "succeeded", "errored", "canceled", "expired")]
+    return [count(counts.get(name)) for name in ("processing", "succeeded", "errored", "canceled", "expired")]
 
 
 def batch_api(teacher: Teacher) -> BatchApi:

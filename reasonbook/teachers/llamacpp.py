@@ -94,12 +94,11 @@ class LlamaCpp:
             body["grammar"] = _grammar(request.schema)
             body["chat_template_kwargs"] = {"enable_thinking": False}
         try:
-            answer = await client.http.post(path, body, timeout=request.timeout)
+            return client.read((await client.http.post(path, body, timeout=request.timeout)).raw)
         except CallError as error:
             if error.status in (401, 403):  # our own server and key: never the person's to mend
                 raise CallError("server", error.message, status=500) from None
             raise
-        return client.read(answer.body)
 
     async def close(self) -> None:
         """Ends the server and frees its memory; the next call starts another."""

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TeacherError
+from .hosted.chat_answer import CHAT
 from .hosted.endpoints import ENDPOINTS, endpoint, local, needs_key, shown
 from .hosted.hosted import HostedTeacher
 from .hosted.http import unconnected
-from .json_access import as_object, part, parts
-from .teacher import CallError, Capabilities, Completion, Request, Rung, Usage
+from .hosted.responses_answer import RESPONSES
+from .json_access import part
+from .teacher import Capabilities, Request, Rung
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.effort", "reasoning", "effort",
              "prompt_cache_key", "max_completion_tokens", "max_tokens", "store", "strict")  # fmt: skip
-_STOPS = {"stop": "stop", "length": "length", "content_filter": "filter", "max_output_tokens": "length"}
 
 
 class OpenAI(HostedTeacher):
@@ -55,6 +56,7 @@ class OpenAI(HostedTeacher):
             name=f"openai:{model}" + ("" if profile is ENDPOINTS[0] else f"@{shown(url)}"),
             # Endpoints that have no batch API answer 404 to the first file.
             capabilities=Capabilities(rungs=profile.rungs, batch=True, times_out=True),
+            protocol=RESPONSES if self.api == "responses" else CHAT,
             optional=_OPTIONAL,
             connect=lambda: client if client is not None else _client(url, api_key, profile.variable),
         )
@@ -67,13 +69,6 @@ class OpenAI(HostedTeacher):
         make = _responses_body if self.api == "responses" else _chat_body
         path = "/responses" if self.api == "responses" else "/chat/completions"
         return path, make(self, request, rung)
-
-    def read(self, answer: object) -> Completion:
-        """The completion in a response or in a chat completion."""
-        told = as_object(answer)
-        if told is None:
-            raise CallError("server", "the provider's answer is not an object")
-        return read_responses(told) if self.api == "responses" else read_chat(told)
 
     def parameters(self, body: Mapping[str, Any]) -> set[str]:
         """The parameters in a body, those inside the reasoning under both of their names."""
@@ -147,84 +142,11 @@ def _responses_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, 
     return body
 
 
-def read_chat(answer: Mapping[str, Any]) -> Completion:
-    """Reads a Chat Completions answer, with the thinking wherever its provider puts it."""
-    usage = part(answer, "usage")
-    details, out = part(usage, "prompt_tokens_details"), part(usage, "completion_tokens_details")
-    counted = Usage(
-        input=usage.get("prompt_tokens") or 0,
-        output=usage.get("completion_tokens") or 0,
-        cached=details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0,
-        reasoning=out.get("reasoning_tokens") or 0,
-        calls=1,
-    )
-    options = parts(answer, "choices")
-    if not options:
-        error = answer.get("error")  # some gateways answer 200 with an error inside
-        raise CallError("server", f"the answer holds no choice ({error or 'nothing'})", usage=counted)
-    message = part(options[0], "message")
-    text, thought = _content(message.get("content"))
-    reasoning = message.get("reasoning_content") or message.get("reasoning") or thought or ""
-    stop = _STOPS.get(options[0].get("finish_reason") or "stop", "stop")
-    if message.get("refusal"):
-        text, stop = str(message["refusal"]), "refusal"
-    return Completion(text, reasoning if isinstance(reasoning, str) else str(reasoning), counted, stop)
-
-
-def read_responses(answer: Mapping[str, Any]) -> Completion:
-    """Reads a Responses answer; reasoning summaries are its thinking."""
-    usage = part(answer, "usage")
-    counted = Usage(
-        input=usage.get("input_tokens") or 0,
-        output=usage.get("output_tokens") or 0,
-        cached=part(usage, "input_tokens_details").get("cached_tokens") or 0,
-        reasoning=part(usage, "output_tokens_details").get("reasoning_tokens") or 0,
-        calls=1,
-    )
-    if answer.get("status") == "failed" or ("output" not in answer and answer.get("error")):
-        error = part(answer, "error")
-        code = str(error.get("code") or "")
-        kind = "rate" if "rate_limit" in code else "server"
-        raise CallError(kind, str(error.get("message") or "the provider's answer failed"), usage=counted)
-    texts: list[str] = []
-    thoughts: list[str] = []
-    stop = "stop"
-    for item in parts(answer, "output"):
-        pieces = parts(item, "content")
-        if item.get("type") == "reasoning":
-            thoughts += [str(piece.get("text") or "") for piece in (parts(item, "summary") or pieces)]
-        elif item.get("type") == "message":
-            for piece in pieces:
-                if piece.get("type") == "refusal":
-                    texts, stop = [str(piece.get("refusal") or "")], "refusal"
-                    break
-                texts.append(str(piece.get("text") or ""))
-    if answer.get("status") == "incomplete":
-        reason = str(part(answer, "incomplete_details").get("reason") or "length")
-        stop = _STOPS.get(reason, "length")
-    return Completion("".join(texts), "\n\n".join(t for t in thoughts if t), counted, stop)
-
-
 def _turns(request: Request) -> list[dict[str, str]]:
     return [
         {"role": "user", "content": request.user},
         *({"role": role, "content": text} for role, text in request.turns),
     ]
-
-
-def _content(content: str | Iterable[Mapping[str, Any]] | None) -> tuple[str, str]:
-    """Text and thinking of a message's content, a text or a list of parts."""
-    if content is None or isinstance(content, str):
-        return content or "", ""
-    texts: list[str] = []
-    thoughts: list[str] = []
-    for piece in content:
-        if piece.get("type") in ("thinking", "reasoning"):
-            inner = piece.get("thinking") or piece.get("text") or ""
-            thoughts.append(inner if isinstance(inner, str) else _content(inner)[0])
-        else:
-            texts.append(str(piece.get("text") or ""))
-    return "".join(texts), "".join(thoughts)
 
 
 def _client(url: str, api_key: str | None, variable: str) -> AsyncOpenAI:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypeVar, cast
 
 from ..errors import ReasonbookError, TeacherError
+from ..safe_text import excerpt
 from .json_access import as_object
 from .teacher import CallError, Capabilities, Completion, Request, Usage
 
@@ -55,28 +56,29 @@ class PythonTeacher:
                 answer = await self.function(*arguments)
             else:
                 answer = await self._threads.run(functools.partial(self.function, *arguments))
-        except asyncio.CancelledError:
-            raise
+            return _completion(answer, request)
         except CallError:
             raise
         except ReasonbookError as error:
             raise CallError("request", error.problem) from error
-        except Exception as error:  # whatever a user's function raises belongs to the row
-            raise CallError("request", f"{type(error).__name__}: {error}") from error
-        usage = Usage(calls=1)
-        if isinstance(answer, str):
-            return Completion(answer, answer if request.thinking else "", usage)
-        values = as_object(answer)
-        if values is not None:
-            data = {str(key): _plain(value) for key, value in values.items()}
-            return Completion.of(data, usage, surplus=True)
-        raise CallError(
-            "request", f"the function returned {type(answer).__name__}, not a dict of field values"
-        )
+        except (Exception, SystemExit) as error:  # whatever a user's function raises belongs to the row
+            raise CallError("request", f"{type(error).__name__}: {excerpt(error, 400)}") from error
 
     async def close(self) -> None:
         """Lets the threads go, each when its function returns."""
         self._threads.close()
+
+
+def _completion(answer: object, request: Request) -> Completion:
+    """What a function returned; looking at it may raise, as the function itself may."""
+    usage = Usage(calls=1)
+    if isinstance(answer, str):
+        return Completion(answer, answer if request.thinking else "", usage)
+    values = as_object(answer)
+    if values is not None:
+        data = {str(key): _plain(value) for key, value in values.items()}
+        return Completion.of(data, usage, surplus=True)
+    raise CallError("request", f"the function returned {type(answer).__name__}, not a dict of field values")
 
 
 class Threads:
@@ -139,8 +141,10 @@ def _settle(future: asyncio.Future[Any], done: bool, value: object) -> None:
         return
     if done:
         future.set_result(value)
-    else:
-        future.set_exception(value if isinstance(value, Exception) else RuntimeError(repr(value)))
+    elif isinstance(value, Exception) and not isinstance(value, StopIteration):
+        future.set_exception(value)
+    else:  # a future takes no StopIteration, and what ends a thread must not end the job
+        future.set_exception(RuntimeError(f"{type(value).__name__}: {excerpt(value)}"))
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, Protocol, runtime_checkable
+
+from ..errors import ReasonbookError
+from ..safe_text import excerpt
 
 Rung = Literal["schema", "json", "text"]
 LADDER: tuple[Rung, ...] = ("schema", "json", "text")
@@ -153,7 +158,7 @@ class Completion:
     @classmethod
     def of(cls, data: Mapping[str, Any], usage: Usage, *, surplus: bool = False) -> Completion:
         """The answer of a teacher that gives an object; its text is the object as JSON on one line."""
-        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=repr)
         return cls(text, "", usage, data=data, surplus=surplus)
 
 
@@ -273,3 +278,39 @@ class CallError(Exception):
     def transient(self) -> bool:
         """Whether the same request may well succeed a little later."""
         return self.kind in ("rate", "server", "timeout")
+
+
+async def completed(teacher: Teacher, request: Request) -> Completion:
+    """The teacher's answer; whatever a teacher raises or returns belongs to the row.
+
+    Raises:
+        CallError: there is no answer.
+        ReasonbookError: the teacher cannot be used at all.
+    """
+    try:
+        return _sound(await teacher.complete(request))
+    except (CallError, ReasonbookError):
+        raise
+    except (asyncio.TimeoutError, TimeoutError) as error:
+        raise CallError("timeout", f"the teacher's own time-out: {excerpt(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise CallError("request", f"{type(error).__name__}: {excerpt(error, 400)}") from error
+
+
+def _sound(answer: object) -> Completion:
+    """What a teacher returned, where it is a completion in all its parts."""
+    if not isinstance(answer, Completion):
+        raise CallError("request", f"the teacher returned {excerpt(answer)}, not a Completion")
+    usage: object = answer.usage
+    wanted: tuple[tuple[str, object, type], ...] = (
+        ("text", answer.text, str),
+        ("reasoning", answer.reasoning, str),
+        ("usage", usage, Usage),
+        ("data", {} if answer.data is None else answer.data, Mapping),
+        ("limits", answer.limits or Limits(), Limits),
+        *(("usage", count, Real) for count in (vars(usage).values() if isinstance(usage, Usage) else ())),
+    )
+    for name, value, kind in wanted:
+        if not isinstance(value, kind):
+            raise CallError("request", f"the teacher's Completion has {excerpt(value)} as its {name}")
+    return answer

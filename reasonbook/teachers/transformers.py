@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingPackage, ReasonbookError, TeacherError
+from ..safe_text import excerpt
 from .constrained_decoding import SchemaFiller, TokenLimitError, Vocabulary
 from .python import Threads
 from .teacher import CallError, Capabilities, Completion, Request, Usage
@@ -65,7 +66,7 @@ class Transformers:
         except (CallError, ReasonbookError):
             raise
         except Exception as error:  # out of memory, a row longer than the model reads
-            raise CallError("request", f"{type(error).__name__}: {error}") from error
+            raise CallError("request", f"{type(error).__name__}: {excerpt(error, 400)}") from error
 
     async def close(self) -> None:
         """Lets the thread go when its call returns; the model stays loaded."""

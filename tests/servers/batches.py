@@ -29,6 +29,7 @@ class Batches:
         self.provider = provider
         self.seconds = 0.0
         self.fate: Any = lambda row: None
+        self.spoil: Any = lambda content: content  # a file of results → what is sent of it
         self.ends: str | None = None  # what becomes of a whole batch: failed, expired
         self.files: dict[str, bytes] = {}
         self.made: dict[str, dict[str, Any]] = {}
@@ -60,7 +61,7 @@ class Batches:
         return web.json_response({"id": name, "object": "file", "purpose": "batch", "bytes": len(content)})
 
     async def _content(self, request: web.Request) -> web.Response:
-        return web.Response(body=self.files[request.match_info["id"]])
+        return web.Response(body=self.spoil(self.files[request.match_info["id"]]))
 
     async def _create(self, request: web.Request) -> web.Response:
         self._maybe_break(request)
@@ -126,7 +127,8 @@ class Batches:
 
     async def _results(self, request: web.Request) -> web.Response:
         batch = self.made[request.match_info["id"]]
-        return web.Response(body=b"\n".join(orjson.dumps(line) for line in (*batch["good"], *batch["bad"])))
+        lines = [orjson.dumps(line) for line in (*batch["good"], *batch["bad"])]
+        return web.Response(body=self.spoil(b"\n".join(lines)))
 
     # -- both ------------------------------------------------------------------------------------------------
     async def _cancel(self, request: web.Request) -> web.Response:

@@ -74,6 +74,8 @@ class Provider:
         self.schema, self.answer, self.retry_after, self.port = schema, answer, retry_after, port
         self.allowance = Allowance(rate, burst or rate) if rate else None
         self.batches = Batches(self)
+        # Protocol, row, attempt and the bytes of a good answer → others in their place, or None.
+        self.spoil: Callable[[str, str, int, bytes], bytes | None] | None = None
         self._ready = threading.Event()
         self._runner: Any = None
         self.clear()
@@ -166,7 +168,11 @@ class Provider:
             return refused
         for row in asked.rows:
             self.paid[row] += 1
-        return self._answered(dialect, self.said(asked, fault), fault)
+        answer = self._answered(dialect, self.said(asked, fault), fault)
+        spoilt = self.spoil and self.spoil(dialect, asked.row, self.attempts[asked.row], answer.body)
+        if spoilt is not None:
+            answer.body = spoilt
+        return answer
 
     def _faulted(self, dialect: str, fault: str | None, request: web.Request) -> web.StreamResponse | None:
         if fault == "rate":

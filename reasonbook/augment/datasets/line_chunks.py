@@ -12,6 +12,7 @@ from typing import Any
 
 from ...data.sources import csv_rows, json_rows
 from ...data.typed_pandas import DataFrame, object_frame
+from ...safe_text import encodable
 from ...schema import Schema
 from ..methods import Method
 from .chunks import COLUMNS, Chunk, chunks_of, written
@@ -96,5 +97,7 @@ class LinePiece:
         with unfinished.open("w", encoding="utf-8", newline="\n") as file:
             for row, *cells in zip(self._rows, *columns, strict=True):
                 made = row | dict(zip(COLUMNS, cells, strict=True))
-                file.write(json.dumps(made, ensure_ascii=False) + "\n")
+                line = json.dumps(made, ensure_ascii=False)
+                # A half character of the input stays what it was: escaped, as UTF-8 cannot hold it.
+                file.write((line if encodable(line) else json.dumps(made)) + "\n")
         os.replace(unfinished, path)

@@ -23,6 +23,7 @@ from .batch_journal import BatchJournal, Rows
 from .call_record import CallRecords
 from .contract import EngineJob
 from .retries import job_error
+from .store_writer import put_calls
 
 _FIRST_LOOK, _LONGEST_LOOK = 0.5, 30.0  # seconds between looks at a batch
 _STEP = 0.2  # seconds in which a stop or a cancel is noticed
@@ -214,13 +215,14 @@ class BatchEngine:
                 self._settle(calls, after)
                 await asyncio.sleep(0)
         self._settle(calls, after)
-        again += [item for name, item in named.items() if name not in seen and not self._expired(item)]
+        lost = "the batch came back without an answer for this row"
+        again += [item for name, item in named.items() if name not in seen and not self._expired(item, lost)]
         # Only now are these rows done with: after a crash before this line the results are read once more.
         self._journal.collected(batch, named)
         return again
 
     def _settle(self, calls: list[Call], after: list[Callable[[], None]]) -> None:
-        self.store.put(calls)
+        put_calls(self.store, calls)
         for act in after:
             act()
         calls.clear()
@@ -240,9 +242,14 @@ class BatchEngine:
                 item.request = None
                 return True
             cost = self._budget.pay(result.usage)
+            item.paid = item.paid + result.usage
             if result.usage:
                 calls.append(self._records.failed(result, [item.work], item.names, cost))
-            error = RowError(result.message, result.text, result.usage)
+            if result.kind == "output" and item.reasks < self.config.reasks:
+                item.reasks += 1
+                self.totals.reasked += 1
+                return True
+            error = RowError(result.message, result.text, item.paid)
             after.append(lambda: self._settled(item.work, error))
             return False
         assert isinstance(result, Completion)
@@ -285,10 +292,12 @@ class BatchEngine:
         )
         return RowError(said, answer or str(whole), item.paid) if isinstance(said, str) else whole
 
-    def _expired(self, item: BatchItem) -> bool:
+    def _expired(
+        self, item: BatchItem, why: str = "the provider did not come to this row within a day"
+    ) -> bool:
         """Whether a row without an answer is given up: the first time it is sent again."""
         if item.expired:
-            self._settled(item.work, RowError("the provider did not come to this row within a day"))
+            self._settled(item.work, RowError(why, "", item.paid))
             return True
         item.expired = True
         return False

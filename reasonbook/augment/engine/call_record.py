@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ...safe_text import storable
 from ...store import Call, Context, row_print
 from ...teachers import CallError, Completion
 from ..prompts import Prompts
@@ -39,11 +40,11 @@ class CallRecords:
         rows = list(works)
         return Call(
             self._teacher,
-            completion.text,
+            storable(completion.text),
             answers,
-            completion.reasoning,
+            storable(completion.reasoning),
             completion.usage.to_dict(),
-            problem,
+            storable(problem),
             self._of(names, rows[0].shown, len(rows)),
             b"".join([row_print(work.content) for work in rows]),
             cost,

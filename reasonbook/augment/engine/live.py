@@ -16,6 +16,7 @@ from ...data.tool_calls import response_in_words
 from ...errors import ReasonbookError
 from ...store import Call
 from ...teachers import CallError, Completion, Request, Usage
+from ...teachers.teacher import completed
 from ..answers import AnswerReader, InvalidAnswerError, readable
 from ..cost import Budget
 from ..prompts import Prompts, reask, request_text
@@ -61,7 +62,7 @@ class LiveEngine:
         self._again: deque[Work | Pack] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._open = 0
-        self._halted = False
+        self._halted = self._ending = False
         self._halt: asyncio.Event | None = None
 
     # -- a run -------------------------------------------------------------------------------------------
@@ -78,6 +79,7 @@ class LiveEngine:
                 self._wake(all_of_them=True)
                 await asyncio.wait({everything}, timeout=0.0 if self.stopped_by else _GRACE)
         finally:
+            self._ending = True
             halted.cancel()
             for worker in workers:
                 worker.cancel()
@@ -220,29 +222,31 @@ class LiveEngine:
 
     async def _step(self, work: Work, state: RowState) -> float | None:
         """Makes one call; returns the seconds after which the row wants another, None when it is settled."""
-        problem: str | None = None
+        problem, unread = "", False
         try:
             completion = await self._ask(state.request)
         except CallError as error:
             if error.kind != "output":
                 return await self._failed(work, state, error)
-            completion, problem = Completion(error.text or error.message, "", error.usage), error.message
+            completion, unread = Completion(error.text, "", error.usage), True
+            problem = error.message or "the answer cannot be read"
         self.pacer.succeeded()
         cost = self._pay(state, completion.usage)
         values: dict[str, Any] = {}
-        if problem is None:
+        if not problem:
             try:
                 values = self._answers.values(completion, state.names)
             except InvalidAnswerError as error:
                 problem = str(error)
         answers = {self.keys.key(work, name, state.sample): value for name, value in values.items()}
-        await self._keep(
+        unstored = await self._keep(
             self._records.answered(
-                completion, [work], state.names, answers=answers, problem=problem or "", cost=cost
+                completion, [work], state.names, answers=answers, problem=problem, cost=cost
             )
         )
-        if problem is not None:
-            return self._bad(work, state, completion.text, problem)
+        problem = problem or unstored
+        if problem:
+            return self._bad(work, state, completion.text, problem, unread=unread)
         if self._took(state, {**state.known, **values}, state.row):
             self._finish(work, state)
         elif self._advance(work, state):
@@ -266,24 +270,33 @@ class LiveEngine:
 
     async def _complete(self, request: Request) -> Completion:
         """The teacher's answer, cut at the time-out."""
-        if self.teacher.capabilities.times_out:
-            return await self.teacher.complete(request)
         try:
+            if self.teacher.capabilities.times_out:
+                return await completed(self.teacher, request)
             async with _timeout(self.config.timeout):
-                return await self.teacher.complete(request)
+                return await completed(self.teacher, request)
         except (asyncio.TimeoutError, TimeoutError):
             raise CallError("timeout", f"no answer within {self.config.timeout:g} s") from None
+        except asyncio.CancelledError:
+            if self._ending:
+                raise
+            raise CallError("request", "the teacher cancelled its own call") from None
 
-    async def _keep(self, call: Call) -> None:
-        """Returns when a paid answer is in the store; one that cannot be stored goes into the frame all the same."""
-        await self._write(call)
+    async def _keep(self, call: Call) -> str:
+        """Returns when a paid answer is in the store; one that cannot be stored goes into the frame all the same.
+
+        What cannot be stored because of what it holds is said in words: it is nobody's but its row's.
+        """
+        unstored = await self._write(call)
         self.totals.answered += 1
+        return unstored
 
-    async def _write(self, call: Call) -> None:
+    async def _write(self, call: Call) -> str:
         try:
-            await self._writer.write(call)
+            return await self._writer.write(call)
         except ReasonbookError as error:
             self._stop_job(error)
+            return ""
 
     # -- several rows in one call --------------------------------------------------------------------------
     def _packed(self, work: Work) -> Work | Pack:
@@ -341,7 +354,8 @@ class LiveEngine:
             for name, value in values.items()
         }
         problem = "; ".join(str(v) for _, v in pairs if isinstance(v, InvalidAnswerError))
-        await self._keep(record(answers=answers, problem=problem))
+        if await self._keep(record(answers=answers, problem=problem)):
+            return self._split(pack)
         for work, values in pairs:
             if isinstance(values, dict):
                 self._settled(work, values)
@@ -356,13 +370,18 @@ class LiveEngine:
             self._return(works[0] if len(works) == 1 else self._pack(works))
 
     # -- what goes wrong ---------------------------------------------------------------------------------
-    def _bad(self, work: Work, state: RowState, text: str, problem: str) -> float | None:
-        """An answer that cannot be used: asked once more with the reason, then given up."""
+    def _bad(
+        self, work: Work, state: RowState, text: str, problem: str, *, unread: bool = False
+    ) -> float | None:
+        """An answer that cannot be used: asked once more with the reason, then given up.
+
+        The teacher is not shown an answer that nobody could read; it may never have written it.
+        """
         state.last = RowError(problem, text, state.paid)
         if state.reasks < self.config.reasks and self.teacher.capabilities.samples_differ:
             state.reasks += 1
             self.totals.reasked += 1
-            state.request = reask(state.request, text, problem)
+            state.request = state.request if unread else reask(state.request, text, problem)
             return 0.0
         return self._give_up(work, state)
 

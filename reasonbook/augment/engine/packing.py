@@ -42,7 +42,7 @@ def read(
     """
     text = without_thinking(stopped(completion))
     wanted = {name(i) for i in range(count)}
-    whole = next((found for found in objects(text) if found.keys() <= wanted), None)
+    whole = next((found for found in objects(text) if found.keys() & wanted), None)
     if not whole:
         raise InvalidAnswerError("the answer does not hold the rows by their names")
     results: list[dict[str, Any] | InvalidAnswerError] = []

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+from ...safe_text import excerpt
 from ...store import Call, Store
 
 _SLOW = 0.01  # seconds of a write that hold the calls under way up more than a thread would
 
-_Group = Sequence[tuple[Call, "asyncio.Future[None]"]]
+_Group = Sequence[tuple[Call, "asyncio.Future[str]"]]
 
 
 class StoreWriter:
@@ -24,23 +27,23 @@ class StoreWriter:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._waiting: list[tuple[Call, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Call, asyncio.Future[str]]] = []
         self._writer = ThreadPoolExecutor(1, "reasonbook-store-writer")
         self._task: asyncio.Task[None] | None = None
         self._slow = False
 
-    async def write(self, call: Call) -> None:
-        """Returns when the call is in the store.
+    async def write(self, call: Call) -> str:
+        """Returns when the call is in the store; says why where what it holds cannot be stored.
 
         Raises:
-            StoreError: it cannot be written; nothing of the group is.
+            StoreError: the store cannot be written; nothing of the group is.
         """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+        future: asyncio.Future[str] = loop.create_future()
         if not self._waiting and self._task is None:
             loop.call_soon(self._begin)
         self._waiting.append((call, future))
-        await future
+        return await future
 
     async def close(self) -> None:
         """Returns when everything that was handed over is written."""
@@ -66,22 +69,45 @@ class StoreWriter:
             _settle(group, await loop.run_in_executor(self._writer, self._put, group))
         self._task = None
 
-    def _put(self, group: _Group) -> Exception | None:
+    def _put(self, group: _Group) -> Sequence[str] | Exception:
         began = time.perf_counter()
         try:
-            self.store.put([call for call, _ in group])
+            return put_calls(self.store, [call for call, _ in group])
         except Exception as problem:
             return problem
         finally:
             self._slow = time.perf_counter() - began > _SLOW
-        return None
 
 
-def _settle(group: _Group, error: Exception | None) -> None:
-    for _, future in group:
+def put_calls(store: Store, calls: Sequence[Call]) -> Sequence[str]:
+    """Writes calls in one transaction, or one by one where one of them cannot be stored.
+
+    Returns:
+        For each call, why it cannot be stored; empty where it is. Of one that cannot, the record stays: what it
+        cost, and why there is no answer.
+
+    Raises:
+        StoreError: the store itself cannot be written.
+    """
+    try:
+        store.put(calls)
+        return [""] * len(calls)
+    except Exception as error:
+        if isinstance(error.__cause__, sqlite3.OperationalError):  # full, locked, not to be written
+            raise
+        if len(calls) > 1:
+            return [why for call in calls for why in put_calls(store, [call])]
+        [call] = calls
+        why = f"the answer cannot be stored: {type(error).__name__}: {excerpt(error, 200)}"
+        store.put([replace(call, text="", answers={}, reasoning="", problem=why)])
+        return [why]
+
+
+def _settle(group: _Group, result: Sequence[str] | Exception) -> None:
+    for number, (_, future) in enumerate(group):
         if future.done():
             continue
-        if error is None:
-            future.set_result(None)
+        if isinstance(result, Exception):
+            future.set_exception(result)
         else:
-            future.set_exception(error)
+            future.set_result(result[number])

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from ..teacher import CallError, Capabilities, Completion, Request, Rung
+from .answer_body import AnswerProtocol, decode
 from .downgrade import Downgrade
 from .http import HttpClient
 
 
 class HostedTeacher:
-    """A model at a provider; a subclass says what a request and an answer look like.
+    """A model at a provider; a subclass says what a request looks like, and in which protocol answers come.
 
     It can be named and priced without an API key; `check` and the first call ask for one.
 
@@ -20,6 +21,7 @@ class HostedTeacher:
         model: the model's name at its provider.
         name: the teacher's.
         capabilities: what it can do.
+        protocol: how its answers are written.
         optional: parameters that its requests can do without.
         connect: makes the SDK's client; raises `NeedsKey` where there is no key.
     """
@@ -30,12 +32,14 @@ class HostedTeacher:
         *,
         name: str,
         capabilities: Capabilities,
+        protocol: AnswerProtocol,
         optional: tuple[str, ...],
         connect: Callable[[], Any],
     ) -> None:
         self.model = model
         self.name = name
         self.capabilities = capabilities
+        self.protocol = protocol
         self.downgrade = Downgrade(capabilities.rungs, optional)
         self.http = HttpClient(connect)
 
@@ -52,12 +56,17 @@ class HostedTeacher:
             rung = self.rung(request)
             path, body = self.body(request, rung)
             try:
-                answer = await self.http.post(path, body, timeout=request.timeout)
+                return await self._asked(path, body, request.timeout)
             except CallError as error:
                 if not self.learn(error, rung, body):
                     raise
-            else:
-                return replace(self.read(answer.body), limits=answer.limits)
+
+    async def _asked(self, path: str, body: Mapping[str, Any], timeout: float) -> Completion:
+        answer = await self.http.post(path, body, timeout=timeout)
+        try:
+            return replace(self.read(answer.raw), limits=answer.limits)
+        except CallError as error:
+            raise self.http.heard(error, answer) from None
 
     async def close(self) -> None:
         """Ends the connections of this event loop."""
@@ -73,8 +82,8 @@ class HostedTeacher:
         raise NotImplementedError
 
     def read(self, answer: object) -> Completion:
-        """The completion in a provider's JSON answer."""
-        raise NotImplementedError
+        """The completion in an answer, which is its bytes or the JSON in them; see `decode`."""
+        return decode(answer, self.protocol)
 
     def learn(self, error: CallError, rung: Rung, body: Mapping[str, Any]) -> bool:
         """Whether a refused request is worth making again, by what its refusal taught."""

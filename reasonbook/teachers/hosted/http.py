@@ -18,10 +18,10 @@ from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from ...errors import TeacherError
-from ..teacher import CallError, Limits
+from ...safe_text import excerpt
+from ..json_access import as_object, dumped, parsed
+from ..teacher import CallError, Limits, Usage
 from .call_errors import call_error, clean, limits
 
 if TYPE_CHECKING:
@@ -57,12 +57,27 @@ class HttpAnswer:
     """A provider's answer of status 2xx.
 
     Attributes:
-        body: parsed JSON.
+        raw: its bytes.
         limits: what its headers say of rate limits, where they do.
     """
 
-    body: Any
+    raw: bytes
     limits: Limits | None
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The object in it, where it is no model's answer.
+
+        Raises:
+            CallError: it holds none.
+        """
+        try:
+            told = as_object(parsed(self.raw))
+        except ValueError:
+            told = None
+        if told is None:
+            raise CallError("server", clean(f"the provider's answer is no object: {excerpt(self.raw)}"))
+        return told
 
 
 class HttpClient:
@@ -70,7 +85,12 @@ class HttpClient:
 
     Args:
         connect: gives an ``openai.Async…`` or ``anthropic.Async…`` client, set up in any way the SDK allows.
+
+    Attributes:
+        longest: bytes of an answer at most; the longest that models write have a twentieth of it.
     """
+
+    longest = 16 << 20
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
@@ -86,10 +106,9 @@ class HttpClient:
         """Posts a JSON body.
 
         Raises:
-            CallError: for every status that is not 2xx, for a network that fails and for an answer that is
-                not JSON.
+            CallError: for every status that is not 2xx, and for a network that fails.
         """
-        return await self._json("POST", path, orjson.dumps(body), timeout, model=str(body.get("model", "")))
+        return await self._json("POST", path, dumped(body), timeout, model=str(body.get("model", "")))
 
     async def post_bytes(self, path: str, content: bytes, *, timeout: float) -> HttpAnswer:
         """Posts a JSON body that is already written."""
@@ -99,13 +118,11 @@ class HttpClient:
         """Gets a JSON answer."""
         return await self._json("GET", path, None, timeout)
 
-    async def text(self, path: str, *, timeout: float = 600.0) -> str:
-        """Gets a file's text."""
+    async def file(self, path: str, *, timeout: float = 600.0) -> bytes:
+        """Gets a file."""
         to = await self._address("GET", path, "")
-        status, headers, raw = await self._send(to, "GET", None, timeout)
-        if status >= 300:
-            raise call_error(status, headers, raw.decode("utf-8", "replace"), secret=self._secret)
-        return raw.decode("utf-8", "replace")
+        status, headers, raw = await self._send(to, "GET", None, timeout, bounded=False)
+        return self._checked(status, headers, raw).raw
 
     async def upload(self, path: str, name: str, content: bytes, fields: Mapping[str, str]) -> HttpAnswer:
         """Posts a file as a multipart form."""
@@ -117,7 +134,7 @@ class HttpClient:
         form.add_field("file", content, filename=name, content_type="application/jsonl")
         to = await self._address("POST", path, "")
         status, headers, raw = await self._send(to, "POST", form, 600.0)
-        return self._parsed(status, headers, raw)
+        return self._checked(status, headers, raw)
 
     async def close(self) -> None:
         """Ends the connections of this event loop; a later request opens new ones."""
@@ -134,22 +151,33 @@ class HttpClient:
         if status == 401:  # a token may have run out: signed once more before it counts as refused
             to = await self._address(method, path, model, since=to.at)
             status, headers, raw = await self._send(to, method, data, timeout)
-        return self._parsed(status, headers, raw)
+        return self._checked(status, headers, raw)
 
-    def _parsed(self, status: int, headers: Mapping[str, str], raw: bytes) -> HttpAnswer:
-        try:
-            body = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            text = raw.decode("utf-8", "replace")
-            if status >= 300:
-                raise call_error(status, headers, text, secret=self._secret) from None
-            raise CallError("server", "the provider's answer is not JSON", status=status, text=text) from None
+    def _checked(self, status: int, headers: Mapping[str, str], raw: bytes) -> HttpAnswer:
         if status >= 300:
+            try:
+                body = parsed(raw)
+            except ValueError:
+                body = raw.decode("utf-8", "replace")
             raise call_error(status, headers, body, secret=self._secret)
-        return HttpAnswer(body, limits(headers))
+        return HttpAnswer(raw, limits(headers))
+
+    def heard(self, error: CallError, answer: HttpAnswer) -> CallError:
+        """The error of an answer that could not be used, with the limits that came along, and without the key."""
+        if self._secret:
+            error.message = error.message.replace(self._secret, "[key]")
+            error.text = error.text.replace(self._secret, "[key]")
+            error.args = (error.message,)
+        error.limits = answer.limits
+        return error
 
     async def _send(
-        self, to: _Address, method: str, data: bytes | aiohttp.FormData | None, timeout: float
+        self,
+        to: _Address,
+        method: str,
+        data: bytes | aiohttp.FormData | None,
+        timeout: float,
+        bounded: bool = True,
     ) -> tuple[int, Mapping[str, str], bytes]:
         import aiohttp
 
@@ -166,7 +194,7 @@ class HttpClient:
                 proxy_auth=to.proxy_auth,
                 timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 20.0)),
             ) as answer:
-                return answer.status, answer.headers, await answer.read()
+                return answer.status, answer.headers, await _whole(answer, self.longest if bounded else None)
         except asyncio.TimeoutError:
             raise CallError("timeout", f"no answer within {timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -210,6 +238,24 @@ class HttpClient:
     def _secret(self) -> str:
         key = getattr(self.client, "api_key", None)
         return key if isinstance(key, str) and len(key) > 5 else ""
+
+
+async def _whole(answer: aiohttp.ClientResponse, longest: int | None) -> bytes:
+    """The bytes of an answer, of which no more than so many are taken into memory."""
+    told = answer.content_length
+    if longest is None or (told is not None and told <= longest and "content-encoding" not in answer.headers):
+        return await answer.read()
+    taken = bytearray()
+    async for piece in answer.content.iter_any():
+        taken += piece
+        if len(taken) > longest:
+            head = excerpt(bytes(taken[:400]))
+            raise CallError(
+                "output",
+                clean(f"the provider's answer is longer than {longest >> 20} MiB: {head}"),
+                usage=Usage(calls=1),
+            )
+    return bytes(taken)
 
 
 async def _signed(client: Any, method: str, path: str, model: str) -> tuple[str, dict[str, str]]:
