@@ -38,6 +38,33 @@ def test_each_flag(reasoning, response, flag):
     assert row.names == (flag,) and row.suspicion > 0
 
 
+@pytest.mark.parametrize(
+    ("value", "flag"),
+    [
+        ("I'm sorry, but I can't help with that.", "refused"),
+        ("I’m sorry, but I can’t assist.", "refused"),
+        ("Sorry, I cannot help.", "refused"),
+        ("N/A", "placeholder"),
+        ("n / a.", "placeholder"),
+        ("...", "placeholder"),
+        ("…", "placeholder"),
+        ("string", "placeholder"),
+        ("<>", "placeholder"),
+        ("TBD", "placeholder"),
+        ("Lorem ipsum dolor", "placeholder"),
+        ("\u200b\u200b", "blank"),
+        ("\ufeff \u2060", "blank"),
+    ],
+)
+def test_a_value_that_is_none_is_flagged(value, flag):
+    assert check([*rows(), ({"Intent": value, "Amount": 12}, "You get $12 back.")])[-1].names == (flag,)
+
+
+@pytest.mark.parametrize("value", ["none", "unknown", "not stated", "text", "+", "😀", "strings", "sorry customer"])
+def test_a_short_value_may_be_one(value):
+    assert check([*rows(), ({"Intent": value, "Amount": 12}, "You get $12 back.")])[-1].names == ()
+
+
 def test_rows_without_reasoning_are_not_judged():
     assert check([(None, "x"), ({}, None)])[0].names == ()
 

@@ -116,12 +116,12 @@ def test_reading_an_answer():
     ("change", "why"),
     [
         ({"score": 11}, "`score` must be at most 10"),
-        ({"score": "3"}, "must be a number"),
+        ({"score": "3 stars"}, "must be a number, not '3 stars'"),
         ({"score": True}, "must be a number"),
-        ({"score": float("nan")}, "is missing"),
+        ({"score": float("nan")}, "must be a finite number, not nan"),
         ({"intent": "  "}, "`intent` is empty"),
         ({"intent": {"a": 1}}, "must be a text"),
-        ({"extra": 1}, "`extra` is not asked for"),
+        ({"score": None}, "`score` is missing"),
         ({"Intent": "again"}, "stands twice"),
     ],
 )
@@ -129,6 +129,28 @@ def test_a_wrong_answer_is_refused_with_the_key(change, why):
     schema = rb.Schema([rb.Field("Intent", "a"), rb.Field("Score", "b", type="number", maximum=10)])
     with pytest.raises(ValueError, match=why):
         schema.read({"intent": "x", "score": 1, **change})
+
+
+def test_a_key_too_many_is_dropped_when_nothing_is_missing_else_it_may_be_the_one():
+    schema = rb.Schema([rb.Field("Intent", "a"), rb.Field("Note", "b", optional=True)])
+    assert schema.read({"intent": "x", "note": None, "extra": 1}) == {"Intent": "x", "Note": None}
+    with pytest.raises(ValueError, match="`notes` is not asked for"):
+        schema.read({"intent": "x", "notes": "y"})
+    with pytest.raises(ValueError, match="`a`, `b`, `c` and 2 more are not asked for; `intent` is missing"):
+        schema.read(dict.fromkeys("abcde", 1))
+    assert schema.read({"intent": "x", "notes": "y"}, surplus=True) == {"Intent": "x", "Note": None}
+
+
+def test_a_number_or_a_truth_in_quotes_is_what_it_says():
+    fields = [rb.Field("Score", "b", type="number"), rb.Field("Paid", "c", type="boolean")]
+    fields.append(rb.Field("Stars", "d", type="choice", options=("1", "2")))
+    read = rb.Schema(fields).read
+    assert read({"score": " 7 ", "paid": "TRUE", "stars": 2}) == {"Score": 7, "Paid": True, "Stars": "2"}
+    for score in ("7 days", "1,000", "07", "0x7", "½", "٧", "inf", ""):
+        with pytest.raises(ValueError, match="must be a number"):
+            read({"score": score, "paid": False, "stars": "1"})
+    with pytest.raises(ValueError, match="`paid` must be true or false, not 'yes'; `stars` must be one of"):
+        read({"score": 7, "paid": "yes", "stars": True})
 
 
 def test_missing_values_and_other_shapes_are_refused():

@@ -71,7 +71,7 @@ def test_json_is_found_in_prose_and_in_the_thinking(provider, schema, fault):
         ({"score": "seven"}, "`score`"),
         ({"customer_intent": ""}, "`customer_intent`"),
         ({"customer_intent": None}, "`customer_intent`"),
-        ({"extra": 1}, "`extra` is not asked for"),
+        ({"urgency": None, "extra": 1}, "`urgency` is missing"),
         ({"customer_intent": {"a": 1}}, "`customer_intent`"),
         ({"urgency": None}, "`urgency`"),
         ({"score": True}, "`score`"),
