@@ -19,6 +19,7 @@ Those that never leave the package: what caught them says the text as the status
 
     Exception
       CallError            teachers.teacher: a call that gave no answer
+      InsideError          teachers.hosted.answer_body: an error in the place of an answer
       TokenLimitError      teachers.constrained_decoding: a value longer than its share of tokens
       UnusableCellError    data.layout.messages: a cell that cannot be read
       UnusableRowError     chat.rendering.turns: a row that cannot be trained on

@@ -43,7 +43,7 @@ def half_character(text: str) -> str:
 
 def visible(text: str) -> bool:
     """Whether there is anything to see: spaces, line ends and letters without a width are nothing."""
-    return any(not letter.isspace() and letter.isprintable() for letter in text)
+    return text[:1].isalnum() or any(not letter.isspace() and letter.isprintable() for letter in text)
 
 
 def excerpt(value: object, most: int = 60) -> str:

@@ -60,7 +60,9 @@ def test_a_value_that_is_none_is_flagged(value, flag):
     assert check([*rows(), ({"Intent": value, "Amount": 12}, "You get $12 back.")])[-1].names == (flag,)
 
 
-@pytest.mark.parametrize("value", ["none", "unknown", "not stated", "text", "+", "😀", "strings", "sorry customer"])
+@pytest.mark.parametrize(
+    "value", ["none", "unknown", "not stated", "text", "+", "😀", "strings", "sorry customer"]
+)
 def test_a_short_value_may_be_one(value):
     assert check([*rows(), ({"Intent": value, "Amount": 12}, "You get $12 back.")])[-1].names == ()
 

@@ -24,6 +24,7 @@ _JSON_TYPES = {
     "choice": "string",
     "list": "array",
 }
+_LARGEST = sys.float_info.max
 _NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch  # JSON's
 EXAMPLE = 'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choice", options=["low", "high"])'
 
@@ -67,9 +68,8 @@ class Field:
             found.append("a field has no name")
         if _blank(self.instruction):
             found.append(f"{label} has no instruction")
-        if any(
-            isinstance(t, str) and half_character(t) for t in (self.name, self.instruction, *self.options)
-        ):
+        said: tuple[object, ...] = (self.name, self.instruction, *self.options)
+        if any(isinstance(text, str) and half_character(text) for text in said):
             found.append(f"{label} holds half a character, which no provider takes")
         if self.type not in TYPES:
             found.append(f"{label} has the unknown type {self.type!r}; {choices(str(self.type), TYPES)}")
@@ -139,10 +139,12 @@ class Field:
 def _read_text(field: Field, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be a text, not {shown(value)}")
-    text = joined(value).strip()
-    half = half_character(text)
-    if half:
-        raise ValueError(f"holds half a character ({half}), which no file can keep")
+    text = value.strip()
+    if not text.isascii():
+        text = joined(text)
+        half = half_character(text)
+        if half:
+            raise ValueError(f"holds half a character ({half}), which no file can keep")
     if not visible(text):
         raise ValueError("holds nothing that can be seen" if text else "is empty")
     return text
@@ -153,7 +155,7 @@ def _read_number(field: Field, value: object) -> int | float:
         value = json.loads(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"must be a number, not {shown(value)}")
-    if abs(value) > sys.float_info.max or math.isnan(value):
+    if not -_LARGEST <= value <= _LARGEST:
         raise ValueError(f"must be a finite number, not {shown(value)}")
     if field.minimum is not None and value < field.minimum:
         raise ValueError(f"must be at least {field.minimum:g}, not {shown(value)}")

@@ -52,6 +52,8 @@ def _storable(value: object) -> object:
 
 def as_object(value: object) -> Mapping[str, Any] | None:
     """The value where it is a JSON object."""
+    if type(value) is dict:  # looked at first: the other question is slow
+        return cast("dict[str, Any]", value)
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
 
 
@@ -84,6 +86,8 @@ def as_text(value: object) -> str:
 
 def count(value: object) -> int:
     """A number of tokens, also in quotes; 0 where it cannot be one."""
+    if value is None:
+        return 0
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdigit() and len(value) < 12 else 0
     elif isinstance(value, float):

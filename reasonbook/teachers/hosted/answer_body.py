@@ -20,19 +20,26 @@ _STREAM = (b"data:", b"event:", b"id:", b"retry:", b":")  # how the lines of an 
 Answer = Mapping[str, Any]
 
 
+class InsideError(Exception):
+    """An error stands in the place of an answer: any JSON."""
+
+    def __init__(self, error: object) -> None:
+        super().__init__()
+        self.error = error
+
+
 @dataclass(frozen=True)
 class AnswerProtocol:
     """How one protocol writes its answers.
 
     Attributes:
         usage: answer → the tokens that it counts.
-        failure: answer → what it holds of an error that stands in its place; None where it holds none.
-        read: answer and usage → completion; raises ``ValueError``, to be read after "the provider's answer".
+        read: answer and usage → completion; raises `InsideError`, or a ``ValueError`` to be read after "the
+            provider's answer".
         gather: the events of a stream → the answer that they add up to, and whether it came to its end.
     """
 
     usage: Callable[[Answer], Usage]
-    failure: Callable[[Answer], object]
     read: Callable[[Answer, Usage], Completion]
     gather: Callable[[Iterable[Answer]], tuple[Answer, bool]]
 
@@ -59,12 +66,11 @@ def decode(answer: object, protocol: AnswerProtocol) -> Completion:
         if told is None:
             raise ValueError("is not an object")
         usage = protocol.usage(told)
-        failure = protocol.failure(told)
-        if failure:
-            raise error_inside(failure, usage, _record(came))
         if not whole:
             raise ValueError("is a stream that ends before its answer does")
         return protocol.read(told, usage)
+    except InsideError as inside:
+        raise error_inside(inside.error, usage, _record(came)) from None
     except ValueError as error:
         said = clean(f"the provider's answer {error}: {excerpt(came) or 'nothing'}")
         raise CallError("output", said, usage=usage, text=_record(came)) from None

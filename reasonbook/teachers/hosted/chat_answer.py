@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..json_access import as_object, as_text, count, part, parts, text
 from ..teacher import Completion, Usage
-from .answer_body import Answer, AnswerProtocol
+from .answer_body import Answer, AnswerProtocol, InsideError
 
 _STOPS = {"length": "length", "max_tokens": "length", "content_filter": "filter", "safety": "filter"}
 
@@ -25,31 +25,32 @@ def _usage(answer: Answer) -> Usage:
 
 
 def _choice(answer: Answer) -> Answer | None:
-    choices = parts(answer, "choices") or [part(answer, "choices")]
-    return choices[0] or None
-
-
-def _failure(answer: Answer) -> object:
-    choice = _choice(answer)
-    if choice is None or choice.get("finish_reason") == "error":
-        return (choice or {}).get("error") or answer.get("error")
-    return None
+    choices = answer.get("choices")
+    if isinstance(choices, list):
+        return next(filter(None, map(as_object, cast("list[object]", choices))), None)
+    return as_object(choices) or None
 
 
 def _read(answer: Answer, usage: Usage) -> Completion:
     choice = _choice(answer)
-    if choice is None:
-        raise ValueError("holds no choice")
-    if choice.get("finish_reason") == "error":
-        raise ValueError("was broken off by an error")
+    finish = "error" if choice is None else text(choice.get("finish_reason"))
+    if choice is None or finish == "error":
+        error = (choice or {}).get("error") or answer.get("error")
+        if error:
+            raise InsideError(error)
+        raise ValueError("holds no choice" if choice is None else "was broken off by an error")
     message = as_object(choice.get("message"))
     if message is None:
         raise ValueError("holds a choice without a message")
     said, thought = _content(message.get("content"))
-    calls = [part(call, "function") for call in parts(message, "tool_calls")]
-    said = with_calls(said, [call.get("arguments") for call in (*calls, part(message, "function_call"))])
+    if "tool_calls" in message or "function_call" in message:
+        calls = [
+            *(part(call, "function") for call in parts(message, "tool_calls")),
+            part(message, "function_call"),
+        ]
+        said = with_calls(said, [call.get("arguments") for call in calls])
     reasoning = _content(message.get("reasoning_content") or message.get("reasoning"))[0] or thought
-    stop = _STOPS.get(text(choice.get("finish_reason")).lower(), "stop")
+    stop = _STOPS.get(finish.lower(), "stop")
     if message.get("refusal"):
         said, stop = as_text(message["refusal"]), "refusal"
     return Completion(said, reasoning, usage, stop)
@@ -72,9 +73,11 @@ def _content(content: object) -> tuple[str, str]:
         if told is None:
             texts.append(as_text(piece))
         elif told.get("type") in ("thinking", "reasoning"):
-            inner = told.get("thinking") or told.get("text")
+            inner: object = told.get("thinking") or told.get("text")
             pieces = cast("list[object]", inner) if isinstance(inner, list) else [inner]
-            thoughts += [as_text(one.get("text") if isinstance(one, Mapping) else one) for one in pieces]
+            thoughts += [
+                as_text(one if (block := as_object(one)) is None else block.get("text")) for one in pieces
+            ]
         else:
             texts.append(as_text(told.get("text")))
     return "".join(texts), "".join(thoughts)
@@ -108,4 +111,4 @@ def _gather(events: Iterable[Answer]) -> tuple[Answer, bool]:
     return {"choices": [{"message": message, "finish_reason": finish}], "usage": usage}, bool(finish)
 
 
-CHAT = AnswerProtocol(_usage, _failure, _read, _gather)
+CHAT = AnswerProtocol(_usage, _read, _gather)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..json_access import as_text, count, part, parts, text
 from ..teacher import Completion, Usage
-from .answer_body import Answer, AnswerProtocol
+from .answer_body import Answer, AnswerProtocol, InsideError
 from .chat_answer import with_calls
 
 _STOPS = {"max_tokens": "length", "model_context_window_exceeded": "length", "refusal": "refusal"}
@@ -28,12 +28,10 @@ def _usage(answer: Answer) -> Usage:
     )
 
 
-def _failure(answer: Answer) -> object:
-    return answer.get("error") if answer.get("type") == "error" or "content" not in answer else None
-
-
 def _read(answer: Answer, usage: Usage) -> Completion:
     content = answer.get("content")
+    if answer.get("error") and (content is None or answer.get("type") == "error"):
+        raise InsideError(answer["error"])
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
     if not isinstance(content, list):
@@ -78,4 +76,4 @@ def _grown(block: Mapping[str, Any], said: str) -> Mapping[str, Any]:
     return {**block, name: text(block.get(name)) + said} if said else block
 
 
-MESSAGES = AnswerProtocol(_usage, _failure, _read, _gather)
+MESSAGES = AnswerProtocol(_usage, _read, _gather)

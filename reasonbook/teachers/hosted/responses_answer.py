@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..json_access import as_text, count, part, parts, text
 from ..teacher import Completion, Usage
-from .answer_body import Answer, AnswerProtocol
+from .answer_body import Answer, AnswerProtocol, InsideError
 from .chat_answer import with_calls
 
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
@@ -23,14 +23,10 @@ def _usage(answer: Answer) -> Usage:
     )
 
 
-def _failure(answer: Answer) -> object:
-    if answer.get("status") == "failed" or not parts(answer, "output"):
-        return answer.get("error")
-    return None
-
-
 def _read(answer: Answer, usage: Usage) -> Completion:
     status = text(answer.get("status"))
+    if answer.get("error") and (status == "failed" or not parts(answer, "output")):
+        raise InsideError(answer["error"])
     if status in ("failed", "cancelled", "queued", "in_progress"):
         raise ValueError(f"has the status {status!r}")
     if not isinstance(answer.get("output"), list):
@@ -70,4 +66,4 @@ def _gather(events: Iterable[Answer]) -> tuple[Answer, bool]:
     return {}, False
 
 
-RESPONSES = AnswerProtocol(_usage, _failure, _read, _gather)
+RESPONSES = AnswerProtocol(_usage, _read, _gather)
