@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from ..data.conversation import digest, is_sequence
 from ..errors import SchemaError, choices
@@ -68,7 +68,7 @@ class Field:
             found.append("a field has no name")
         if _blank(self.instruction):
             found.append(f"{label} has no instruction")
-        said: tuple[object, ...] = (self.name, self.instruction, *self.options)
+        said = cast("tuple[object, ...]", (self.name, self.instruction, *self.options))
         if any(isinstance(text, str) and half_character(text) for text in said):
             found.append(f"{label} holds half a character, which no provider takes")
         if self.type not in TYPES:
