@@ -17,11 +17,15 @@ from reasonbook.augment.engine.store_writer import StoreWriter, put_calls
 from reasonbook.errors import StoreError
 from reasonbook.job import Status
 from reasonbook.store import Call, Store, default_store
-from reasonbook.teachers import Capabilities, Completion, Usage
+from reasonbook.teachers import CallError, Capabilities, Completion, Request, Usage
+from reasonbook.teachers.ask import ask
+from reasonbook.teachers.hosted.answer_body import decode
 from reasonbook.teachers.hosted.http import HttpClient
 from tests.augment.conftest import check, fields, frame
 from tests.augment.test_live import teachers
 from tests.servers.hostile import DIALECTS, Hostile, as_stream, dumped, streamed, tool_call
+from tests.servers.provider import KEY
+from tests.teachers.test_decoding import PROTOCOLS
 
 # What a provider makes of a good answer: (dialect, answer, its text) → bytes; then whether it can be used, how many
 # tokens it tells of (part of 120), and what the row says.
@@ -123,10 +127,6 @@ def test_every_kind_of_odd_answer_costs_its_row_only(provider, schema, dialect):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_random_hostile_answers_end_no_job(provider, schema, dialect):
-    from reasonbook.teachers import CallError
-    from reasonbook.teachers.hosted.answer_body import decode
-    from tests.teachers.test_decoding import PROTOCOLS
-
     hostile, spoilt = Hostile(dialect, schema.json_schema(), seed=5), set()
 
     def body(dialect, row, attempt, raw):
@@ -186,6 +186,61 @@ def test_lines_of_a_batch_that_cannot_be_read_cost_their_rows_only(provider, sch
     provider.batches.spoil = lambda content: content
     df.reason.augment(schema, teacher=teachers(provider)[dialect], mode="batch").wait()
     check(df)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_error_inside_is_waited_for_or_ends_the_job_as_its_code_says(provider, schema, dialect):
+    codes = {1: 429, 2: "overloaded_error", 3: 503}
+
+    def busy(dialect, row, attempt, raw):
+        error = {"type": "error", "error": {"code": codes.get(int(row[4:])), "message": "later"}}
+        return dumped(error) if attempt == 1 and int(row[4:]) in codes else None
+
+    provider.spoil = busy
+    df = frame(6)
+    job = df.reason.augment(schema, teacher=teachers(provider)[dialect]).wait()
+    check(df)
+    assert provider.requests == 9 == job.usage.calls
+    provider.spoil = lambda *_: dumped(
+        {"type": "error", "error": {"code": 401, "message": f"{KEY} is wrong"}}
+    )
+    job = frame(100, start=50).reason.augment(schema, teacher=teachers(provider)[dialect], concurrency=2)
+    with pytest.raises(rb.ReasonbookError, match=r"refused the API key: \[key\] is wrong"):
+        job.wait()
+    assert provider.requests <= 9 + 4
+
+
+def test_rows_in_one_call_come_apart_when_their_answer_cannot_be_read(provider, schema):
+    provider.spoil = lambda dialect, row, attempt, raw: b"\xff" if b"ROW-000005" in raw else None
+    df = frame(16)
+    df.reason.augment(schema, teacher=provider.chat, pack=8, concurrency=2).wait()
+    check(df, [i for i in range(16) if i != 5])
+    assert "is not valid UTF-8" in df["reasoning_error"][5]
+
+
+def test_a_question_outside_a_job_is_asked_at_most_twice(provider):
+    store = default_store()
+
+    def asked(key):
+        teacher = teachers(provider)["chat"]
+
+        async def main():
+            try:
+                request = Request("", "ROW-000001", timeout=5.0)
+                return await ask(teacher, request, lambda c: c.text, store=store, key=key, purpose="judge")
+            finally:
+                await teacher.close()
+
+        return asyncio.run(main())
+
+    provider.spoil = lambda dialect, row, attempt, raw: b"[]" if attempt == 1 else None
+    assert asked("one") == "A thought about ROW-000001." and provider.requests == 2
+    provider.clear()
+    provider.spoil = lambda dialect, row, attempt, raw: b"[]"
+    with pytest.raises(CallError, match="is not an object"):
+        asked("two")
+    assert provider.requests == 2
+    assert store.query("SELECT count(*), sum(problem != '') FROM calls") == [(4, 3)]
 
 
 SCHEMA = rb.Schema({"Length": {"instruction": "How long?", "type": "number"}, "Text": "The text."})

@@ -65,13 +65,13 @@ class Hostile:
     def _structure(self) -> bytes:
         answer: Any = self.answer()
         for _ in range(self.random.randint(1, 3)):
-            answer = self._mutated(answer)
+            answer = self.mutated(answer)
         return dumped(answer)
 
     def _text(self) -> bytes:
         values: Any = filled(self.schema, "ROW-000001")
         for _ in range(self.random.randint(1, 3)):
-            values = self._mutated(values)
+            values = self.mutated(values)
         text = dumped(values).decode()
         dress = self.random.choice(
             (
@@ -122,7 +122,7 @@ class Hostile:
             if way == 0:
                 del pieces[at:]
             elif way == 1:
-                pieces[at] = self._mutated(pieces[at])
+                pieces[at] = self.mutated(pieces[at])
             elif way == 2:
                 pieces.insert(
                     at, self.random.choice(({"error": {"code": 429}}, {"type": "error"}, {}, "odd", []))
@@ -139,7 +139,7 @@ class Hostile:
         error: Any = {"message": self.random.choice(ODD), "type": self.random.choice((*CODES, *ODD))}
         error["code"] = self.random.choice(self.random.choice((CODES, ODD)))
         if self.random.random() < 0.3:
-            error = self._mutated(error)
+            error = self.mutated(error)
         inside: Any = {"error": error}
         if self.random.random() < 0.3:
             inside = {**self.answer(), **inside}
@@ -155,7 +155,7 @@ class Hostile:
         return self.random.choice((*ready, dumped(self.random.choice(ODD)), dumped([self.answer()])))
 
     # -- pieces --------------------------------------------------------------------------------------------
-    def _mutated(self, whole: Any) -> Any:
+    def mutated(self, whole: Any) -> Any:
         """The value with one place in it changed."""
         place = self.random.choice(list(_places(whole)))
         way = self.random.randrange(5)

@@ -14,11 +14,14 @@ from reasonbook.augment.answers import AnswerReader, InvalidAnswerError
 from reasonbook.augment.methods import METHODS
 from reasonbook.augment.results import RowError
 from reasonbook.teachers import CallError, Completion, Usage
+from reasonbook.teachers.anthropic import Anthropic
+from reasonbook.teachers.batches import _lines, batch_api
 from reasonbook.teachers.hosted.answer_body import decode
 from reasonbook.teachers.hosted.call_errors import call_error
 from reasonbook.teachers.hosted.chat_answer import CHAT
 from reasonbook.teachers.hosted.messages_answer import MESSAGES
 from reasonbook.teachers.hosted.responses_answer import RESPONSES
+from reasonbook.teachers.openai import OpenAI
 from reasonbook.teachers.teacher import CallErrorKind
 from tests.servers.dialects import Said, write
 from tests.servers.hostile import DIALECTS, Hostile, as_stream, dumped, streamed, tool_call
@@ -90,6 +93,23 @@ def test_any_bytes(raw, dialect):
     judged(dialect, raw)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_hostile_lines_of_a_batch(dialect):
+    teacher = Anthropic("m", api_key="k") if dialect == "messages" else OpenAI("m", api=dialect, api_key="k")
+    api, hostile, read = batch_api(teacher), Hostile(dialect, SCHEMA.json_schema()), 0
+    for _ in range(300):
+        answer = hostile.answer()
+        line = {"custom_id": "a", "response": {"status_code": 200, "body": answer}, "error": None}
+        if dialect == "messages":
+            line = {"custom_id": "a", "result": {"type": "succeeded", "message": answer}}
+        raw = dumped(hostile.mutated(line)) if hostile.random.random() < 0.7 else hostile.body()
+        for name, told in _lines(b"\n" + raw + b"\nodd\n"):
+            result = api._result(told)
+            assert name and (isinstance(result, (Completion, CallError)) or result in ("expired", "canceled"))
+            read += isinstance(result, Completion)
+    assert 50 < read < 250
+
+
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -102,7 +122,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(changes=st.dictionaries(st.sampled_from([*RIGHT, "extra", "Intent"]), json_values, max_size=3))
 def test_any_values_are_taken_as_they_are_meant_or_refused(changes):
     values = {**RIGHT, **changes}
