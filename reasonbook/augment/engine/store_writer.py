@@ -93,7 +93,9 @@ def put_calls(store: Store, calls: Sequence[Call]) -> Sequence[str]:
         store.put(calls)
         return [""] * len(calls)
     except Exception as error:
-        if isinstance(error.__cause__, sqlite3.OperationalError):  # full, locked, not to be written
+        if not calls or isinstance(
+            error.__cause__, sqlite3.OperationalError
+        ):  # full, locked, not to be written
             raise
         if len(calls) > 1:
             return [why for call in calls for why in put_calls(store, [call])]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ...safe_text import excerpt, storable
+from ...safe_text import excerpt
 from ..json_access import as_object, parsed
 from ..teacher import CallError, Completion, Usage
 from .call_errors import clean, error_inside
@@ -112,6 +112,4 @@ def _events(raw: bytes) -> Sequence[Answer]:
 
 def _record(came: object) -> str:
     """The beginning of an answer nobody could use, for the store and the row."""
-    if isinstance(came, bytes):
-        return clean(came[:_KEPT].decode("utf-8", "backslashreplace"), most=_KEPT)
-    return clean(storable(excerpt(came, _KEPT)), most=_KEPT)
+    return clean(excerpt(came, _KEPT), most=_KEPT)
