@@ -308,12 +308,11 @@ def test_a_misspelt_optional_field_is_not_dropped():
         READERS[0].values(Completion(json.dumps(values)), tuple(SCHEMA.names))
 
 
-@pytest.mark.alone
 def test_long_answers_without_an_object_take_no_time():
     import time
 
     for text in ("```json" + " " * 300_000, "{" * 300_000, "`" * 300_000, '{"a":' * 60_000, '"{' * 150_000):
-        began = time.perf_counter()
+        began = time.thread_time()
         with pytest.raises(InvalidAnswerError):
             READERS[0].values(Completion(text), tuple(SCHEMA.names))
-        assert time.perf_counter() - began < 1.0, text[:8]
+        assert time.thread_time() - began < 1.0, text[:8]
