@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,12 @@ from .errors import FormatError, LayoutError, ReviewError, TeacherError, Trainin
 from .html_card import html_of
 from .options import checked
 from .schema import Schema
+from .schema.schema import writes_prompts
 
 if TYPE_CHECKING:
     from .augment import Augmentation, CostEstimate
     from .augment.config import MethodName
+    from .augment.prompts.preview import SentPrompt
     from .chat import ChatConfig, ChatDataset, Strategy
     from .history import FrameHistory, RowLife
     from .review import Review
@@ -46,6 +48,15 @@ def _train_options() -> tuple[Callable[..., Any], ...]:
     from .training import TrainConfig, train
 
     return (*_chat_options(), TrainConfig, train)
+
+
+@writes_prompts
+def _prompt_of(
+    schema: Schema, teacher: Any, df: DataFrame | None, row: int, config: Mapping[str, Any]
+) -> SentPrompt:
+    from .augment.prompts.preview import sent
+
+    return sent(schema, teacher, df, row, config)
 
 
 @pd.api.extensions.register_dataframe_accessor("reason")

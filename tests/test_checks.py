@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonbook.review.checks import Checks, check
+from reasonbook.review.checks import Checks, check, injected
+from tests import injection_texts as texts
 
 
 def rows(n=20):
@@ -65,6 +66,61 @@ def test_a_value_that_is_none_is_flagged(value, flag):
 )
 def test_a_short_value_may_be_one(value):
     assert check([*rows(), ({"Intent": value, "Amount": 12}, "You get $12 back.")])[-1].names == ()
+
+
+COPY = (
+    "Your kettle is covered for two years, so we send you a new lid free of charge, by Friday at the latest."
+)
+
+
+@pytest.mark.parametrize(
+    "reasoning, response, request_, found",
+    [
+        ({"Why": f"The customer is told: {COPY}"}, COPY, "The lid broke.", True),
+        ({"Why": COPY.upper().replace(",", ""), "Urgency": "low"}, COPY, "", True),
+        ({"Why": COPY[:70]}, COPY, "", True),  # most of it
+        ({"Why": "Lid broken, bought in May.", "Then": COPY[20:]}, COPY, "", True),  # over the fields
+        (
+            {"Why": "Kettles are covered for two years and a lid is a spare part."},
+            COPY,
+            "The lid broke.",
+            False,
+        ),
+        ({"Why": COPY[:30]}, COPY, "", False),
+        ({"Decision": "Refund of $108."}, "Refund of $108.", "", False),  # a field states a short answer
+        ({"Why": COPY}, COPY, f"You wrote: {COPY} Nothing came.", False),  # both quote the request
+    ],
+)
+def test_a_copied_answer_is_found_and_a_derived_one_is_not(reasoning, response, request_, found):
+    assert ("copied" in check([(reasoning, response, (), request_)])[0].names) == found
+
+
+def test_what_is_not_stated_is_not_blank_unless_nothing_is():
+    some, nothing = check([({"Days": None, "Intent": "a refund"}, "Yes."), ({"Days": None}, "Yes.")])
+    assert some.names == ("not stated",) and some.suspicion < 1
+    assert nothing.names == ("blank", "not stated")
+
+
+@pytest.mark.parametrize("rows, found", [(texts.ORDERS, True), (texts.HARMLESS, False)])
+def test_orders_in_a_row_are_flagged_and_what_only_looks_like_them_is_not(rows, found):
+    assert len(rows) >= 40
+    wrong = [text for text, reasoning in rows if bool(injected(text, reasoning)) != found]
+    assert wrong == []
+
+
+def test_the_rates_of_the_injection_check_on_texts_it_was_not_made_for():
+    """What it does on texts written after it stood; a lower figure is a check that got worse."""
+    caught = [bool(injected(text, reasoning)) for text, reasoning in texts.UNSEEN_ORDERS]
+    false = [text for text, reasoning in texts.UNSEEN_HARMLESS if injected(text, reasoning)]
+    assert false == [] and sum(caught) / len(caught) >= 0.7
+
+
+def test_an_injected_row_is_flagged_and_stays():
+    text, reasoning = texts.ORDERS[0]
+    checks = Checks([*rows(), (reasoning, "Yes.", (), text)])
+    assert checks.flags[-1].names == ("injection",) and len(checks) == 21
+    checks.update(20, reasoning, "Yes.", (), "Where is my parcel?")
+    assert checks.flags[-1].names == ()
 
 
 def test_rows_without_reasoning_are_not_judged():

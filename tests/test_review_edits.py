@@ -19,7 +19,7 @@ LAYOUT = Layout(prompt="prompt", response="response")
 
 def schema():
     return rb.Schema([
-        rb.Field("Intent", "Say what is asked for."),
+        rb.Field("Intent", "Say what is asked for.", required=True),
         rb.Field("Urgency", "Judge it.", type="choice", options=["low", "normal", "high"]),
         rb.Field("Amount", "Give the amount.", type="number", minimum=0, maximum=500),
         rb.Field("Damaged", "Say whether it is damaged.", type="boolean"),

@@ -68,9 +68,9 @@ def test_json_schema_is_strict_and_keeps_order():
     made = schema.json_schema()
     assert list(made["properties"]) == made["required"] == ["uberschrift", "score", "fine", "names", "kind"]
     assert made["additionalProperties"] is False
-    assert made["properties"]["score"] == {"type": "number", "description": "b", "minimum": 0, "maximum": 10}
+    assert made["properties"]["score"] == {"type": ["number", "null"], "minimum": 0, "maximum": 10}
     assert made["properties"]["fine"]["type"] == ["boolean", "null"]
-    assert made["properties"]["kind"]["enum"] == ["x", "y"]
+    assert made["properties"]["kind"]["enum"] == ["x", "y", None]
     assert list(schema.json_schema(["Score"])["properties"]) == ["score"]
 
 
@@ -126,7 +126,9 @@ def test_reading_an_answer():
     ],
 )
 def test_a_wrong_answer_is_refused_with_the_key(change, why):
-    schema = rb.Schema([rb.Field("Intent", "a"), rb.Field("Score", "b", type="number", maximum=10)])
+    schema = rb.Schema(
+        [rb.Field("Intent", "a"), rb.Field("Score", "b", type="number", maximum=10, required=True)]
+    )
     with pytest.raises(ValueError, match=why):
         schema.read({"intent": "x", "score": 1, **change})
 

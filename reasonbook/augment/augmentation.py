@@ -93,6 +93,7 @@ class Augmentation(Job):
         if self.config.budget is not None:
             need_price(self.teacher, self.config.price)
         self._part_of = part_of
+        self._prompts = Prompts(self.schema, self.config)
         self._keys = AnswerKeys(self.schema, self.teacher.name, self.config)
         self._only: frozenset[int] | None = None
         self._lock = threading.Lock()
@@ -169,7 +170,7 @@ class Augmentation(Job):
     @property
     def origin(self) -> Origin:
         """Where its reasoning comes from: schema, teacher, method and the fixed prompt."""
-        prompt, _, _ = Prompts(self.schema, self.config).fixed(tuple(self.schema.names), False)
+        prompt, _, _ = self._prompts.fixed(tuple(self.schema.names), False)
         return Origin(self.schema.to_dict(), self.teacher.name, self.config.method, prompt)
 
     def outcome(self, position: int) -> Outcome | None:

@@ -10,6 +10,7 @@ from ..data.turn_reasoning import Turns
 from ..errors import ReasonbookError, choices
 from ..options import checked
 from ..safe_text import half_character
+from ..schema.example import examples_of
 from .cost import Price
 from .methods import METHODS
 
@@ -29,7 +30,12 @@ class AugmentConfig:
             ``native`` (the teacher's own thinking is kept) or ``chain_of_thought``.
         turns: ``all`` assistant turns of a conversation that train, each asked with what stands before it, or the
             ``last``. A turn that brings reasoning of its own is asked like any other; its own stays in the data.
-        instructions: guidance for the teacher; for ``chain_of_thought`` how it shall think.
+        instructions: guidance for the teacher: what the data are, who the model is for, what to watch; for
+            ``chain_of_thought`` how it shall think.
+        language: in which the teacher writes, such as ``"German"``; None follows each request. Options stay as they
+            are.
+        examples: records with their right reasoning, shown before the first row: `Example` objects, dicts with
+            ``request``, ``reasoning`` and perhaps ``response``, or a review, whose best rows are taken.
         concurrency: calls in flight at most.
         limit: only the first so many rows, for a preview.
         budget: dollars that are never passed by more than the calls in flight.
@@ -43,7 +49,8 @@ class AugmentConfig:
         pack: short rows per call; 1 asks one by one.
         rpm: requests a minute that the account allows, where it is known.
         tpm: tokens a minute that the account allows, where it is known.
-        max_tokens: bound of one answer, thinking included.
+        max_tokens: bound of one answer, thinking included; without it the longest that the schema allows, and room to
+            think where the model may.
         temperature: None leaves the provider's default.
         reasoning_effort: how hard the teacher thinks, in its provider's word.
         price: dollars per million tokens as (input, output) or a `Price`, where the table does not know the model.
@@ -57,6 +64,8 @@ class AugmentConfig:
     method: MethodName = "extract"
     turns: Turns = "all"
     instructions: str = ""
+    language: str | None = None
+    examples: Any = ()
     concurrency: int = 64
     limit: int | None = None
     budget: float | None = None
@@ -81,9 +90,18 @@ class AugmentConfig:
             for part in fields(self)
             if part.name not in ("check", "price") and getattr(self, part.name) != part.default
         }
+        if self.examples:
+            changed["examples"] = [example.to_dict() for example in self.examples]
         return changed | ({"check": True} if self.check is not None else {})
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "examples", examples_of(self.examples))
+        if self.language is not None and not self.language.strip():
+            raise ReasonbookError("language names a language, or is None.", 'language="German"')
+        if self.examples and not METHODS[self.method].fields:
+            raise ReasonbookError(
+                f"{self.method} has no fields, so that no example fits.", 'method="extract"'
+            )
         if self.method not in METHODS:
             raise ReasonbookError(f"There is no method {self.method!r}.", choices(self.method, METHODS))
         if self.mode not in MODES:

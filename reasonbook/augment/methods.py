@@ -11,6 +11,12 @@ DATA = (
 )
 
 
+READER = (
+    "What you write is training data. A language model learns from each record to write these fields first, as its own "
+    "reasoning, and then the response; it will see the request alone. "
+)
+
+
 @dataclass(frozen=True)
 class Method:
     """One way.
@@ -47,9 +53,10 @@ METHODS: dict[str, Method] = {
             label="",
             thinking=False,
             system=(
-                "You work out what has to be known before a request can be answered well. Fill every field below "
-                "from the request alone, in the given order; a later field may build on an earlier one. State "
-                "only what the request supports.\n\n" + DATA
+                "You work out what has to be known before a request can be answered well. "
+                + READER
+                + "Fill every field below from the request alone, in the given order; a later field may build on an "
+                "earlier one. State only what the request supports.\n\n" + DATA
             ),
             source="structured reasoning fields derived per request; request-only, so that no answer leaks in",
         ),
@@ -61,10 +68,11 @@ METHODS: dict[str, Method] = {
             label="",
             thinking=False,
             system=(
-                "You reconstruct the considerations that lead from a request to the response that was given. Fill "
-                "every field below, in the given order, as it could have been written before the response "
-                "existed: derive it from the request, make it lead to the response, and do not quote or mention "
-                "the response.\n\n" + DATA
+                "You reconstruct the considerations that lead from a request to the response that was given. "
+                + READER
+                + "Fill every field below, in the given order, as it could have been written before the response "
+                "existed: derive it from the request, make it lead to the response, and neither quote, repeat nor "
+                "mention the response.\n\n" + DATA
             ),
             source="rationalisation with the answer in sight (STaR, arXiv:2203.14465)",
         ),
@@ -86,8 +94,9 @@ METHODS: dict[str, Method] = {
             label="Chain of Thought",
             thinking=False,
             system=(
-                "You think a request through, step by step, before somebody else answers it. Write the thinking "
-                "only, as plain text, and end where the final answer would begin.\n\n" + DATA
+                "You think a request through, step by step, before somebody else answers it. A language model is "
+                "trained to think so before it responds. Write the thinking only, as plain text, and end where the "
+                "final answer would begin.\n\n" + DATA
             ),
             source="chain of thought by instruction; the thinking half of a two-message exchange",
         ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..data.conversation import Conversation
+from ..data.conversation import Conversation, digest
 from ..data.frame import numbered
 from ..data.layout import Layout
 from ..data.turn_reasoning import asked_turns, replies
@@ -82,16 +82,24 @@ class FrameSnapshot:
 
 
 class AnswerKeys:
-    """The keys of answers: content + field + teacher + method + parameters (+ sample number)."""
+    """The keys of answers: content + field + teacher + method + parameters (+ sample number).
+
+    The fixed words of the prompt are no part of them: a better wording asks nothing anew.
+    """
 
     def __init__(self, schema: Schema, teacher: str, config: AugmentConfig) -> None:
         self.method = METHODS[config.method]
         self.names: tuple[str, ...] = schema.names if self.method.fields else (self.method.label,)
-        parameters = [
+        parameters: list[Any] = [
             config.instructions.strip(),
             None if config.temperature is None else float(config.temperature),
             config.reasoning_effort,
         ]
+        # What came later counts where it is used, so that what was paid before stays found.
+        if config.language is not None:
+            parameters.append(f"language {config.language.strip()}")
+        if config.examples:
+            parameters.append(f"examples {digest([each.to_dict() for each in config.examples])}")
         prints = (
             {field.name: field.fingerprint for field in schema}
             if self.method.fields

@@ -37,6 +37,7 @@ class Thought:
 
 
 NOTHING = Thought("", ())
+_NOT_STATED = "not stated"
 
 
 def thought(reasoning: Mapping[str, Any] | str | None, style: str = "lines", prose: str = "") -> Thought:
@@ -72,7 +73,7 @@ def thought(reasoning: Mapping[str, Any] | str | None, style: str = "lines", pro
     if style == "json":
         return _json(values)
     if style == "prose":
-        return _prose(values, prose)
+        return _prose(values, prose, reasoning)
     return _lines(values)
 
 
@@ -114,20 +115,21 @@ def _json(values: Mapping[str, Any]) -> Thought:
     return Thought(text + "}", tuple(spans))
 
 
-def _prose(values: Mapping[str, Any], prose: str) -> Thought:
+def _prose(values: Mapping[str, Any], prose: str, reasoning: Mapping[str, Any]) -> Thought:
+    """The prose with the values in their places; one that is not stated is said to be so, for the sentence needs it."""
     spans: list[tuple[str, int, int]] = []
     text, at = "", 0
     prose = prose.strip()
     for match in re.finditer(r"\{([^{}]*)\}", prose):
         name = match[1].strip()
-        if name not in values:
+        if name not in reasoning:
             raise FormatError(
                 f"The prose names {{{name}}}, which this row's reasoning does not have.",
-                f"name one of: {', '.join(map(repr, values))}",
+                f"name one of: {', '.join(map(repr, reasoning))}",
             )
         text += prose[at : match.start()]
         start = len(text)
-        text += as_text(values[name])
+        text += as_text(values[name]) if name in values else _NOT_STATED
         spans.append((name, start, len(text)))
         at = match.end()
     return Thought(text + prose[at:], tuple(spans))

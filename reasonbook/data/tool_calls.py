@@ -69,6 +69,14 @@ def in_words(messages: Sequence[Message]) -> list[str]:
     return ["\n".join(_lines(message, tool)) for message, tool in zip(messages, tools, strict=True)]
 
 
+def request_text(row: Conversation) -> str:
+    """The request as one text: a single user message as it stands, several with their roles named."""
+    asked = [message for message in row.prompt if message.get("role") not in ("system", "developer")]
+    if len(asked) == 1 and asked[0].get("role") == "user" and not asked[0].get("tool_calls"):
+        return str(asked[0].get("content") or "")
+    return "\n\n".join(in_words(asked))
+
+
 def response_in_words(row: Conversation) -> str:
     """A row's response: its text, then the tools that it calls in words; "" where it has none."""
     if not row.has_response:

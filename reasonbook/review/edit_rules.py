@@ -76,7 +76,9 @@ def fields_of(reasoning: Mapping[str, Any], schema: Schema | None) -> list[dict[
     known = [] if schema is None else list(schema)
     names = {field.name for field in known}
     known += [_as_it_is(name, value) for name, value in reasoning.items() if name not in names]
-    return [{k: v for k, v in asdict(field).items() if v not in (None, (), False, "")} for field in known]
+    # What need not be stated may be empty on the page too.
+    offered = [asdict(field) | {"optional": not field.required} for field in known]
+    return [{k: v for k, v in field.items() if v not in (None, (), False, "")} for field in offered]
 
 
 def clean_values(sample: Sample, given: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]:

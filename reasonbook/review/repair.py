@@ -151,7 +151,7 @@ class Repair(Job, Generic[Accepted]):
             parts["response"] = {"type": "string"}
         words = _FORMAT if self.sample.turn is None else _EARLIER
         return Request(
-            system=_SYSTEM.format(fields=self._schema.prompt(), format=words),
+            system=_SYSTEM.format(fields=self._schema.field_lines(), format=words),
             user=f"<example>\n{_example(self.sample)}\n</example>\n\nThe reviewer says:\n{self.feedback}",
             schema={
                 "type": "object",

@@ -16,7 +16,7 @@ from ..events import Event, Stream
 from ..html_card import card
 from ..job import Mailbox
 from ..options import checked
-from ..schema import Schema
+from ..schema import Example, Schema
 from ..store import Store, default_store
 from ..teachers import TeacherSpec
 from .arguments import Rows, judged, positions_of, rating_of, tags_of, verdict_of
@@ -25,6 +25,7 @@ from .decisions import Decision, Decisions
 from .delivery import Delivery
 from .edit_rules import KnownSchemas
 from .edits import Edits
+from .examples import examples_in
 from .journal import Change
 from .query import Query
 from .repair import Proposal, Repair
@@ -126,6 +127,20 @@ class Review:
     def field_names(self) -> list[str]:
         """The fields of the reasoning, as the first rows have them."""
         return self._rows.field_names()
+
+    @checked(ReviewError, "review.examples(6)")
+    def examples(self, most: int = 6) -> list[Example]:
+        """Rows that people found right, for ``augment(…, examples=…)``: edited first, then rated and accepted ones.
+
+        They are as different as there are, the same for the same decisions, and never from validation or test.
+
+        Example:
+            >>> [example.reasoning["Amount"] for example in df.reason.review().accept([0, 1]).rate(2, 5).examples(2)]
+            ['108 - 4 = 104', '360']
+        """
+        if most < 1:
+            raise ReviewError(f"{most} examples cannot be chosen.", "review.examples(6)")
+        return examples_in(self._rows, most)
 
     @property
     def cursor(self) -> int:

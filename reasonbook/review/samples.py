@@ -15,7 +15,7 @@ from ..data.conversation import Conversation, is_mapping, is_sequence, missing
 from ..data.frame import Frame
 from ..data.turn_reasoning import last_of
 from ..errors import LayoutError, ReviewError, choices
-from .checks import Checks, Flags, Row, earlier_of
+from .checks import Checks, Flags, WholeRow
 from .decisions import Decision, Decisions
 from .query import VERDICTS, Query, condition, sort_key
 from .turns import ReviewedTurn, cell_with_last, cell_with_turns, cells_of, checked_row, lacks_turns, turns_of
@@ -277,8 +277,7 @@ class ReviewedRows:
             return
         conversation = self.conversation(position)
         if self._checks is not None:
-            row = self._checked(position, conversation)
-            self._checks.update(position, row[0], row[1], earlier_of(row))
+            self._checks.update(position, *self._checked(position, conversation))
         if self._texts is not None:
             self._texts[position] = self._searched(position, conversation)
 
@@ -378,7 +377,7 @@ class ReviewedRows:
         reasoning = last_of(self.reasonings[position])
         return reasoning if is_mapping(reasoning) else None
 
-    def _checked(self, position: int, conversation: Conversation) -> Row:
+    def _checked(self, position: int, conversation: Conversation) -> WholeRow:
         return checked_row(conversation, self.reasonings[position], self._response(position, conversation))
 
     def _response(self, position: int, conversation: Conversation) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 from ..data.conversation import Conversation, is_mapping, is_sequence
 from ..data.frame import Frame
 from ..data.turn_reasoning import Reasoning, TurnCountError, asked_turns, by_turn, last_of
-from .checks import Flags, Row
+from .checks import Flags, WholeRow
 from .decisions import Decision
 
 Fields = Mapping[str, Any]
@@ -66,19 +66,21 @@ def entries_of(cell: object, count: int) -> list[Reasoning | None]:
         return [None] * (count - 1) + [last_of(cell)]
 
 
-def checked_row(conversation: Conversation, cell: object, response: str | None) -> Row:
-    """What the checks look at in a row: every turn that has reasoning, each with its response."""
-    last = last_of(cell)
-    row = (last if is_mapping(last) else None, response)
+def checked_row(conversation: Conversation, cell: object, response: str | None) -> WholeRow:
+    """What the checks look at in a row: every turn that has reasoning, each with its response, and the request."""
+    last, asked = last_of(cell), conversation.prompt
+    texts = [str(message.get("content") or "") for message in asked if message.get("role") != "system"]
+    reasoning = last if is_mapping(last) else None
+    request = texts[0] if len(texts) == 1 else "\n".join(texts)
     if not is_sequence(cell) or len(conversation.turn_ends) < 2:
-        return row
+        return (reasoning, response, (), request)
     ends = conversation.turn_ends[:-1]
     earlier = [
         (entry, conversation.messages[at].get("content"))
         for at, entry in zip(ends, entries_of(cell, len(ends) + 1), strict=False)
         if is_mapping(entry)
     ]
-    return (*row, earlier) if earlier else row
+    return (reasoning, response, earlier, request)
 
 
 def lacks_turns(conversation: Conversation, cell: object) -> bool:

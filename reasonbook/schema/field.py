@@ -17,6 +17,7 @@ from ..safe_text import half_character, joined, visible
 
 FieldType = Literal["text", "number", "boolean", "choice", "list"]
 TYPES: tuple[str, ...] = get_args(FieldType)
+_LATER = ("required", "max_length")  # parts that the fields of the first stores did not have
 _JSON_TYPES = {
     "text": "string",
     "number": "number",
@@ -26,6 +27,11 @@ _JSON_TYPES = {
 }
 _LARGEST = sys.float_info.max
 _NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch  # JSON's
+TEXT_LENGTH = 1_200  # characters of a text for which nobody said anything else: about 200 words
+ITEM_LENGTH = 300  # characters of one text of a list
+LIST_LENGTH = 40  # texts of a list for which nobody said anything else
+_UNSTATED = ("not stated", "null")  # how a teacher spells it in a text that there is no value
+_SAID_SHORTLY = 16  # characters of such a text
 EXAMPLE = 'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choice", options=["low", "high"])'
 
 
@@ -34,6 +40,8 @@ EXAMPLE = 'rb.Field("Urgency", "Judge how soon an answer is needed.", type="choi
 class Field:
     """One piece of reasoning: a name and an instruction in plain language.
 
+    Where the request does not state what a field asks for, its value is None ("not stated") rather than invented.
+
     Attributes:
         name: any Unicode text; unique in its schema without regard to case.
         instruction: what the teacher shall determine.
@@ -41,7 +49,10 @@ class Field:
         options: the allowed values of a choice.
         minimum: smallest allowed number.
         maximum: largest allowed number.
-        optional: whether the teacher may answer that there is no value (None).
+        optional: whether the teacher may leave the field out; its value is None then.
+        required: whether there must be a value whatever the request says, so that None is refused.
+        max_length: most characters of a text, or most texts of a list; a longer one is refused. None bounds only what
+            never ends: 1 200 characters, or 40 texts of 300 each, for a model that is held to them while it writes.
 
     Example:
         >>> rb.Field("Days", "Count the days since the purchase.", type="number", minimum=0).words
@@ -55,6 +66,8 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     optional: bool = False
+    required: bool = False
+    max_length: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", tuple(str(option) for option in self.options or ()))
@@ -79,12 +92,37 @@ class Field:
                 found.append(f"{label} is a choice and needs at least two different options")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             found.append(f"{label} has a minimum above its maximum")
+        if self.optional and self.required:
+            found.append(f"{label} is both optional and required")
+        if self.max_length is not None and (self.max_length < 1 or self.type not in ("text", "list")):
+            found.append(f"{label} has a max_length, which is for a text or a list and at least 1")
         return found
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change with anything that could change an answer."""
-        return digest(asdict(self))[:16]
+        """16 hex digits that change with anything that could change an answer.
+
+        What came after the first stores counts only where it is said, so that answers paid before stay found.
+        """
+        told = asdict(self)
+        return digest({name: told[name] for name in told if name not in _LATER or told[name]})[:16]
+
+    @property
+    def length(self) -> int | None:
+        """Most characters of a text, or most texts of a list, for a model that is held to it; None for other types."""
+        if self.type == "text":
+            return self.max_length or TEXT_LENGTH
+        return (self.max_length or LIST_LENGTH) if self.type == "list" else None
+
+    @property
+    def most_characters(self) -> int:
+        """What the longest value takes as JSON, roughly."""
+        if self.type == "list":
+            whole = (self.length or 0) * (ITEM_LENGTH + 4)
+            return whole if self.max_length is not None else min(whole, 2 * TEXT_LENGTH)
+        if self.type == "choice":
+            return max(map(len, self.options), default=0)
+        return self.length or 30
 
     @property
     def words(self) -> str:
@@ -94,7 +132,10 @@ class Field:
         if self.type == "number":
             words += "" if self.minimum is None else f" from {self.minimum:g}"
             words += "" if self.maximum is None else f" to {self.maximum:g}"
-        return f"{words}, or null" if self.optional else words
+        if self.max_length is not None:
+            unit = "characters" if self.type == "text" else "of them"
+            words += f", at most {self.max_length} {unit}"
+        return f"{words}, or null" if self.optional else f"required {words}" if self.required else words
 
     def to_dict(self) -> dict[str, Any]:
         """Name, instruction and what differs from the defaults; JSON-ready, ``Field(**field.to_dict())`` is equal."""
@@ -107,16 +148,20 @@ class Field:
         return kept | ({"options": list(self.options)} if self.options else {})
 
     def json_schema(self) -> dict[str, Any]:
-        """The JSON Schema of one value."""
+        """The JSON Schema of one value; what it asks for stands in the prompt alone.
+
+        Its lengths are one above what is allowed, so that a value that was cut is known from one that fits.
+        """
         kind = _JSON_TYPES[self.type]
-        value: dict[str, Any] = {
-            "type": [kind, "null"] if self.optional else kind,
-            "description": self.instruction,
-        }
-        if self.type == "choice":
-            value["enum"] = [*self.options, None] if self.optional else list(self.options)
+        value: dict[str, Any] = {"type": kind if self.required else [kind, "null"]}
+        if self.type == "text":
+            value["maxLength"] = (self.length or 0) + 1
+        elif self.type == "choice":
+            value["enum"] = list(self.options) if self.required else [*self.options, None]
         elif self.type == "list":
-            value["items"] = {"type": "string"}
+            value.update(
+                items={"type": "string", "maxLength": ITEM_LENGTH + 1}, maxItems=(self.length or 0) + 1
+            )
         elif self.type == "number":
             value.update(
                 {k: v for k, v in (("minimum", self.minimum), ("maximum", self.maximum)) if v is not None}
@@ -124,21 +169,35 @@ class Field:
         return value
 
     def read(self, value: object) -> Any:
-        """The value in its clean form.
+        """The value in its clean form; None where it is not stated.
 
         Raises:
             ValueError: it does not fit; the text is written for the teacher that gave it.
         """
         if value is None or (self.optional and isinstance(value, float) and math.isnan(value)):
-            if self.optional:
+            if self.optional or (value is None and not self.required):
                 return None
             raise ValueError("is missing")
+        if not self.required and isinstance(value, str) and self._unstated(value):
+            return None
         return _READERS[self.type](self, value)
+
+    def _unstated(self, text: str) -> bool:
+        """Whether a text says that there is no value, and is not itself one of the options."""
+        if len(text) > _SAID_SHORTLY or text.strip(" .").casefold() not in _UNSTATED:
+            return False
+        return all(option.strip().casefold() != text.strip().casefold() for option in self.options)
 
 
 def _read_text(field: Field, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be a text, not {shown(value)}")
+    text = _cleaned(value)
+    _bounded(field, len(text), "characters")
+    return text
+
+
+def _cleaned(value: str) -> str:
     text = value.strip()
     if not text.isascii():
         text = joined(text)
@@ -186,7 +245,29 @@ def _read_choice(field: Field, value: object) -> str:
 def _read_list(field: Field, value: object) -> list[str]:
     if not is_sequence(value):
         raise ValueError(f"must be a list of texts, not {shown(value)}")
-    return [_read_text(field, item) for item in value]
+    _bounded(field, len(value), "texts")
+    return [_read_item(item) for item in value]
+
+
+def _read_item(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be a list of texts, and holds {shown(value)}")
+    if len(value) == ITEM_LENGTH + 1:
+        raise ValueError(f"runs on: a text in it was cut at {ITEM_LENGTH} characters")
+    try:
+        return _cleaned(value)
+    except ValueError as problem:
+        raise ValueError(f"has a text that {problem}") from None
+
+
+def _bounded(field: Field, length: int, of: str) -> None:
+    """Refuses what is longer than was asked, and what a decoder has cut because it ran on."""
+    if field.length is None:
+        return
+    if field.max_length is not None and length > field.max_length:
+        raise ValueError(f"must have at most {field.max_length} {of}, not {length}")
+    if length == field.length + 1:
+        raise ValueError(f"runs on and was cut at {field.length} {of}")
 
 
 _READERS: Mapping[str, Callable[[Field, object], Any]] = {

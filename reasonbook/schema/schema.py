@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,17 @@ from .presets import PRESETS
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+
+_CHARACTERS_A_TOKEN = 2  # of a text in a script that takes many tokens; English takes one for four
+_BRACES = 16  # tokens around the values
+PromptWriter = Callable[["Schema", Any, Any, int, Mapping[str, Any]], Any]
+_written_by: list[PromptWriter] = []
+
+
+def writes_prompts(writer: PromptWriter) -> PromptWriter:
+    """Names who writes what `Schema.prompt` shows: teachers and frames are known above this room alone."""
+    _written_by.append(writer)
+    return writer
 
 
 @dataclass(frozen=True)
@@ -232,7 +243,7 @@ class Schema:
             "additionalProperties": False,
         }
 
-    def prompt(self, names: Iterable[str] | None = None) -> str:
+    def field_lines(self, names: Iterable[str] | None = None) -> str:
         """The fields as a teacher reads them, one per line."""
         lines: list[str] = []
         for name, key in self._chosen_keys(names).items():
@@ -240,13 +251,37 @@ class Schema:
             lines.append(f"- {key} ({name}; {field.words}): {field.instruction.strip()}")
         return "\n".join(lines)
 
+    def answer_tokens(self, names: Iterable[str] | None = None) -> int:
+        """Tokens that an answer takes at most, without any thinking: its longest values, in a script of many tokens."""
+        fields = [self[name] for name in self._chosen_keys(names)]
+        characters = sum(field.most_characters + len(field.name) + 12 for field in fields)
+        return characters // _CHARACTERS_A_TOKEN + _BRACES
+
+    @checked(SchemaError, 'schema.prompt(teacher="openai:MODEL")')
+    def prompt(
+        self, *, teacher: Any = None, df: pd.DataFrame | None = None, row: int = 0, **config: Any
+    ) -> Any:
+        """Exactly what a teacher is sent for a row: print it, or show it as a card.
+
+        Args:
+            teacher: whose request it is, down to the body that goes over the wire; without it the parts that all share.
+            df: the frame of the row; without it a made-up row stands for one.
+            row: a position in that frame.
+            **config: what ``df.reason.augment`` takes, such as ``method``, ``language`` or ``examples``.
+
+        Example:
+            >>> print(schema.prompt(method="extract", language="German").system.splitlines()[-1])
+            - amount (Amount; text): Take off the return label: the dollars to pay back, or 0.
+        """
+        return _written_by[-1](self, teacher, df, row, config)
+
     def read(
         self, answer: Any, names: Iterable[str] | None = None, *, surplus: bool = False
     ) -> dict[str, Any]:
         """The values of an answer by field name, in the schema's order.
 
         Keys may be the safe keys or the field names. What was not asked for is passed over when everything
-        that was is there; it may be a misspelt field otherwise.
+        that was is there and has a value; it may be a misspelt field otherwise.
 
         Args:
             answer: a mapping from keys to values.
@@ -271,14 +306,18 @@ class Schema:
                 wrong.append(f"`{excerpt(key, 40)}` stands twice")
             else:
                 given[name] = value
-        if unasked and not surplus and len(given) < len(keys):
+        lacking = any(given.get(name) is None and not self[name].optional for name in keys)
+        if unasked and not surplus and (lacking or len(given) < len(keys)):
             more = f" and {len(unasked) - 3} more" if len(unasked) > 3 else ""
             verb = "is" if len(unasked) == 1 else "are"
             wrong.append(f"{', '.join(unasked[:3])}{more} {verb} not asked for")
         values: dict[str, Any] = {}
         for name, key in keys.items():
+            field = self[name]
             try:
-                values[name] = self[name].read(given.get(name))
+                if name not in given and not field.optional:  # left out is not the same as not stated
+                    raise ValueError("is missing")
+                values[name] = field.read(given.get(name))
             except ValueError as error:
                 wrong.append(f"`{key}` {error}")
         if wrong:

@@ -10,6 +10,7 @@ from .hosted.endpoints import local, needs_key, shown
 from .hosted.hosted import HostedTeacher
 from .hosted.http import unconnected
 from .hosted.messages_answer import MESSAGES
+from .hosted.schema_subset import LENGTHS, RANGES, with_few_unions, without
 from .teacher import Capabilities, Request, Rung
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 _OPTIONAL = ("temperature", "effort", "display", "adaptive", "thinking", "cache_control")
 _MAX_TOKENS = 4096
-_THINKING_TOKENS = 16_384
+_THINKING_TOKENS = 12_288
+_MOST_UNIONS = (
+    16  # values of several types that its structured outputs take (platform.claude.com, structured outputs)
+)
 
 
 class Anthropic(HostedTeacher):
@@ -54,7 +58,8 @@ class Anthropic(HostedTeacher):
         system: dict[str, Any] = {"type": "text", "text": request.system}
         if "cache_control" not in dropped:
             system["cache_control"] = {"type": "ephemeral"}
-        bound = request.max_tokens or (_THINKING_TOKENS if request.thinking else _MAX_TOKENS)
+        longest = max(_MAX_TOKENS, request.answer_tokens or 0) + (_THINKING_TOKENS if request.thinking else 0)
+        bound = request.max_tokens or longest
         body: dict[str, Any] = {
             "model": self.model,
             "max_tokens": bound,
@@ -66,7 +71,8 @@ class Anthropic(HostedTeacher):
         }
         output: dict[str, Any] = {}
         if rung == "schema" and request.schema is not None:
-            output["format"] = {"type": "json_schema", "schema": _enforceable(request.schema)}
+            taken = with_few_unions(without(request.schema, RANGES + LENGTHS), _MOST_UNIONS)
+            output["format"] = {"type": "json_schema", "schema": taken}
         if request.effort and "effort" not in dropped:
             output["effort"] = request.effort
         if output:
@@ -90,14 +96,6 @@ class Anthropic(HostedTeacher):
             names.add("cache_control")
         thinking = body.get("thinking", {})
         return names | set(thinking) | {str(thinking.get("type", ""))}
-
-
-def _enforceable(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema without ranges, which the API does not take; the values are checked on our side anyway."""
-    taken = {name: part for name, part in schema.items() if name not in ("minimum", "maximum")}
-    if "properties" in taken:
-        taken["properties"] = {key: _enforceable(part) for key, part in taken["properties"].items()}
-    return taken
 
 
 def _client(base_url: str | None, api_key: str | None) -> AsyncAnthropic:

@@ -148,19 +148,26 @@ class SchemaFiller:
         if "null" in kinds and self._choose(["null", '"' if kind == "string" else "["]) == "null":
             return None
         if kind == "array":
-            return self._list(opened="null" in kinds)
-        return self._text(opened="null" in kinds)
+            return self._list(schema, opened="null" in kinds)
+        return self._text(schema.get("maxLength"), opened="null" in kinds)
 
-    def _text(self, *, opened: bool = False) -> str:
+    def _text(self, most: int | None, *, opened: bool = False) -> str:
         if not opened:
             self._write('"')
         ids: list[int] = []
+        letters = 0  # by token, so that the whole is decoded only when it may be too long
         while True:
             # The first token must say something: an empty text is no answer.
             token = self._pick(self.vocabulary.text if ids else self.vocabulary.inside)
             rest = self.vocabulary.closing(token)
             if rest is None:
                 ids.append(token)
+                letters += len(self.vocabulary.texts[token])
+                whole = self.vocabulary.decode(ids) if most is not None and letters >= most else ""
+                if most is not None and len(whole) >= most:
+                    self._read([token])
+                    self._write('"')
+                    return whole[:most]
                 self._read([token])
                 continue
             text = self.vocabulary.decode(ids) + rest
@@ -183,14 +190,15 @@ class SchemaFiller:
             text += self.vocabulary.numeric[token]
             self._read([token])
 
-    def _list(self, *, opened: bool = False) -> list[str]:
+    def _list(self, schema: Mapping[str, Any], *, opened: bool = False) -> list[str]:
         if not opened:
             self._write("[")
         items: list[str] = []
-        while len(items) < _MOST_ITEMS:
+        longest = schema["items"].get("maxLength")
+        while len(items) < schema.get("maxItems", _MOST_ITEMS):
             if self._choose(["]", ('"' if not items else ', "')]) == "]":
                 return items
-            items.append(self._text(opened=True))
+            items.append(self._text(longest, opened=True))
         self._write("]")
         return items
 

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,18 +88,25 @@ class LlamaCpp:
                 await self._start()
         client = self._client
         assert client is not None
-        path, body = client.body(request, "text")
-        body.setdefault("max_tokens", _ANSWER_TOKENS)
-        if request.schema is not None:
-            # Its own schema mode checks the text once more with a parser that refuses some valid answers.
-            body["grammar"] = _grammar(request.schema)
-            body["chat_template_kwargs"] = {"enable_thinking": False}
+        path, body = self.body(request)
         try:
             return client.read((await client.http.post(path, body, timeout=request.timeout)).raw)
         except CallError as error:
             if error.status in (401, 403):  # our own server and key: never the person's to mend
                 raise CallError("server", error.message, status=500) from None
             raise
+
+    def body(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Path and JSON body of a request to the server; it may write what the schema's longest answer takes."""
+        longest = request.answer_tokens if request.schema is not None else None
+        bounded = replace(request, max_tokens=request.max_tokens or longest or _ANSWER_TOKENS)
+        client = self._client or OpenAI(self.path.name, base_url="http://127.0.0.1/v1", api="chat")
+        path, body = client.body(bounded, "text")
+        if request.schema is not None:
+            # Its own schema mode checks the text once more with a parser that refuses some valid answers.
+            body["grammar"] = _grammar(request.schema)
+            body["chat_template_kwargs"] = {"enable_thinking": False}
+        return path, body
 
     async def close(self) -> None:
         """Ends the server and frees its memory; the next call starts another."""

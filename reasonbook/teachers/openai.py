@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,18 @@ from .hosted.endpoints import ENDPOINTS, endpoint, local, needs_key, shown
 from .hosted.hosted import HostedTeacher
 from .hosted.http import unconnected
 from .hosted.responses_answer import RESPONSES
+from .hosted.schema_subset import LENGTHS, has_lengths, without
+from .hosted.thinking import room_to_think
 from .json_access import part
-from .teacher import Capabilities, Request, Rung
+from .teacher import CallError, Capabilities, Request, Rung
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 _OPTIONAL = ("temperature", "reasoning_effort", "reasoning.summary", "reasoning.effort", "reasoning", "effort",
-             "prompt_cache_key", "max_completion_tokens", "max_tokens", "store", "strict")  # fmt: skip
+             "prompt_cache_key", "max_completion_tokens", "max_output_tokens", "max_tokens", "maxlength", "store",
+             "strict")  # fmt: skip
+_BOUND = re.compile(r"max_(?:completion_|output_)?tokens|context length|output tokens")
 
 
 class OpenAI(HostedTeacher):
@@ -75,7 +80,30 @@ class OpenAI(HostedTeacher):
         reasoning = part(body, "reasoning")
         names = {*body, *reasoning, *(f"reasoning.{name}" for name in reasoning)}
         shape = part(part(body, "response_format"), "json_schema") or part(part(body, "text"), "format")
-        return names | {"strict"} if "strict" in shape else names
+        names |= {"strict"} if "strict" in shape else set()
+        return names | {"maxlength"} if has_lengths(part(shape, "schema")) else names
+
+    def learn(self, error: CallError, rung: Rung, body: Mapping[str, Any]) -> bool:
+        """Whether a refused request is worth making again; a bound of our own is given up rather than the row."""
+        if super().learn(error, rung, body):
+            return True
+        dropped = self.downgrade.dropped
+        if error.status != 400 or "bound" in dropped or not _BOUND.search(error.words):
+            return False
+        dropped.add("bound")
+        return True
+
+    def bound(self, request: Request) -> int | None:
+        """Tokens that it may write: as many as were named, else the longest answer and room to think before it."""
+        if request.max_tokens or request.answer_tokens is None or "bound" in self.downgrade.dropped:
+            return request.max_tokens
+        return request.answer_tokens + room_to_think(self.model, request.effort, request.thinking)
+
+    def held_to(self, schema: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """The schema as this endpoint takes it."""
+        if schema is None or (self.profile.lengths and "maxlength" not in self.downgrade.dropped):
+            return schema
+        return without(schema, LENGTHS)
 
 
 def _chat_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
@@ -87,17 +115,18 @@ def _chat_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, Any]:
     if request.system.strip():
         body["messages"].insert(0, {"role": "system", "content": request.system})
     if rung == "schema":
-        shape: dict[str, Any] = {"name": "reasoning", "schema": request.schema}
+        shape: dict[str, Any] = {"name": "reasoning", "schema": teacher.held_to(request.schema)}
         if "strict" not in dropped:
             shape["strict"] = True
         body["response_format"] = {"type": "json_schema", "json_schema": shape}
     elif rung == "json":
         body["response_format"] = {"type": "json_object"}
-    if request.max_tokens:
+    bound = teacher.bound(request)
+    if bound:
         names = (teacher.profile.max_tokens, "max_completion_tokens", "max_tokens")
         name = next((name for name in names if name not in dropped), None)
         if name is not None:
-            body[name] = request.max_tokens
+            body[name] = bound
     if request.temperature is not None and "temperature" not in dropped:
         body["temperature"] = request.temperature
     if request.effort and "reasoning_effort" not in dropped:
@@ -120,7 +149,11 @@ def _responses_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, 
     if "store" not in dropped:
         body["store"] = False
     if rung == "schema":
-        shape: dict[str, Any] = {"type": "json_schema", "name": "reasoning", "schema": request.schema}
+        shape: dict[str, Any] = {
+            "type": "json_schema",
+            "name": "reasoning",
+            "schema": teacher.held_to(request.schema),
+        }
         if "strict" not in dropped:
             shape["strict"] = True
         body["text"] = {"format": shape}
@@ -133,8 +166,9 @@ def _responses_body(teacher: OpenAI, request: Request, rung: Rung) -> dict[str, 
         reasoning["summary"] = "auto"
     if reasoning and "reasoning" not in dropped:
         body["reasoning"] = reasoning
-    if request.max_tokens:
-        body["max_output_tokens"] = request.max_tokens
+    bound = teacher.bound(request)
+    if bound and "max_output_tokens" not in dropped:
+        body["max_output_tokens"] = bound
     if request.temperature is not None and "temperature" not in dropped:
         body["temperature"] = request.temperature
     if teacher.profile.cache_key and request.cache_key and "prompt_cache_key" not in dropped:

@@ -102,7 +102,8 @@ class Request:
         turns: what followed, as (role, text): a refused answer and why it was refused.
         prompt: the bare request text of the row, for a teacher that is a Python function.
         response: the bare response text, where the method shows it.
-        max_tokens: upper bound of the answer, thinking included.
+        max_tokens: upper bound of the answer, thinking included; None leaves it to ``answer_tokens``.
+        answer_tokens: the longest answer that makes sense, thinking left out; a teacher that thinks adds room for it.
         temperature: None leaves the provider's default.
         effort: how hard to think, in the provider's own word; None leaves the default.
         thinking: whether the teacher's own thinking is wanted back.
@@ -122,6 +123,7 @@ class Request:
     prompt: str = ""
     response: str | None = None
     max_tokens: int | None = None
+    answer_tokens: int | None = None
     temperature: float | None = None
     effort: str | None = None
     thinking: bool = False

@@ -85,7 +85,8 @@ class Transformers:
                 return loaded.free_text(prompt, request, stop)
             decoder = _Decoder(loaded.model, request.temperature, stop)
             decoder.feed(prompt)
-            filler = SchemaFiller(decoder, loaded.vocabulary, request.max_tokens or _ANSWER_TOKENS)
+            bound = request.max_tokens or request.answer_tokens or _ANSWER_TOKENS
+            filler = SchemaFiller(decoder, loaded.vocabulary, bound)
             try:
                 data = filler.fill(request.schema)
             except TokenLimitError:

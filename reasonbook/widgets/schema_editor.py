@@ -20,7 +20,17 @@ from .teacher_name import teacher_name
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
-_ATTRIBUTES = ("name", "instruction", "type", "options", "minimum", "maximum", "optional")
+_ATTRIBUTES = (
+    "name",
+    "instruction",
+    "type",
+    "options",
+    "minimum",
+    "maximum",
+    "optional",
+    "required",
+    "max_length",
+)
 
 
 class SchemaEditor(View):
@@ -138,7 +148,7 @@ class SchemaEditor(View):
             "version": self._version,
             "fields": [{**asdict(field), "problems": field.problems} for field in fields],
             "problems": schema.problems,
-            "prompt": schema.prompt() if valid else "",
+            "prompt": schema.field_lines() if valid else "",
             "json_schema": schema.json_schema() if valid else None,
             "fingerprint": schema.fingerprint,
             "trial": None if schema.trial is None else _trial(schema.trial),

@@ -79,6 +79,7 @@ def test_json_is_found_in_prose_and_in_the_thinking(provider, schema, fault):
     ],
 )
 def test_values_that_do_not_fit_are_never_written(provider, schema, values, words):
+    schema.update("Customer Intent", required=True).update("Urgency", required=True)
     right = {"customer_intent": "a", "urgency": "low", "score": 3}
     right[next(k for k in schema.keys.values() if k not in right)] = "b"
     provider.answer = lambda asked: json.dumps(right | values)

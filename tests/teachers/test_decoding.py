@@ -289,7 +289,7 @@ def test_what_can_only_be_meant_in_one_way_is_taken(change, value):
         ('"score": 1' + "0" * 400, "must be a finite number"),
         ('"intent": "half \\ud800"', r"holds half a character (\ud800)"),
         ('"intent": "\\u200b\\ufeff"', "holds nothing that can be seen"),
-        ('"intent": null, "intnt": "a refund"', "is missing"),
+        ('"intent": null, "intnt": "a refund"', "`intnt` is not asked for"),
         ('"steps": ["\\udfff"]', r"half a character (\udfff)"),
     ],
 )

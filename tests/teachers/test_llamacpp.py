@@ -18,8 +18,8 @@ pytest.importorskip("gguf")
 SCHEMA = Schema(
     [
         Field("Intent", "Say what is asked for."),
-        Field("Urgency", "Judge how soon.", type="choice", options=("low", "high")),
-        Field("Angry", "Whether the person is angry.", type="boolean"),
+        Field("Urgency", "Judge how soon.", type="choice", options=("low", "high"), required=True),
+        Field("Angry", "Whether the person is angry.", type="boolean", required=True),
         Field("Score", "From 0 to 9.", type="number"),
         Field("Dringlichkeit Ü", "Any tags.", type="list", optional=True),
     ]
@@ -61,6 +61,42 @@ def test_every_answer_of_a_random_model_has_the_right_form(gguf_file):
         assert SCHEMA.read(values) == values
         assert values["Urgency"] in ("low", "high") and isinstance(values["Angry"], bool)
     assert job.usage.output > 0 and job.cost == 0.0
+
+
+@pytest.mark.slow
+def test_a_row_that_runs_on_is_cut_by_its_schema_and_says_so(gguf_file):
+    """A random model hardly ever ends a text by itself: without a bound its grammar let it write for minutes."""
+    df, frame = frame_of(3)
+    schema = Schema(
+        [
+            Field("Text", "Say what is asked for.", max_length=20, required=True),
+            Field("Items", "Any.", type="list", max_length=2, required=True),
+        ]
+    )
+    job = Augmentation(
+        frame, schema, f"llamacpp:{gguf_file}", AugmentConfig(temperature=0.0, reasks=0)
+    ).start()
+    try:
+        job.wait()
+    except TeacherError:
+        pass
+    for status, error in zip(df["reasoning_status"], df["reasoning_error"], strict=True):
+        assert status == "ok" or "at most 20 characters, not 21" in error or "cut at" in error, error
+    assert "error" in df["reasoning_status"].tolist(), "this model was to run on"
+    assert job.usage.output / job.usage.calls <= schema.answer_tokens()
+
+
+@pytest.mark.slow
+def test_without_any_word_of_length_a_row_is_bounded_too(gguf_file):
+    _, frame = frame_of(1)
+    schema = Schema([Field("Text", "Say what is asked for.", required=True)])
+    job = Augmentation(
+        frame, schema, f"llamacpp:{gguf_file}", AugmentConfig(temperature=0.0, reasks=0)
+    ).start()
+    with pytest.raises(TeacherError, match="cut at the token limit"):
+        job.wait()
+    # One letter is one token here, so that the bound in tokens comes before the one in letters.
+    assert job.usage.output == schema.answer_tokens() < 700
 
 
 def test_the_server_is_gone_after_the_job(gguf_file):

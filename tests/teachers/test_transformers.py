@@ -156,7 +156,33 @@ def test_whatever_the_model_wants_the_answer_fits(seed, fields):
             continue  # a text of blanks is well formed, and refused by the schema afterwards
         if isinstance(value, list) and not all(item.strip() for item in value):
             continue
-        assert field.read(value) is not None or field.optional
+        try:
+            assert field.read(value) is not None or not field.required
+        except ValueError as error:
+            assert "cut at" in str(error)
+
+
+def test_a_text_and_a_list_that_run_on_are_cut_where_the_schema_says():
+    class Rambling(Dice):
+        """Never closes what may still go on."""
+
+        def pick(self, scores, allowed):
+            ids = np.flatnonzero(allowed) if isinstance(allowed, np.ndarray) else list(allowed)
+            return PIECES.index("a") if PIECES.index("a") in ids else max(ids)
+
+    schema = Schema([Field("T", "y", max_length=7), Field("L", "y", type="list", max_length=2)])
+    answer = SchemaFiller(Rambling(0), VOCABULARY, 4000).fill(schema.json_schema())
+    text, items = answer.values()
+    assert text is None or len(text) == 8
+    assert items is None or len(items) <= 3
+    for name, value in zip(("T", "L"), (text, items), strict=True):
+        if value:
+            with pytest.raises(ValueError, match=r"at most|was cut at"):
+                schema[name].read(value)
+    required = Schema([Field("T", "y", max_length=7, required=True)])
+    assert list(SchemaFiller(Rambling(0), VOCABULARY, 4000).fill(required.json_schema()).values()) == [
+        "a" * 8
+    ]
 
 
 def test_an_answer_that_never_ends_is_cut():
@@ -164,6 +190,6 @@ def test_an_answer_that_never_ends_is_cut():
         def pick(self, scores, allowed):
             return PIECES.index("a")
 
-    schema = Schema([Field("f", "y")]).json_schema()
+    schema = Schema([Field("f", "y", required=True)]).json_schema()
     with pytest.raises(TokenLimitError):
         SchemaFiller(Rambling(0), VOCABULARY, 50).fill(schema)

@@ -17,7 +17,7 @@ export class FieldRow {
   private readonly name: HTMLInputElement;
   private readonly instruction: HTMLTextAreaElement;
   private readonly type: HTMLSelectElement;
-  private readonly optional: HTMLInputElement;
+  private readonly required: HTMLInputElement;
   private readonly minimum: HTMLInputElement;
   private readonly maximum: HTMLInputElement;
   private readonly options: HTMLInputElement;
@@ -61,10 +61,11 @@ export class FieldRow {
       },
       ...types.map((type) => h("option", { value: type }, WORDS[type] ?? type)),
     );
-    this.optional = h("input", {
+    this.required = h("input", {
       type: "checkbox",
       onchange: () => {
-        this.store.type(this.at, { optional: this.optional.checked });
+        const required = this.required.checked;
+        this.store.type(this.at, required ? { required, optional: false } : { required });
         this.store.flush();
       },
     });
@@ -129,9 +130,9 @@ export class FieldRow {
           this.type,
           h(
             "label",
-            { class: "rb-check", title: "The teacher may answer that there is no value" },
-            this.optional,
-            "may be empty",
+            { class: "rb-check", title: "The teacher may not answer that the request does not state it" },
+            this.required,
+            "always a value",
           ),
           h("span", { class: "rb-grow" }),
           h(
@@ -170,7 +171,7 @@ export class FieldRow {
     put(this.minimum, field.minimum === null ? "" : String(field.minimum));
     put(this.maximum, field.maximum === null ? "" : String(field.maximum));
     put(this.options, field.options.join(", "));
-    this.optional.checked = field.optional;
+    this.required.checked = field.required;
     this.bounds.hidden = field.type !== "number";
     this.choices.hidden = field.type !== "choice";
     this.up.disabled = at === 0;

@@ -12,6 +12,8 @@ export interface Field {
   minimum: number | null;
   maximum: number | null;
   optional: boolean;
+  required: boolean;
+  max_length: number | null;
   problems: string[];
 }
 

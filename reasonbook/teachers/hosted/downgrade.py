@@ -47,6 +47,9 @@ class Downgrade:
                 self.dropped.add(name)
                 return True
         if tried != "text" and any(word in error.words for word in STRUCTURE):
+            if "maxlength" in sent:
+                self.dropped.add("maxlength")
+                return True
             if self.rung == tried and len(self.rungs) > 1:
                 self.rungs = tuple(self.rungs[1:])
             return self.rung != tried

@@ -23,6 +23,7 @@ class Endpoint:
         rungs: ways it can be held to a schema, best first; what it refuses is learnt besides.
         max_tokens: its name for the bound of an answer.
         cache_key: whether it takes ``prompt_cache_key``.
+        lengths: whether it is sent how long values may be; hosted ones refuse that or grow slow by it.
     """
 
     host: str
@@ -31,6 +32,7 @@ class Endpoint:
     rungs: tuple[Rung, ...] = LADDER
     max_tokens: str = "max_tokens"
     cache_key: bool = False
+    lengths: bool = False
 
 
 ENDPOINTS = (
@@ -46,7 +48,7 @@ ENDPOINTS = (
     Endpoint("router.huggingface.co", "HF_TOKEN"),
     Endpoint("generativelanguage.googleapis.com", "GEMINI_API_KEY"),
 )  # fmt: skip
-OTHER = Endpoint("", "OPENAI_API_KEY")
+OTHER = Endpoint("", "OPENAI_API_KEY", lengths=True)
 
 
 def endpoint(url: str) -> Endpoint:

@@ -1,4 +1,4 @@
-"""Checks: what looks wrong with a row's reasoning, as flags and one suspicion score."""
+"""Checks of all rows: what looks wrong with each one's reasoning, as flags and one suspicion score."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.conversation import missing
-from ..safe_text import visible
+from ...data.conversation import missing
+from ...safe_text import visible
+from .copied import copied, plain
+from .injection import injected
 
 # Weight of each flag in the score: how likely such a row would teach something wrong.
-WEIGHTS = {"contradicted": 4.0, "leaked": 3.0, "blank": 3.0, "placeholder": 3.0, "refused": 3.0, "repeated": 2.0,
-           "too long": 1.0}  # fmt: skip
+WEIGHTS = {
+    "contradicted": 4.0, "leaked": 3.0, "blank": 3.0, "placeholder": 3.0, "refused": 3.0, "injection": 3.0,
+    "copied": 2.0, "repeated": 2.0, "too long": 1.0, "not stated": 0.5,
+}  # fmt: skip
 FLAGS = tuple(sorted(WEIGHTS))
 _BIT = {flag: 1 << place for place, flag in enumerate(FLAGS)}
 _SAID = ("response", "answer", "reply", "replied", "output", "assistant")  # no leak without one of these
@@ -44,20 +48,10 @@ _ENDS = str.maketrans(".!?", "\n\n\n")
 _LONGEST_PLACEHOLDER = 64  # characters
 _SHORT = 24  # characters; shorter texts say too little to be called repeated
 
-
-class _Plain(dict[int, str]):
-    """For `str.translate`, which is quicker than a pattern: what is no letter, digit, money or ``%.-`` is a space."""
-
-    def __missing__(self, code: int) -> str:
-        sign = chr(code)
-        self[code] = kept = sign if sign.isalnum() or sign in "_$€£%.-" else " "
-        return kept
-
-
-_PLAIN = _Plain()
-
 Turn = tuple[Mapping[str, Any] | None, str | None]
-Row = Turn | tuple[Mapping[str, Any] | None, str | None, Sequence[Turn]]  # the last turn, and those before it
+# The last turn, those before it, and the request as it stands.
+WholeRow = tuple[Mapping[str, Any] | None, str | None, Sequence[Turn], str]
+Row = Turn | WholeRow
 
 
 @dataclass(frozen=True)
@@ -66,11 +60,6 @@ class Flags:
 
     names: tuple[str, ...] = ()
     suspicion: float = 0.0
-
-
-def earlier_of(row: Row) -> Sequence[Turn]:
-    """The earlier turns of a row; most have none."""
-    return row[2] if len(row) == 3 else ()
 
 
 @cache
@@ -108,7 +97,8 @@ class Checks:
 
     Args:
         rows: reasoning by field name (None where there is none) and response of each row; then those of its earlier
-            assistant turns. A row has the flags of all of its turns.
+            assistant turns, and its request, without which nothing is said of injection. A row has the flags of all of
+            its turns.
 
     Attributes:
         flags: those of each row, by position; another list whenever rows beyond the changed one got new flags.
@@ -120,7 +110,7 @@ class Checks:
         self._differing: Counter[str] = Counter()
         self._seen: list[_Seen] = []
         for row in rows:
-            bits, length, agree, differ = _look(row[0], row[1], earlier_of(row))
+            bits, length, agree, differ = _look(*_whole(row))
             seen = _Seen(bits, length, alike.setdefault(agree, agree), alike.setdefault(differ, differ))
             self._seen.append(seen)
             self._agreeing.update(agree)
@@ -140,9 +130,10 @@ class Checks:
         reasoning: Mapping[str, Any] | None,
         response: str | None,
         earlier: Sequence[Turn] = (),
+        request: str = "",
     ) -> None:
-        """Takes in a row's new reasoning and response, and those of its earlier turns."""
-        old, new = self._seen[position], _look(reasoning, response, earlier)
+        """Takes in a row's new reasoning and response, and what else is looked at."""
+        old, new = self._seen[position], _look(reasoning, response, earlier, request)
         self._seen[position] = new
         self._lengths[position] = new.length
         if old.length:
@@ -179,7 +170,7 @@ class Checks:
         return _SUSPICION[self._bits]
 
     def _mark(self) -> None:
-        self._bits = np.array([self._of(seen) for seen in self._seen], dtype=np.uint8)
+        self._bits = np.array([self._of(seen) for seen in self._seen], dtype=np.uint16)
         self.flags = [_flags(bits) for bits in self._bits.tolist()]
 
     def _of(self, seen: _Seen) -> int:
@@ -204,19 +195,29 @@ class Checks:
         return max(stating, default=(0, 0, None))[2]
 
 
-def _look(reasoning: Mapping[str, Any] | None, response: str | None, earlier: Sequence[Turn] = ()) -> _Seen:
+def _whole(row: Row) -> WholeRow:
+    return row if len(row) == 4 else (row[0], row[1], (), "")
+
+
+def _look(
+    reasoning: Mapping[str, Any] | None, response: str | None, earlier: Sequence[Turn] = (), request: str = ""
+) -> _Seen:
     """One row by itself; of several turns what any of them shows, and the length of the longest."""
     if earlier:
-        return _together([_look(*turn) for turn in (*earlier, (reasoning, response))])
+        return _together([*(_look(*turn) for turn in earlier), _look(reasoning, response, (), request)])
     if not reasoning:
         return _NOTHING
     texts: list[str] = []
-    blank = refused = placed = False
+    plain_texts: list[str] = []
+    blank = refused = placed = unstated = False
     agree: list[str] = []
     differ: list[str] = []
-    given = _plain(response) if response else ""
+    given = plain(response) if response else ""
     numbers: set[float | None] | None = None
     for name, value in reasoning.items():
+        if value is None:
+            unstated = True
+            continue
         text = value if isinstance(value, str) else None
         if not visible(text) if text is not None else missing(value):
             blank = True
@@ -236,14 +237,18 @@ def _look(reasoning: Mapping[str, Any] | None, response: str | None, earlier: Se
             numbers = {_number(found) for found in _NUMBER.findall(response)} if numbers is None else numbers
             agrees = value in numbers
         else:
-            said = _plain(texts[-1])
+            said = plain(texts[-1])
+            plain_texts.append(said)
             agrees = bool(said) and (said in given or given in said)
         (agree if agrees else differ).append(name)
     text = "\n".join(texts)
     folded = text.casefold()
     leaked = any(word in folded for word in _SAID) and _LEAKS.search(folded) is not None
     bits = (
-        (_BIT["blank"] if blank else 0)
+        (_BIT["blank"] if blank or not texts else 0)
+        | (_BIT["not stated"] if unstated else 0)
+        | (_BIT["copied"] if given and copied(" ".join(plain_texts), given, request) else 0)
+        | (_BIT["injection"] if request and injected(request, reasoning) else 0)
         | (_BIT["leaked"] if leaked else 0)
         | (_BIT["placeholder"] if placed else 0)
         | (_BIT["refused"] if refused else 0)
@@ -266,10 +271,6 @@ def _number(text: str) -> float | None:
         return float(text.replace(",", ""))
     except ValueError:
         return None
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().translate(_PLAIN).split()).strip(" .")
 
 
 def _repeats(folded: str) -> bool:
