@@ -12,6 +12,7 @@ Every exception of the package. Those that are not defined here stand with their
       FormatError          rows in the chat format of a student
       TrainingError        a training run
       StoreError           the store on disk
+        StoreMendedError   store.store_file: it was damaged, and what could be read is in a new file
       MissingPackage       an optional package
       WalkthroughError     demo.notebooks: a cell of a bundled notebook
 

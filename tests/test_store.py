@@ -105,8 +105,10 @@ def test_a_folder_that_cannot_be_made_says_what_to_type(tmp_path):
 def test_a_full_disk_says_so_and_keeps_what_stood(tmp_path):
     store = Store(tmp_path)
     store.put([Call("t", "", {"k": 1})])
-    [(pages,)] = store._db.execute("PRAGMA page_count").fetchall()
-    store._db.execute(f"PRAGMA max_page_count={pages + 1}")  # SQLite then answers just as on a full disk
+    [(pages,)] = store._file._db.execute("PRAGMA page_count").fetchall()
+    store._file._db.execute(
+        f"PRAGMA max_page_count={pages + 1}"
+    )  # SQLite then answers just as on a full disk
     with pytest.raises(StoreError, match="full"):
         store.put([Call("t", "x" * 100_000, {f"big{i}": "y" * 1000 for i in range(100)})])
     assert store.answers(["k", "big0"]) == {"k": 1}

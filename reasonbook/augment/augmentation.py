@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ..data.frame import Frame
 from ..data.frame_jobs import announce
 from ..data.reasoning_origin import Origin, OriginKeys, record
-from ..errors import ReasonbookError, TeacherError
+from ..errors import ReasonbookError, StoreError, TeacherError
 from ..events import Stream
 from ..html_card import card, clip, details, duration, table
 from ..job import Job, Status
 from ..review.decisions import Decisions
 from ..schema import Schema
-from ..store import Context, Store, default_store
+from ..store import Context, Store, default_store, make_sure_of_room
 from ..teachers import Teacher, TeacherSpec, Usage, resolve
 from ..teachers.batches import batch_api
 from ..teachers.python import PythonTeacher
@@ -249,7 +250,11 @@ class Augmentation(Job):
         with self._lock:
             self._plan = plan
         origin, keys = self.origin, self._answer_keys()
-        record(self.store, origin, keys)
+        if plan.open:
+            calls = len(plan.open) * self.config.samples
+            make_sure_of_room(self.store, calls, calls * len(self._keys.names))
+        with contextlib.suppress(*(() if plan.open else (StoreError,))):  # what is only read may be read-only
+            record(self.store, origin, keys)
         self._journal.begun(origin, keys, self.config.told(), plan.keys, self.cost)
         for position, why in plan.unusable.items():
             writer.add(position, None, "invalid", why)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from . import context
+from .damage.checksums import CALL
 from .database import Store
 
 NOT_RECORDED = "not recorded"  # what is said of calls that an older version made
@@ -85,7 +86,9 @@ def calls_about(store: Store, names: Iterable[str]) -> list[AskedCall]:
             for (n,) in store.query("SELECT call FROM asked WHERE instr(rows, ?)", (context.row_print(name),))
         )
         span = (name, name + _LAST)  # an answer's key begins with the content that it is about
-        numbers.update(n for (n,) in store.query("SELECT call FROM answers WHERE key BETWEEN ? AND ?", span))
+        numbers.update(
+            n for (n,) in store.query(f"SELECT {CALL} FROM answers WHERE key BETWEEN ? AND ?", span)
+        )
     rows = [
         row
         for n in sorted(numbers)
@@ -109,7 +112,7 @@ def _call(
     cost: float | None,
     data: str | None,
 ) -> AskedCall:
-    told: dict[str, Any] = json.loads(data) if data is not None else {}
+    told = _plain(data)
 
     def part(name: str) -> str:
         if data is None:
@@ -123,25 +126,36 @@ def _call(
         return str(found[0][0]) if found else ""
 
     return AskedCall(
-        id, at, teacher, text, json.loads(usage), problem, part("purpose"), part("method"), kept("prompt"),
+        id, at, teacher, text, _plain(usage), problem, part("purpose"), part("method"), kept("prompt"),
         kept("schema"), kept("parameters"), part("notebook"), str(told.get("job", "")), told.get("price"), cost,
     )  # fmt: skip
 
 
+def _plain(text: str | None) -> dict[str, Any]:
+    """What an object in the store says; nothing where it is damaged."""
+    try:
+        said: object = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+
+
 _TOKENS = ("input", "output", "cached", "reasoning")
 _SPENT = f"""
-SELECT date(c.at, 'unixepoch', 'localtime'), c.teacher, a.context, a.cost IS NULL, count(*), total(a.cost),
-    {", ".join(f"total(json_extract(c.usage, '$.{name}'))" for name in _TOKENS)}
+SELECT coalesce(date(c.at, 'unixepoch', 'localtime'), ''), c.teacher, a.context, a.cost IS NULL, count(*),
+    total(a.cost),
+    {", ".join(f"total(iif(json_valid(c.usage), json_extract(c.usage, '$.{name}'), 0))" for name in _TOKENS)}
 FROM calls c LEFT JOIN asked a ON a.call = c.id GROUP BY 1, 2, 3, 4 ORDER BY 1, 2
 """
 
 
 def expenses(store: Store) -> list[Expense]:
     """What every call in the store has used, added up by day, teacher and context; cached rows made no call."""
-    known = {number: json.loads(data) for number, data in store.query("SELECT id, data FROM contexts")}
+    known = {number: _plain(data) for number, data in store.query("SELECT id, data FROM contexts")}
+    nobody = {"notebook": NOT_RECORDED, "purpose": NOT_RECORDED}
     found: list[Expense] = []
     for day, teacher, number, unknown, calls, cost, *tokens in store.query(_SPENT):
-        told = known.get(number, {"notebook": NOT_RECORDED, "purpose": NOT_RECORDED})
+        told = nobody | known.get(number, {})
         usage: dict[str, int] = dict(zip(_TOKENS, map(int, tokens), strict=True))
         found.append(
             Expense(

@@ -1,13 +1,18 @@
 """Tables: what the store's file holds, and how the file of an older version is brought up to it.
 
-Versions only ever add tables. One that is older writes its calls by position, so that a column more would turn it
-away; beside tables that it does not know it goes on as before, and what it wrote says "not recorded".
+Versions add tables, and columns only where every older one writes by name, as it does events. The first one writes
+calls and answers by position, so that a column more would turn it away; beside what it does not know it goes on as
+before, and what it wrote says "not recorded". Nothing is rewritten: what has no checksum is taken as it stands.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from functools import cache
+from itertools import chain
 
+_SUM = "ALTER TABLE events ADD COLUMN sum INTEGER"
 # Version → what it added. A file's own version stands in its user_version.
 _VERSIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -24,6 +29,8 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE IF NOT EXISTS contexts(id INTEGER PRIMARY KEY, data TEXT UNIQUE)",
         "CREATE TABLE IF NOT EXISTS texts(print TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID",
     ),
+    # Checksums: an event's stands in a column, an answer's above the number of its call.
+    (_SUM,),
 )
 VERSION = len(_VERSIONS)
 
@@ -35,8 +42,11 @@ def bring_up(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         if _version(db) < VERSION:  # nobody was quicker
-            for statements in _VERSIONS:
-                for statement in statements:
+            known = _columns(db, "events")
+            for statement in chain(*_VERSIONS):
+                if (
+                    statement != _SUM or "sum" not in known
+                ):  # unlike a table, a column cannot be there already
                     db.execute(statement)
             db.execute(f"PRAGMA user_version={VERSION}")
         db.execute("COMMIT")
@@ -44,6 +54,25 @@ def bring_up(db: sqlite3.Connection) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def whole(db: sqlite3.Connection) -> bool:
+    """Whether everything is there that this version works with; a newer file is not judged."""
+    if _version(db) > VERSION:
+        return True
+    return all(columns <= _columns(db, name) for name, columns in _ours().items())
+
+
+@cache
+def _ours() -> dict[str, set[str]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        bring_up(db)
+        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: _columns(db, name) for name in names}
+
+
+def _columns(db: sqlite3.Connection, name: str) -> set[str]:
+    return {column for (column,) in db.execute("SELECT name FROM pragma_table_info(?)", (name,))}
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..safe_text import storable
-from ..store import Call, Context, Store, row_print
+from ..store import Call, Context, Store, make_sure_of_room, row_print
 from .teacher import CallError, Completion, Request, Teacher, completed
 
 _Value = TypeVar("_Value")
@@ -39,11 +39,13 @@ async def ask(
         **told: what else the records shall say of it, JSON-ready.
 
     Raises:
+        StoreError: an answer could not be kept; nothing was asked.
         CallError: there is no answer that can be used; ``output`` when there were answers.
     """
     known = store.answers([key])
     if key in known:
         return known[key]
+    make_sure_of_room(store, 1, 1)
     last = CallError("output", "the teacher gave no answer")
     context = Context(
         purpose,

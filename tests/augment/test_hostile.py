@@ -425,10 +425,10 @@ def test_one_call_that_cannot_be_stored_loses_no_neighbour():
 def test_a_store_that_cannot_be_written_is_nobodys_row():
     store = Store()
     store.put([Call("t", "x")])
-    store._db.execute("PRAGMA query_only=ON")
+    store._file._db.execute("PRAGMA query_only=ON")
     with pytest.raises(StoreError, match="cannot be written"):
         put_calls(store, [Call("t", "x"), Call("t", "half \ud800")])
-    store._db.execute("PRAGMA query_only=OFF")
+    store._file._db.execute("PRAGMA query_only=OFF")
     assert sqlite3.connect(store.path).execute("SELECT count(*) FROM calls").fetchone() == (1,)
 
 

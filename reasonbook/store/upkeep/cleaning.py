@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import StoreError, choices
-from ..html_card import card, table
-from ..options import checked
-from .database import Store, default_store
-from .file_lock import FileLock
+from ...errors import StoreError, choices
+from ...html_card import card, table
+from ...options import checked
+from ..damage.checksums import CALL
+from ..database import Store, default_store
+from ..file_lock import FileLock
+from .space import in_words
 
 _DAY = 86400.0
 
@@ -44,6 +44,7 @@ class CleanQuote:
         items: by kind.
         command: the line that has it deleted.
         done: whether it is deleted.
+        kept: why the file is not smaller all the same; empty where it is.
 
     Example:
         >>> quote = rb.store.clean()
@@ -54,6 +55,7 @@ class CleanQuote:
     items: tuple[CleanItem, ...]
     command: str = ""
     done: bool = False
+    kept: str = ""
 
     @property
     def bytes(self) -> int:
@@ -61,15 +63,16 @@ class CleanQuote:
         return sum(item.bytes for item in self.items)
 
     def __repr__(self) -> str:
-        parts = ", ".join(f"{item.what}: {item.rows} ({_size(item.bytes)})" for item in self.items)
+        parts = ", ".join(f"{item.what}: {item.rows} ({in_words(item.bytes)})" for item in self.items)
         return f"CleanQuote({'deleted' if self.done else 'nothing deleted yet'}; {parts})"
 
     def _repr_html_(self) -> str:
-        rows = [(item.what, item.rows, _size(item.bytes), item.lost) for item in self.items]
+        rows = [(item.what, item.rows, in_words(item.bytes), item.lost) for item in self.items]
         return card(
             "Deleted from the store" if self.done else "What can go from the store: nothing is deleted yet",
-            {"space": _size(self.bytes)},
+            {"space": in_words(self.bytes)},
             body=table(("what", "how many", "space", "what was lost" if self.done else "what is lost"), rows),
+            notes=[self.kept] if self.kept else [],
             next_verb=self.command,
         )
 
@@ -102,8 +105,8 @@ def clean(
     """
     store = store or default_store()
     for name in what:
-        if name not in _KINDS:
-            raise StoreError(f"A store has no {name!r} to clean.", choices(name, _KINDS))
+        if name not in KINDS:
+            raise StoreError(f"A store has no {name!r} to clean.", choices(name, KINDS))
     said = "".join(f'"{name}", ' for name in what or ("raw",)) + (
         f"older_than={older_than:g}, " if older_than else ""
     )
@@ -116,7 +119,7 @@ def clean(
             f"rb.store.clean({said}{needs})",
         )
     before = time.time() - older_than * _DAY
-    kinds = [(name, _KINDS[name]) for name in what or _KINDS]
+    kinds = [(name, KINDS[name]) for name in what or KINDS]
     quote = CleanQuote(
         tuple(kind.quote(name, store, before) for name, kind in kinds), f"rb.store.clean({said}{needs})"
     )
@@ -124,26 +127,41 @@ def clean(
         return quote
     for _, kind in kinds:
         kind.delete(store, before)
-    with contextlib.suppress(sqlite3.Error):  # somebody reads; the space is used again all the same
+    return replace(quote, done=True, command="", kept=_give_back(store))
+
+
+def _give_back(store: Store) -> str:
+    """Makes the file smaller; says why where that is not possible now."""
+    try:
         store.query("VACUUM")
-        store.query("PRAGMA wal_checkpoint(TRUNCATE)")
-    return replace(quote, done=True, command="")
+        [(busy, *_)] = store.query("PRAGMA wal_checkpoint(TRUNCATE)")
+    except StoreError as error:
+        return f"The file is not smaller yet, but its space is used again: {error.problem}"
+    return "The file gets smaller when another notebook has read what it is reading." if busy else ""
 
 
 # -- the kinds -----------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
+    """What can go under one name."""
+
     count: Callable[[Store, float], tuple[int, int]]  # how many, and bytes
     delete: Callable[[Store, float], None]
     lost: str
 
     def quote(self, name: str, store: Store, before: float) -> CleanItem:
+        """How much of it there is from before a time."""
         rows, size = self.count(store, before)
         return CleanItem(name, rows, size, self.lost)
 
 
+def in_bytes(*columns: str) -> str:
+    """In SQL: the bytes of texts, all rows together."""
+    return f"total({' + '.join(f'length(CAST({name} AS BLOB))' for name in columns)})"
+
+
 _RAW = "at < ? AND (text != '' OR reasoning != '')"
-_ANSWERS = "call IN (SELECT id FROM calls WHERE at < ?)"
+_ANSWERS = f"coalesce((SELECT at FROM calls WHERE id = {CALL}), 0) < ?"
 
 
 def _count(sql: str) -> Callable[[Store, float], tuple[int, int]]:
@@ -165,7 +183,7 @@ def _execute(sql: str) -> Callable[[Store, float], None]:
 def _count_paths(find: Callable[[Store, float], Sequence[Path]]) -> Callable[[Store, float], tuple[int, int]]:
     def count(store: Store, before: float) -> tuple[int, int]:
         paths = find(store, before)
-        return len(paths), sum(_bytes(path) for path in paths)
+        return len(paths), sum(bytes_of(path) for path in paths)
 
     return count
 
@@ -197,42 +215,36 @@ def _unreadable(store: Store, before: float) -> list[Path]:
     return [path for path in store.folder.glob("store.unreadable-*") if path.stat().st_mtime < before]
 
 
-_KINDS = {
-    "raw": _Kind(
-        _count(f"SELECT count(*), total(length(text) + length(reasoning)) FROM calls WHERE {_RAW}"),
+KINDS = {
+    "raw": Kind(
+        _count(f"SELECT count(*), {in_bytes('text', 'reasoning')} FROM calls WHERE {_RAW}"),
         _execute(f"UPDATE calls SET text = '', reasoning = '' WHERE {_RAW}"),
         "teachers' texts as they came, and their own thinking; the values, the calls and what they cost stay",
     ),
-    "answers": _Kind(
-        _count(f"SELECT count(*), total(length(key) + length(value)) FROM answers WHERE {_ANSWERS}"),
+    "answers": Kind(
+        _count(f"SELECT count(*), {in_bytes('key', 'value')} FROM answers WHERE {_ANSWERS}"),
         _execute(f"DELETE FROM answers WHERE {_ANSWERS}"),
         "paid answers: rows are asked and paid again, and past augmentations cannot be viewed or used; frames "
         "keep what stands in them",
     ),
-    "checkpoints": _Kind(
+    "checkpoints": Kind(
         _count_paths(_checkpoints), _delete_paths(_checkpoints),
         "run.resume() of trainings that were stopped; finished weights, cards and curves stay",
     ),
-    "runs": _Kind(
+    "runs": Kind(
         _count_paths(_runs), _delete_paths(_runs),
         "trained students that are not saved elsewhere, with their cards and data",
     ),
-    "unreadable": _Kind(
+    "unreadable": Kind(
         _count_paths(_unreadable), _delete_paths(_unreadable), "damaged stores, for whoever could still repair them"
     ),
 }  # fmt: skip
 
 
-def _bytes(path: Path) -> int:
+def bytes_of(path: Path) -> int:
+    """What a file, or everything in a folder, takes."""
     return sum(part.stat().st_size for part in _files(path) if part.is_file() and not part.is_symlink())
 
 
 def _files(path: Path) -> Iterator[Path]:
     return path.rglob("*") if path.is_dir() else iter((path,))
-
-
-def _size(count: int) -> str:
-    size, units = float(count), ["bytes", "KB", "MB", "GB"]
-    while size >= 1000 and len(units) > 1:
-        size, units = size / 1000, units[1:]
-    return f"{size:.0f} bytes" if units[0] == "bytes" else f"{size:.1f} {units[0]}"
