@@ -138,7 +138,8 @@ class ReasonAccessor:
                 function from the request text to a dict, or a teacher object.
             method: ``extract`` (the teacher sees the request), ``rationalize`` (the response too),
                 ``native`` (its own thinking is kept) or ``chain_of_thought`` (your ``instructions``).
-            budget: the most that this call may cost, in US dollars.
+            budget: the most that this one run may cost, in US dollars; the same line again may cost as much again.
+                `rb.store.cap` bounds all runs together.
             limit: only so many rows, as a preview.
             **config: any other part of `reasonbook.augment.AugmentConfig`.
 

@@ -52,7 +52,7 @@ LAYERS = {
         "template config preflight preview reasoning_text thinking_parser",
     ),
     "reasonbook.augment": ("datasets estimation", "augmentation", "engine", "*"),
-    "reasonbook.teachers": ("ask batches", "*", "hosted", "json_access teacher"),
+    "reasonbook.teachers": ("ask batches", "*", "hosted", "pricing", "json_access teacher"),
 }
 # Who alone may import a thing, and of a room that is open the one door that a folder may take.
 ONLY = {

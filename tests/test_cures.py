@@ -33,6 +33,7 @@ FILLED = {
     r"⟨\{next\(iter\(parts\)\)!r\}⟩": "'train'",
     r"to_parquet\(…\)": "to_parquet('out.parquet')",
     r"df\[⟨\{name!r\}⟩\]": "df['prompt']",
+    r"⟨\{_more\([^}]*\}⟩|⟨\{dollars:g\}⟩": "20.0",
     r"\{…\}": '{"Intent": "a refund"}',
     r"⟨\{bare\[0\]!r\}⟩": "'Amount'",
     r"⟨\{_rounded\(.*?\)\}⟩": "1024",
@@ -166,6 +167,7 @@ def test_what_is_to_be_typed_can_be_typed(world, code, tmp_path, monkeypatch):
         else:
             result = eval(typed(code), names)
     finally:
+        rb.store.cap(remove=True)
         for left in (result, *names.values()):
             if isinstance(left, Job) and left.running:
                 left.stop().wait()

@@ -4,7 +4,7 @@ from .augmentation import Augmentation
 from .config import AugmentConfig
 from .datasets.dask_frame import augment_partitions
 from .datasets.file_dataset import DatasetAugmentation, augment_dataset
-from .estimation import CostEstimate, estimate
+from .estimation.cost_estimate import CostEstimate, estimate
 from .results import Candidate, Outcome, Progress, RowError
 
 __all__ = [

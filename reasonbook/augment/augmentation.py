@@ -20,16 +20,17 @@ from ..html_card import card, clip, details, duration, table
 from ..job import Job, Status
 from ..review.decisions import Decisions
 from ..schema import Schema
-from ..store import Context, Store, default_store, make_sure_of_room
+from ..store import CapWatch, Context, Store, default_store, make_sure_of_room
 from ..teachers import Teacher, TeacherSpec, Usage, resolve
 from ..teachers.batches import batch_api
+from ..teachers.pricing.price_table import price_of
 from ..teachers.python import PythonTeacher
 from .answers import readable
 from .config import AugmentConfig
-from .cost import need_price, price_of
+from .cost import Budget, need_price
 from .engine.batch import BatchEngine
 from .engine.contract import Engine, EngineJob
-from .engine.job_journal import JobJournal
+from .engine.job_journal import JobJournal, recipe_of, spent_before
 from .engine.live import LiveEngine
 from .frame_writer import FrameWriter
 from .methods import METHODS
@@ -91,14 +92,14 @@ class Augmentation(Job):
         _refuse(self.config, self.teacher)
         self.store = store or default_store()
         self.price = price_of(self.teacher, self.config.price)
-        if self.config.budget is not None:
-            need_price(self.teacher, self.config.price)
+        self.earlier = 0.0  # dollars that runs before this one have spent on it, where it has a budget
         self._part_of = part_of
         self._prompts = Prompts(self.schema, self.config)
         self._keys = AnswerKeys(self.schema, self.teacher.name, self.config)
         self._only: frozenset[int] | None = None
         self._lock = threading.Lock()
         self._totals = Totals()
+        self._budget = self._budgeted()
         self._plan = WorkPlan([])
         self._errors: dict[int, RowError] = {}
         self._newest: OrderedDict[int, Outcome] = OrderedDict()
@@ -112,8 +113,14 @@ class Augmentation(Job):
 
     @property
     def cost(self) -> float | None:
-        """Dollars so far; None when the price is not known."""
-        return None if self.price is None else self._totals.cost
+        """Dollars so far, by the provider's own word where it gives it; None when the price is not known."""
+        told = self.teacher.capabilities.tells_cost or self._totals.usage.dollars is not None
+        return self._totals.cost if told or self.price is not None else None
+
+    @property
+    def refusal(self) -> ReasonbookError | None:
+        """What the store's spending cap says to it, where that and not its own budget is what bounds it."""
+        return self._budget.refusal
 
     @property
     def progress(self) -> Progress:
@@ -255,6 +262,8 @@ class Augmentation(Job):
             make_sure_of_room(self.store, calls, calls * len(self._keys.names))
         with contextlib.suppress(*(() if plan.open else (StoreError,))):  # what is only read may be read-only
             record(self.store, origin, keys)
+        if self.config.budget is not None and plan.open:
+            self._tell_earlier(recipe_of(keys), plan.keys)
         self._journal.begun(origin, keys, self.config.told(), plan.keys, self.cost)
         for position, why in plan.unusable.items():
             writer.add(position, None, "invalid", why)
@@ -271,7 +280,7 @@ class Augmentation(Job):
             config=self.config,
             store=self.store,
             keys=self._keys,
-            price=self.price,
+            budget=self._budget,
             read_turn=self._snapshot.turn,
             context=self._context(),
             settled=self._settled,
@@ -291,6 +300,26 @@ class Augmentation(Job):
         self._tick(now=True)
         running.result()
         return self._end(engine)
+
+    def _budgeted(self) -> Budget:
+        """What its calls are paid from, beside all others on the store where that has a cap."""
+        dollars, batch = self.config.budget, self.config.mode == "batch"
+        cap = None if self.teacher.capabilities.free else CapWatch(self.store, lambda: self._totals.cost)
+        budget = Budget(dollars, self.price, self._totals, batch=batch, cap=cap)
+        if budget.bounded:
+            need_price(self.teacher, self.config.price, "budget" if dollars else "spending cap")
+        return budget
+
+    def _tell_earlier(self, recipe: str, rows: list[str]) -> None:
+        """Says what runs before this one have spent on it, since a budget counts from its own run on."""
+        budget = self.config.budget or 0.0
+        self.earlier = spent_before(self.store, recipe, rows, self._part_of)
+        if self.earlier:
+            self.stream.emit(
+                "note",
+                text=f"Earlier runs of this line have spent ${self.earlier:,.4f}. A budget counts for one run: this "
+                f"one may spend ${budget:g} more. rb.store.cap(20.0) bounds all runs together.",
+            )
 
     def _context(self) -> Context:
         """What its calls have in common, for the store."""
@@ -401,10 +430,9 @@ class Augmentation(Job):
             return Status.CANCELLED
         if engine.over_budget:
             left = progress.total - progress.done - progress.failed
-            self.stream.emit(
-                "note", text=f"The budget of ${self.config.budget:g} is used up; {left} rows were not asked."
-            )
-            return Status.PARTIAL
+            self.stream.emit("note", text=self._budget.used_up(left))
+            self.error = None if self.usage.calls else self._budget.refusal
+            return Status.FAILED if self.error else Status.PARTIAL
         if progress.failed and not progress.done:
             causes = Counter(error.reason for error in self._errors.values())
             reason, count = causes.most_common(1)[0]

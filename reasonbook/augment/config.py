@@ -11,7 +11,7 @@ from ..errors import ReasonbookError, choices
 from ..options import checked
 from ..safe_text import half_character
 from ..schema.example import examples_of
-from .cost import Price
+from ..teachers.pricing.price import Price
 from .methods import METHODS
 
 MethodName = Literal["extract", "rationalize", "native", "chain_of_thought"]
@@ -38,7 +38,8 @@ class AugmentConfig:
             ``request``, ``reasoning`` and perhaps ``response``, or a review, whose best rows are taken.
         concurrency: calls in flight at most.
         limit: only the first so many rows, for a preview.
-        budget: dollars that are never passed by more than the calls in flight.
+        budget: dollars that this one run may spend, never passed by more than the calls in flight; the same line
+            again may spend as much again. ``rb.store.cap(…)`` bounds all runs together.
         timeout: seconds after which one call is cut.
         max_retries: how often one call is repeated after a failure of the network or the provider.
         reasks: how often a teacher is shown what was wrong with its answer.

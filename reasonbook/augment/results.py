@@ -67,6 +67,7 @@ class Totals:
 
     usage: Usage = Usage()
     cost: float = 0.0
+    unpriced: int = 0  # calls of which nobody knows what they cost
     answered: int = 0
     refused: int = 0
     unreachable: int = 0

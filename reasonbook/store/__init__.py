@@ -3,7 +3,9 @@
 from .context import Context, row_print
 from .database import Call, Store, default_store, home
 from .file_lock import FileLock
+from .past_calls import PastCall, newest_calls
 from .records import NOT_RECORDED, AskedCall, Expense, calls_about, expenses
+from .spending_cap import CapWatch, SpendingCap, cap, cap_of
 from .upkeep.cleaning import CleanQuote, clean
 from .upkeep.contents import StoreCheck, StoreSize, check, size
 from .upkeep.space import make_sure_of_room
@@ -12,20 +14,26 @@ __all__ = [
     "NOT_RECORDED",
     "AskedCall",
     "Call",
+    "CapWatch",
     "CleanQuote",
     "Context",
     "Expense",
     "FileLock",
+    "PastCall",
+    "SpendingCap",
     "Store",
     "StoreCheck",
     "StoreSize",
     "calls_about",
+    "cap",
+    "cap_of",
     "check",
     "clean",
     "default_store",
     "expenses",
     "home",
     "make_sure_of_room",
+    "newest_calls",
     "row_print",
     "size",
 ]

@@ -63,6 +63,7 @@ class Expense:
         teacher: the teacher's name.
         notebook: where they were made from, or "not recorded".
         purpose: what for, or "not recorded".
+        job: id of the job that made them; empty where there was none.
         calls: how many.
         usage: their tokens.
         cost: dollars as they were noted with the calls; None for calls that noted none.
@@ -72,6 +73,7 @@ class Expense:
     teacher: str
     notebook: str
     purpose: str
+    job: str
     calls: int
     usage: Mapping[str, int]
     cost: float | None
@@ -112,7 +114,7 @@ def _call(
     cost: float | None,
     data: str | None,
 ) -> AskedCall:
-    told = _plain(data)
+    told = plain(data)
 
     def part(name: str) -> str:
         if data is None:
@@ -126,21 +128,21 @@ def _call(
         return str(found[0][0]) if found else ""
 
     return AskedCall(
-        id, at, teacher, text, _plain(usage), problem, part("purpose"), part("method"), kept("prompt"),
+        id, at, teacher, text, plain(usage), problem, part("purpose"), part("method"), kept("prompt"),
         kept("schema"), kept("parameters"), part("notebook"), str(told.get("job", "")), told.get("price"), cost,
     )  # fmt: skip
 
 
-def _plain(text: str | None) -> dict[str, Any]:
+def plain(text: str | None) -> dict[str, Any]:
     """What an object in the store says; nothing where it is damaged."""
     try:
         said: object = json.loads(text or "{}")
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return {}
     return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 
-_TOKENS = ("input", "output", "cached", "reasoning")
+_TOKENS = ("input", "output", "cached", "reasoning", "written", "written_hour")
 _SPENT = f"""
 SELECT coalesce(date(c.at, 'unixepoch', 'localtime'), ''), c.teacher, a.context, a.cost IS NULL, count(*),
     total(a.cost),
@@ -151,7 +153,7 @@ FROM calls c LEFT JOIN asked a ON a.call = c.id GROUP BY 1, 2, 3, 4 ORDER BY 1, 
 
 def expenses(store: Store) -> list[Expense]:
     """What every call in the store has used, added up by day, teacher and context; cached rows made no call."""
-    known = {number: _plain(data) for number, data in store.query("SELECT id, data FROM contexts")}
+    known = {number: plain(data) for number, data in store.query("SELECT id, data FROM contexts")}
     nobody = {"notebook": NOT_RECORDED, "purpose": NOT_RECORDED}
     found: list[Expense] = []
     for day, teacher, number, unknown, calls, cost, *tokens in store.query(_SPENT):
@@ -163,6 +165,7 @@ def expenses(store: Store) -> list[Expense]:
                 teacher,
                 told["notebook"],
                 told["purpose"],
+                told.get("job", ""),
                 calls,
                 usage,
                 None if unknown else float(cost),

@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 from ..errors import TeacherError, choices
 from .hosted.hosted import HostedTeacher
-from .teacher import CallError, Capabilities, Completion, Limits, Request, Teacher, Usage
+from .teacher import CallError, Capabilities, Completion, CountsTokens, Limits, Request, Teacher, Usage
 
 __all__ = [
     "CallError",
     "Capabilities",
     "Completion",
+    "CountsTokens",
     "Limits",
     "Request",
     "Teacher",

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..safe_text import storable
-from ..store import Call, Context, Store, make_sure_of_room, row_print
+from ..store import Call, CapWatch, Context, Store, make_sure_of_room, row_print
+from .pricing.price_table import price_of
 from .teacher import CallError, Completion, Request, Teacher, completed
 
 _Value = TypeVar("_Value")
@@ -41,11 +42,15 @@ async def ask(
     Raises:
         StoreError: an answer could not be kept; nothing was asked.
         CallError: there is no answer that can be used; ``output`` when there were answers.
+        StoreError: the store's spending cap is used up.
     """
     known = store.answers([key])
     if key in known:
         return known[key]
     make_sure_of_room(store, 1, 1)
+    cap, price = CapWatch(store), price_of(teacher)
+    if cap.left() <= 0 and not teacher.capabilities.free:
+        raise cap.refusal
     last = CallError("output", "the teacher gave no answer")
     context = Context(
         purpose,
@@ -54,12 +59,12 @@ async def ask(
         parameters=json.dumps(told, ensure_ascii=False),
     )
     rows = row_print(about) if about else b""
-    cost = 0.0 if teacher.capabilities.free else None
 
     def keep(completion: Completion, answers: Mapping[str, Any], problem: str) -> None:
         texts = storable(completion.text), answers, storable(completion.reasoning)
-        usage = completion.usage.to_dict()
-        store.put([Call(teacher.name, *texts, usage, storable(problem), context, rows, cost)])
+        usage = completion.usage
+        cost = usage.dollars if price is None else price.cost(usage)
+        store.put([Call(teacher.name, *texts, usage.to_dict(), storable(problem), context, rows, cost)])
 
     unreadable = 0
     for number in range(_TRIES):

@@ -67,6 +67,7 @@ class LlamaCpp:
         self.capabilities = Capabilities(rungs=("schema", "text"), free=True, parallel=parallel)
         self.parallel, self.context = parallel, context
         self.threads, self.gpu_layers = threads, gpu_layers
+        self._tokenizer: Any = None
         self._server: _Server | None = None
         self._client: OpenAI | None = None
         self._starting: asyncio.Lock | None = None  # belongs to the loop of one job
@@ -107,6 +108,18 @@ class LlamaCpp:
             body["grammar"] = _grammar(request.schema)
             body["chat_template_kwargs"] = {"enable_thinking": False}
         return path, body
+
+    def count_tokens(self, request: Request) -> int | None:
+        """Tokens that the request reads, by the tokenizer in the file; None where nothing here can read that."""
+        if self._tokenizer is None:
+            try:
+                tokenizers: Any = importlib.import_module("transformers").AutoTokenizer
+                self._tokenizer = tokenizers.from_pretrained(self.path.parent, gguf_file=self.path.name)
+            except Exception:  # no transformers or gguf, or a kind of tokenizer that they do not know
+                return None
+        from .transformers import prompt_ids
+
+        return len(prompt_ids(self._tokenizer, request))
 
     async def close(self) -> None:
         """Ends the server and frees its memory; the next call starts another."""

@@ -60,7 +60,9 @@ class OpenAI(HostedTeacher):
             model,
             name=f"openai:{model}" + ("" if profile is ENDPOINTS[0] else f"@{shown(url)}"),
             # Endpoints that have no batch API answer 404 to the first file.
-            capabilities=Capabilities(rungs=profile.rungs, batch=True, times_out=True),
+            capabilities=Capabilities(
+                rungs=profile.rungs, batch=True, times_out=True, tells_cost=profile.tells_cost
+            ),
             protocol=RESPONSES if self.api == "responses" else CHAT,
             optional=_OPTIONAL,
             connect=lambda: client if client is not None else _client(url, api_key, profile.variable),

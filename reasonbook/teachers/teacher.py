@@ -22,11 +22,14 @@ class Usage:
     """Token counts of one call or of many; they add up with ``+``.
 
     Attributes:
-        input: tokens read, the cached ones among them.
+        input: tokens read, those from the provider's cache and those written to it among them.
         output: tokens written, the thinking ones among them.
         cached: input tokens that the provider had cached.
         reasoning: output tokens spent on thinking.
         calls: how many calls these are.
+        written: input tokens that were written to the provider's cache.
+        written_hour: those of them that stay there for an hour, where a provider asks more for that.
+        dollars: what the provider itself says that they cost; None where it says nothing.
 
     Example:
         >>> from reasonbook.teachers import Usage
@@ -39,6 +42,9 @@ class Usage:
     cached: int = 0
     reasoning: int = 0
     calls: int = 0
+    written: int = 0
+    written_hour: int = 0
+    dollars: float | None = None
 
     def __add__(self, other: Usage) -> Usage:
         if not self:
@@ -49,20 +55,30 @@ class Usage:
             self.cached + other.cached,
             self.reasoning + other.reasoning,
             self.calls + other.calls,
+            self.written + other.written,
+            self.written_hour + other.written_hour,
+            self.dollars if other.dollars is None else (self.dollars or 0.0) + other.dollars,
         )
 
     def __bool__(self) -> bool:
         return bool(self.input or self.output or self.calls)
 
-    def to_dict(self) -> dict[str, int]:
-        """The counts by name, as the store keeps them."""
-        return {
+    def to_dict(self) -> dict[str, float]:
+        """The counts by name, as the store keeps them; what few providers tell is left out where it is nothing."""
+        told: dict[str, float] = {
             "input": self.input,
             "output": self.output,
             "cached": self.cached,
             "reasoning": self.reasoning,
             "calls": self.calls,
         }
+        if self.written:
+            told["written"] = self.written
+        if self.written_hour:
+            told["written_hour"] = self.written_hour
+        if self.dollars is not None:
+            told["dollars"] = self.dollars
+        return told
 
 
 @dataclass(frozen=True)
@@ -176,6 +192,7 @@ class Capabilities:
         parallel: how many calls make sense at once; None leaves it to the job.
         samples_differ: whether asking twice can give two answers.
         times_out: whether ``complete`` itself gives up after the request's ``timeout``.
+        tells_cost: whether its answers say what they have cost.
 
     Example:
         >>> from reasonbook.teachers import resolve
@@ -189,6 +206,7 @@ class Capabilities:
     parallel: int | None = None
     samples_differ: bool = True
     times_out: bool = False
+    tells_cost: bool = False
 
 
 @runtime_checkable
@@ -223,6 +241,21 @@ class Teacher(Protocol):
 
     async def close(self) -> None:
         """Frees what the calls held, at the end of a job; a later call may take it again."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A teacher whose tokenizer is at hand, so that an estimate need not guess.
+
+    Example:
+        >>> from reasonbook.teachers import CountsTokens, resolve
+        >>> isinstance(resolve("openai:gpt-4o-mini", ready=False), CountsTokens)
+        False
+    """
+
+    def count_tokens(self, request: Request) -> int | None:
+        """Tokens that the request reads; None where that cannot be said without loading the model."""
         ...
 
 

@@ -50,6 +50,7 @@ class Transformers:
         self.capabilities = Capabilities(rungs=("schema", "text"), free=True, parallel=1)
         self._device = device
         self._loaded: _Loaded | None = None
+        self._tokenizer: Any = None
         self._thread = Threads()
 
     def __repr__(self) -> str:
@@ -68,6 +69,16 @@ class Transformers:
         except Exception as error:  # out of memory, a row longer than the model reads
             raise CallError("request", f"{type(error).__name__}: {excerpt(error, 400)}") from error
 
+    def count_tokens(self, request: Request) -> int | None:
+        """Tokens that the request reads, by the model's own tokenizer where that lies on this machine."""
+        if self._tokenizer is None:
+            tokenizers: Any = importlib.import_module("transformers").AutoTokenizer
+            try:
+                self._tokenizer = tokenizers.from_pretrained(self.model, local_files_only=True)
+            except Exception:  # not downloaded yet, or not to be read: the estimate guesses
+                return None
+        return len(prompt_ids(self._tokenizer, request))
+
     async def close(self) -> None:
         """Lets the thread go when its call returns; the model stays loaded."""
         self._thread.close()
@@ -79,7 +90,7 @@ class Transformers:
         if self._loaded is None:
             self._loaded = _Loaded(self.model, self._device)
         loaded = self._loaded
-        prompt = loaded.prompt(request)
+        prompt = prompt_ids(loaded.tokenizer, request)
         with torch.inference_mode():
             if request.schema is None:
                 return loaded.free_text(prompt, request, stop)
@@ -92,6 +103,20 @@ class Transformers:
             except TokenLimitError:
                 return Completion("", "", Usage(len(prompt), filler.written, calls=1), "length")
         return Completion.of(data, Usage(len(prompt), filler.written, calls=1))
+
+
+def prompt_ids(tokenizer: Any, request: Request) -> list[int]:
+    """The ids that a model reads for a request, through its chat template where it has one."""
+    turns = [{"role": "user", "content": request.user}]
+    turns += [{"role": role, "content": text} for role, text in request.turns]
+    if tokenizer.chat_template is None:
+        text = "\n\n".join([request.system, *(turn["content"] for turn in turns), ""]).lstrip()
+        return list(tokenizer(text)["input_ids"])
+    if request.system.strip():
+        turns.insert(0, {"role": "system", "content": request.system})
+    # A schema takes the place of thinking; a template that knows no such switch ignores it.
+    options: dict[str, Any] = {"add_generation_prompt": True, "tokenize": True, "return_dict": False}
+    return list(tokenizer.apply_chat_template(turns, enable_thinking=request.schema is None, **options))
 
 
 class _Loaded:
@@ -119,20 +144,6 @@ class _Loaded:
                 logging.enable_progress_bar()
         size = self.model.get_input_embeddings().num_embeddings
         self.vocabulary = _vocabulary(self.tokenizer, size)
-
-    def prompt(self, request: Request) -> list[int]:
-        turns = [{"role": "user", "content": request.user}]
-        turns += [{"role": role, "content": text} for role, text in request.turns]
-        if self.tokenizer.chat_template is None:
-            text = "\n\n".join([request.system, *(turn["content"] for turn in turns), ""]).lstrip()
-            return list(self.tokenizer(text)["input_ids"])
-        if request.system.strip():
-            turns.insert(0, {"role": "system", "content": request.system})
-        # A schema takes the place of thinking; a template that knows no such switch ignores it.
-        options: dict[str, Any] = {"add_generation_prompt": True, "tokenize": True, "return_dict": False}
-        return list(
-            self.tokenizer.apply_chat_template(turns, enable_thinking=request.schema is None, **options)
-        )
 
     def free_text(self, prompt: list[int], request: Request, stop: threading.Event) -> Completion:
         import torch

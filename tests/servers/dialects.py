@@ -34,6 +34,16 @@ class Said:
     input: int = 120
     output: int = 40
     cached: int = 0
+    written: int = 0  # to the cache
+    written_hour: int = 0  # of those, for an hour
+    reasoning: int = 0
+    cost: float | None = None  # as OpenRouter says it
+
+    def details(self, name: str) -> dict[str, int]:
+        """What an OpenAI protocol says of the tokens on one side."""
+        if name == "output":
+            return {"reasoning_tokens": self.reasoning or (5 if self.thinking else 0)}
+        return {"cached_tokens": self.cached} | ({"cache_write_tokens": self.written} if self.written else {})
 
 
 def read(dialect: str, body: Mapping[str, Any]) -> Asked:
@@ -86,8 +96,9 @@ def write(dialect: str, said: Said, thinking_in: str) -> dict[str, Any]:
             "usage": {
                 "prompt_tokens": said.input, "completion_tokens": said.output,
                 "total_tokens": said.input + said.output,
-                "prompt_tokens_details": {"cached_tokens": said.cached},
-                "completion_tokens_details": {"reasoning_tokens": 5 if said.thinking else 0},
+                "prompt_tokens_details": said.details("input"),
+                "completion_tokens_details": said.details("output"),
+                **({"cost": said.cost, "is_byok": False} if said.cost is not None else {}),
             },
         }  # fmt: skip
     if dialect == "responses":
@@ -108,8 +119,8 @@ def write(dialect: str, said: Said, thinking_in: str) -> dict[str, Any]:
             "usage": {
                 "input_tokens": said.input, "output_tokens": said.output,
                 "total_tokens": said.input + said.output,
-                "input_tokens_details": {"cached_tokens": said.cached},
-                "output_tokens_details": {"reasoning_tokens": 5 if said.thinking else 0},
+                "input_tokens_details": said.details("input"),
+                "output_tokens_details": said.details("output"),
             },
         }  # fmt: skip
     blocks: list[dict[str, Any]] = []
@@ -120,8 +131,15 @@ def write(dialect: str, said: Said, thinking_in: str) -> dict[str, Any]:
     return {
         "id": "msg_1", "type": "message", "role": "assistant", "model": "mock", "content": blocks,
         "stop_reason": stop,
-        "usage": {"input_tokens": said.input - said.cached, "output_tokens": said.output,
-                  "cache_read_input_tokens": said.cached, "cache_creation_input_tokens": 0},
+        "usage": {
+            "input_tokens": said.input - said.cached - said.written, "output_tokens": said.output,
+            "cache_read_input_tokens": said.cached, "cache_creation_input_tokens": said.written,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": said.written - said.written_hour,
+                "ephemeral_1h_input_tokens": said.written_hour,
+            },
+            "output_tokens_details": {"thinking_tokens": said.reasoning},
+        },
     }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -43,6 +44,7 @@ class Provider:
         refuses: parameters that it answers 400 to, such as ``json_schema``.
         schema: what its model fills when no schema came with the request.
         answer: what its model writes, instead.
+        counts: parts of `Said` that say what an answer uses, by what was asked and what is written.
         key: the API key that it takes; any when empty.
 
     Attributes:
@@ -50,6 +52,7 @@ class Provider:
         statuses: how often each status went out.
         paid: row → how many of its calls were answered with 200 and so are paid for.
         bodies: the newest request bodies, newest last.
+        told: every answer that is paid for, with what it used.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Provider:
         refuses: tuple[str, ...] = (),
         schema: Mapping[str, Any] | None = None,
         answer: Callable[[Asked], str] | None = None,
+        counts: Callable[[Asked, str], Mapping[str, Any]] | None = None,
         key: str = "",
         retry_after: float = 1.0,
         port: int = 0,
@@ -72,6 +76,7 @@ class Provider:
         self.latency, self.script, self.headers, self.key = latency, script, headers, key
         self.thinking, self.thinking_in, self.refuses = thinking, thinking_in, refuses
         self.schema, self.answer, self.retry_after, self.port = schema, answer, retry_after, port
+        self.counts = counts
         self.allowance = Allowance(rate, burst or rate) if rate else None
         self.batches = Batches(self)
         # Protocol, row, attempt and the bytes of a good answer → others in their place, or None.
@@ -86,6 +91,7 @@ class Provider:
         self.paid: Counter[str] = Counter()
         self.attempts: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
+        self.told: list[Said] = []
         self.sent_headers: list[Mapping[str, str]] = []
         self.first_at = self.last_at = 0.0
 
@@ -201,7 +207,14 @@ class Provider:
         return None
 
     def said(self, asked: Asked, fault: str | None = None) -> Said:
-        """What the model says to a request."""
+        """What the model says to a request, and what it is paid for."""
+        said = self._said(asked, fault)
+        if self.counts is not None:
+            said = replace(said, **self.counts(asked, said.text))
+        self.told.append(said)
+        return said
+
+    def _said(self, asked: Asked, fault: str | None) -> Said:
         text = self.answer(asked) if self.answer else dialects.answer(asked, self.schema)
         thinking = f"Thinking about {asked.row}." if self.thinking else ""
         if fault == "malformed":

@@ -35,6 +35,7 @@ _FINISHED = {"ok", "invalid"}  # what asking again would not change
 _TICK = 0.2
 _LOOK = 200  # rows that tell the layout
 _NOTES = "_reasonbook.json"
+_ONE_RUN = "A budget counts for one run; rb.store.cap(20.0) bounds all runs together."
 
 
 @checked(
@@ -139,6 +140,7 @@ class DatasetAugmentation(Job):
         self._counts: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
         self._total = self._asked = 0
+        self._told_earlier = False
         self._chunk: Augmentation | None = None
 
     # -- look --------------------------------------------------------------------------------------------
@@ -240,8 +242,10 @@ class DatasetAugmentation(Job):
                 job.wait(_TICK)
             except ReasonbookError:
                 break
+            self._hear(job)
             self.stream.emit("progress", **vars(self.progress))
         job.mailbox.drain()
+        self._hear(job)
         self._chunk = None
         self._usage, self._cost = self._usage + job.usage, self._cost + (job.cost or 0.0)
         if job.status is Status.CANCELLED or (job.status is Status.FAILED and not _all_rows_failed(job)):
@@ -257,11 +261,24 @@ class DatasetAugmentation(Job):
         self.stream.emit("rows", count=len(df), done=progress.done, failed=progress.failed, chunk=chunk.name)
         spent = self.config.budget is not None and self._cost >= self.config.budget * 0.999
         if spent or (job.status is Status.PARTIAL and "pending" in column_cells(df, "reasoning_status")):
-            self.stream.emit(
-                "note", text="The budget is used up; run the line again with a larger one to go on."
-            )
+            self.stream.emit("note", text=self._stopped_by(job))
             return Status.PARTIAL
         return None
+
+    def _hear(self, job: Augmentation) -> None:
+        """Says once what earlier runs have spent, which the budget does not count."""
+        if job.earlier and not self._told_earlier:
+            self._told_earlier = True
+            self.stream.emit(
+                "note",
+                text=f"Earlier runs have spent ${job.earlier:,.4f} on this dataset. {_ONE_RUN}",
+            )
+
+    def _stopped_by(self, job: Augmentation) -> str:
+        """Why no further chunk is asked: the store's cap, or the budget of this run."""
+        if job.refusal is not None:
+            return str(job.refusal)
+        return f"The budget of ${self.config.budget or 0:g} is used up; the same line goes on from here. {_ONE_RUN}"
 
     def _share(self) -> AugmentConfig:
         """The config of the next chunk: what is left of budget and limit."""

@@ -14,7 +14,6 @@ from ...store import Call
 from ...teachers import CallError, Completion, Request, Usage
 from ...teachers.batches import BatchResult, BatchState, batch_api
 from ..answers import AnswerReader, InvalidAnswerError, readable
-from ..cost import Budget
 from ..prompts import Prompts, reask, request_text
 from ..results import Candidate, RowError
 from ..voting import choose
@@ -68,7 +67,7 @@ class BatchEngine:
         self.over_budget = False
         self.in_flight = 0
         self.canceling = False
-        self._budget = Budget(job.config.budget, job.price, job.totals, batch=True)
+        self._budget = job.budget
         self._answers = AnswerReader(job.schema, self.prompts.method)
         self._read_turn, self._settled, self._note = job.read_turn, job.settled, job.note
         self._records = CallRecords(job.teacher.name, self.prompts, job.context)
@@ -334,7 +333,7 @@ class BatchEngine:
 
     def _affordable(self, items: list[BatchItem]) -> tuple[list[BatchItem], list[BatchItem]]:
         """The rows that the budget has room for, and the others."""
-        if self.config.budget is None:
+        if not self._budget.bounded:
             return items, []
         count = self._budget.fitting(item.request or self._request(item) for item in items)
         return items[:count], items[count:]

@@ -12,7 +12,7 @@ from ...schema import Schema
 from ...store import Context, Store
 from ...teachers import Teacher
 from ..config import AugmentConfig
-from ..cost import Price
+from ..cost import Budget
 from ..results import RowError, Totals
 from ..work import AnswerKeys, Place, Work
 
@@ -27,7 +27,7 @@ class EngineJob:
         config: how.
         store: where an answer stands before it counts.
         keys: under which keys it stands there.
-        price: of the teacher; None when nobody knows it.
+        budget: what its calls are paid from.
         context: what its calls have in common, but for the prompt.
         totals: what the engine adds its calls to.
         read_turn: place → the conversation that ends with that turn, from the job's snapshot.
@@ -40,7 +40,7 @@ class EngineJob:
     config: AugmentConfig
     store: Store
     keys: AnswerKeys
-    price: Price | None
+    budget: Budget
     context: Context
     totals: Totals
     read_turn: Callable[[Place], Conversation]

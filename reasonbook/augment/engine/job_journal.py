@@ -180,6 +180,13 @@ class JobJournal:
             self.store.append(SUBJECT, [Event(kind, {"job": self.id, **data})])
 
 
+def spent_before(store: Store, recipe: str, rows: Iterable[str], part_of: str) -> float:
+    """Dollars that earlier starts of an augmentation of these rows have cost, with all parts of their datasets."""
+    jobs, about = read(store).jobs, set(sketch(rows))
+    alike = {job.part_of or job.id for job in jobs if job.recipe == recipe and job.sketch & about} - {part_of}
+    return sum(job.cost or 0.0 for job in jobs if (job.part_of or job.id) in alike)
+
+
 @dataclass(frozen=True)
 class JobRecords:
     """Every augmentation on record, oldest first.

@@ -18,7 +18,6 @@ from ...store import Call
 from ...teachers import CallError, Completion, Request, Usage
 from ...teachers.teacher import completed
 from ..answers import AnswerReader, InvalidAnswerError, readable
-from ..cost import Budget
 from ..prompts import Prompts, reask, request_text
 from ..results import Candidate, RowError
 from ..voting import choose, verdict
@@ -53,7 +52,7 @@ class LiveEngine:
         self.pacer = Pacer(parallel, rpm=config.rpm, tpm=config.tpm)
         self._writer = StoreWriter(job.store)
         self._records = CallRecords(teacher.name, self.prompts, job.context)
-        self._budget = Budget(config.budget, job.price, job.totals)
+        self._budget = job.budget
         self._retries = Retries(teacher, config, job.totals)
         self._answers = AnswerReader(job.schema, self.prompts.method)
         self._read_turn, self._settled = job.read_turn, job.settled
@@ -162,7 +161,7 @@ class LiveEngine:
         self._states.pop(work, None)
         self._open -= 1
         # With a budget, what one more row may cost is known better now.
-        if self._open == 0 or self.config.budget is not None:
+        if self._open == 0 or self._budget.bounded:
             self._wake(all_of_them=self._open == 0)
 
     def _wake(self, *, all_of_them: bool = False) -> None:

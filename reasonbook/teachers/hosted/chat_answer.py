@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from ..json_access import as_object, as_text, count, part, parts, text
+from ..pricing.told_cost import told_cost
 from ..teacher import Completion, Usage
 from .answer_body import Answer, AnswerProtocol, InsideError
 
@@ -21,6 +22,8 @@ def _usage(answer: Answer) -> Usage:
         cached=count(details.get("cached_tokens")) or count(usage.get("prompt_cache_hit_tokens")),
         reasoning=count(out.get("reasoning_tokens")),
         calls=1,
+        written=count(details.get("cache_write_tokens")),
+        dollars=told_cost(usage),
     )
 
 

@@ -24,6 +24,7 @@ class Endpoint:
         max_tokens: its name for the bound of an answer.
         cache_key: whether it takes ``prompt_cache_key``.
         lengths: whether it is sent how long values may be; hosted ones refuse that or grow slow by it.
+        tells_cost: whether its answers say what they have cost.
     """
 
     host: str
@@ -33,11 +34,12 @@ class Endpoint:
     max_tokens: str = "max_tokens"
     cache_key: bool = False
     lengths: bool = False
+    tells_cost: bool = False
 
 
 ENDPOINTS = (
     Endpoint("api.openai.com", "OPENAI_API_KEY", "responses", LADDER, "max_completion_tokens", True),
-    Endpoint("openrouter.ai", "OPENROUTER_API_KEY"),
+    Endpoint("openrouter.ai", "OPENROUTER_API_KEY", tells_cost=True),
     Endpoint("api.deepseek.com", "DEEPSEEK_API_KEY", rungs=("json", "text")),
     Endpoint("api.together.xyz", "TOGETHER_API_KEY"),
     Endpoint("api.fireworks.ai", "FIREWORKS_API_KEY"),

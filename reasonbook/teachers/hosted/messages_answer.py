@@ -25,6 +25,8 @@ def _usage(answer: Answer) -> Usage:
         cached=cached,
         reasoning=count(part(usage, "output_tokens_details").get("thinking_tokens")),
         calls=1,
+        written=written,
+        written_hour=count(part(usage, "cache_creation").get("ephemeral_1h_input_tokens")),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..json_access import as_text, count, part, parts, text
+from ..pricing.told_cost import told_cost
 from ..teacher import Completion, Usage
 from .answer_body import Answer, AnswerProtocol, InsideError
 from .chat_answer import with_calls
@@ -14,12 +15,15 @@ _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 def _usage(answer: Answer) -> Usage:
     usage = part(answer, "usage")
+    details = part(usage, "input_tokens_details")
     return Usage(
         input=count(usage.get("input_tokens")),
         output=count(usage.get("output_tokens")),
-        cached=count(part(usage, "input_tokens_details").get("cached_tokens")),
+        cached=count(details.get("cached_tokens")),
         reasoning=count(part(usage, "output_tokens_details").get("reasoning_tokens")),
         calls=1,
+        written=count(details.get("cache_write_tokens")),
+        dollars=told_cost(usage),
     )
 
 

@@ -1,0 +1,1 @@
+"""Estimation: tokens, money and minutes before anything is sent."""

@@ -1,0 +1,1 @@
+"""Pricing: what a call takes and costs: prices, tokens of a text, hidden thinking."""
