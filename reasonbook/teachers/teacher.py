@@ -334,6 +334,11 @@ async def completed(teacher: Teacher, request: Request) -> Completion:
         raise CallError("request", f"{type(error).__name__}: {excerpt(error, 400)}") from error
 
 
+def _counts(usage: Usage) -> list[object]:
+    """Its figures; dollars only where they are told."""
+    return [value for name, value in vars(usage).items() if name != "dollars" or value is not None]
+
+
 def _sound(answer: object) -> Completion:
     """What a teacher returned, where it is a completion in all its parts."""
     if not isinstance(answer, Completion):
@@ -345,7 +350,7 @@ def _sound(answer: object) -> Completion:
         ("usage", usage, Usage),
         ("data", {} if answer.data is None else answer.data, Mapping),
         ("limits", answer.limits or Limits(), Limits),
-        *(("usage", count, Real) for count in (vars(usage).values() if isinstance(usage, Usage) else ())),
+        *(("usage", count, Real) for count in (_counts(usage) if isinstance(usage, Usage) else ())),
     )
     for name, value, kind in wanted:
         if not isinstance(value, kind):

@@ -86,8 +86,9 @@ def answering(language):
     def value(part, key):
         if "enum" in part:
             return part["enum"][1]
-        if part["type"] in ("number", "boolean"):
-            return {"number": 7, "boolean": True}[part["type"]]
+        kind = part["type"][0] if isinstance(part["type"], list) else part["type"]
+        if kind in ("number", "boolean"):
+            return {"number": 7, "boolean": True}[kind]
         return {"wanted": TEXTS[say, "said"], "analysis": TEXTS[say, "explained"]}.get(key, "refund")
 
     def write(asked):

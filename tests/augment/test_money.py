@@ -103,10 +103,11 @@ def test_a_budget_holds_where_only_the_provider_knows_the_price(provider, schema
 
 
 def test_with_a_key_of_ones_own_the_fee_is_not_the_price():
-    from reasonbook.teachers.openai import read_chat
+    from reasonbook.teachers.hosted.answer_body import decode
+    from reasonbook.teachers.hosted.chat_answer import CHAT
 
     def dollars(**usage):
-        return read_chat({"choices": [{"message": {"content": "x"}}], "usage": usage}).usage.dollars
+        return decode({"choices": [{"message": {"content": "x"}}], "usage": usage}, CHAT).usage.dollars
 
     behind = {"upstream_inference_cost": 0.2}
     assert dollars(cost=0.01, is_byok=True, cost_details=behind) == pytest.approx(0.21)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import get_args
 
 import pytest
@@ -72,7 +73,9 @@ def judged(dialect: str, raw: bytes) -> str:
 
 
 def sound_usage(usage: Usage) -> None:
-    assert all(type(number) is int and 0 <= number <= 3 * 10**8 for number in vars(usage).values())
+    counts = {name: number for name, number in vars(usage).items() if name != "dollars"}
+    assert all(type(number) is int and 0 <= number <= 3 * 10**8 for number in counts.values())
+    assert usage.dollars is None or 0 <= usage.dollars < math.inf
 
 
 def storable(value: object) -> None:
