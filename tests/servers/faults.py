@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,21 +32,3 @@ class Chances:
             if drawn < 0:
                 return name
         return None
-
-
-class Allowance:
-    """A server-side rate limit: so many requests a second, and a burst of so many."""
-
-    def __init__(self, per_second: float, burst: float) -> None:
-        self.rate, self.burst = per_second, burst
-        self.level, self.at = burst, time.monotonic()
-
-    def take(self) -> float:
-        """0 when the request may pass, else the honest seconds until the next one may."""
-        now = time.monotonic()
-        self.level = min(self.burst, self.level + (now - self.at) * self.rate)
-        self.at = now
-        if self.level >= 1:
-            self.level -= 1
-            return 0.0
-        return (1 - self.level) / self.rate

@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import orjson
@@ -26,7 +27,8 @@ from aiohttp import web
 from . import dialects
 from .batches import Batches
 from .dialects import Asked, Said
-from .faults import Allowance, Chances, Script
+from .faults import Chances, Script
+from .weather import WEATHERS, Refusal, Sky, Weather
 
 KEY = "sk-canary-0123456789abcdef"
 
@@ -37,7 +39,7 @@ class Provider:
     Args:
         latency: seconds before an answer.
         script: what goes wrong, by row and attempt.
-        rate: requests a second that it allows, with a burst of one second's worth.
+        weather: how it limits and sheds, itself or its name; answers then take what it says, beside ``latency``.
         headers: whether rate limits are told in headers.
         thinking: whether answers come with thinking.
         thinking_in: the key that carries it in Chat Completions.
@@ -60,8 +62,7 @@ class Provider:
         *,
         latency: float = 0.0,
         script: Script | None = None,
-        rate: float | None = None,
-        burst: float | None = None,
+        weather: Weather | str | None = None,
         headers: bool = False,
         thinking: bool = False,
         thinking_in: str = "reasoning_content",
@@ -77,7 +78,7 @@ class Provider:
         self.thinking, self.thinking_in, self.refuses = thinking, thinking_in, refuses
         self.schema, self.answer, self.retry_after, self.port = schema, answer, retry_after, port
         self.counts = counts
-        self.allowance = Allowance(rate, burst or rate) if rate else None
+        self.weather = weather
         self.batches = Batches(self)
         # Protocol, row, attempt and the bytes of a good answer → others in their place, or None.
         self.spoil: Callable[[str, str, int, bytes], bytes | None] | None = None
@@ -94,6 +95,16 @@ class Provider:
         self.told: list[Said] = []
         self.sent_headers: list[Mapping[str, str]] = []
         self.first_at = self.last_at = 0.0
+
+    @property
+    def weather(self) -> Sky | None:
+        """The weather as it is now; whatever is set begins with the next call."""
+        return self._sky
+
+    @weather.setter
+    def weather(self, weather: Weather | str | None) -> None:
+        weather = WEATHERS[weather] if isinstance(weather, str) else weather
+        self._sky = None if weather is None else Sky(weather, time.monotonic)
 
     @property
     def url(self) -> str:
@@ -118,7 +129,7 @@ class Provider:
                               ("/v1/messages", "messages")):  # fmt: skip
             app.router.add_post(path, self._handler(dialect))
         self.batches.add_routes(app)
-        app.router.add_get("/_seen", self._told)
+        app.router.add_get("/_seen", self._get)
         app.router.add_post("/_seen", self._set)
         return app
 
@@ -159,9 +170,18 @@ class Provider:
                     "invalid_request_error",
                     f"Unsupported parameter: '{name}' is not supported with this model.",
                 )
-        if self.allowance is not None and (wait := self.allowance.take()) > 0:
-            return self._error(dialect, 429, "rate_limit_error", "Too many requests.",
-                               {"retry-after-ms": str(int(wait * 1000) + 1)})  # fmt: skip
+        if self._sky is None:
+            return await self._asked(dialect, request, body)
+        refusal = self._sky.arrive(self._sky.size(self.requests))
+        if refusal is not None:
+            return self._refused(dialect, refusal)
+        try:
+            await asyncio.sleep(self._sky.latency())
+            return await self._asked(dialect, request, body)
+        finally:
+            self._sky.leave()
+
+    async def _asked(self, dialect: str, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         asked = dialects.read(dialect, body)
         self.attempts[asked.row] += 1
         fault = self.script(asked.row, self.attempts[asked.row]) if self.script else None
@@ -236,6 +256,7 @@ class Provider:
         headers = {"retry-after": "0"} if fault == "odd" else {}
         if self.headers:
             headers |= _limit_headers(dialect)
+        headers |= self._told(dialect)
         body = dialects.write(dialect, said, self.thinking_in)
         return web.Response(body=orjson.dumps(body), content_type="application/json", headers=headers)
 
@@ -246,8 +267,34 @@ class Provider:
         body = orjson.dumps(dialects.error(dialect, status, code, message))
         return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
+    def _refused(self, dialect: str, refusal: Refusal) -> web.Response:
+        wait = refusal.retry_after
+        headers = (
+            {}
+            if wait is None
+            else {"retry-after-ms": str(int(wait * 1000) + 1), "retry-after": f"{wait:.0f}"}
+        )
+        code = "rate_limit_error" if refusal.status == 429 else "overloaded_error"
+        return self._error(dialect, refusal.status, code, "Too many requests.", headers | self._told(dialect))
+
+    def _told(self, dialect: str) -> dict[str, str]:
+        """The headers of the weather."""
+        limits = self._sky.limits() if self._sky is not None else {}
+        parts = {"": "limit", "_left": "remaining", "_reset": "reset"}
+        found = {}
+        for name, value in limits.items():
+            unit, _, part = name.partition("_")
+            part = parts[f"_{part}" if part else ""]
+            if dialect == "messages":
+                moment = datetime.now(timezone.utc) + timedelta(seconds=value)
+                text = moment.isoformat() if part == "reset" else f"{value:.0f}"
+                found[f"anthropic-ratelimit-{unit}-{part}"] = text
+            else:
+                found[f"x-ratelimit-{part}-{unit}"] = f"{value:.3f}s" if part == "reset" else f"{value:.0f}"
+        return found
+
     # -- control -----------------------------------------------------------------------------------------
-    async def _told(self, request: web.Request) -> web.Response:
+    async def _get(self, request: web.Request) -> web.Response:
         return web.json_response(self.seen() | {"paid_rows": dict(self.paid)})
 
     async def _set(self, request: web.Request) -> web.Response:
@@ -258,14 +305,13 @@ class Provider:
         self,
         *,
         chances: Mapping[str, Any] | None = None,
-        rate: float | None = None,
-        burst: float | None = None,
+        weather: str | None = None,
         **options: Any,
     ) -> None:
         """Sets options and clears the counts."""
         self.clear()
         self.script = Chances(**chances) if chances else None
-        self.allowance = Allowance(rate, burst or rate) if rate else None
+        self.weather = weather
         for name, value in options.items():
             setattr(self, name, value)
 
