@@ -65,7 +65,7 @@ class BatchEngine:
         self.prompts = Prompts(job.schema, job.config)
         self.stopped_by: ReasonbookError | None = None
         self.over_budget = False
-        self.in_flight = 0
+        self.in_flight, self.brake = 0, ""
         self.canceling = False
         self._budget = job.budget
         self._answers = AnswerReader(job.schema, self.prompts.method)

@@ -64,6 +64,11 @@ class Engine(Protocol):
         """Rows or calls that are with the teacher now."""
         ...
 
+    @property
+    def brake(self) -> str:
+        """What keeps the calls from going faster, in words; empty where nothing does."""
+        ...
+
     async def run(self, works: Iterator[Work]) -> None:
         """Asks until nothing is open, the budget is used up, or the run is halted."""
         ...

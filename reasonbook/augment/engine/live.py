@@ -96,6 +96,11 @@ class LiveEngine:
         """Calls under way."""
         return self.pacer.in_flight
 
+    @property
+    def brake(self) -> str:
+        """What the pacer has found to hold the calls back."""
+        return self.pacer.brake
+
     def cancel(self) -> None:
         """Stops soon, as `halt`: nothing is left with the provider."""
         self.halt()

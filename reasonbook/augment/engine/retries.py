@@ -10,6 +10,7 @@ from ..config import AugmentConfig
 from ..results import Totals
 
 _BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
+_LONGEST_REFUSED = 2.0  # the pacer sees to it that calls are not made too fast
 _LONGEST_WAIT = 300.0  # a provider that asks for more is out of quota for practical purposes
 _TRUSTED = 12  # refusals of one row after which the wait that the provider names is not enough
 _SAME_REFUSAL = 20  # so many first rows refused as they stand: the request is wrong, not the rows
@@ -42,7 +43,8 @@ class Retries:
         if error.kind == "request" or tries > self.config.max_retries * (4 if error.kind == "rate" else 1):
             return None
         self.totals.retried += 1
-        backoff = min(_LONGEST_BACKOFF, _BACKOFF * 2 ** min(tries - 1, 10)) * random.uniform(0.5, 1.0)
+        longest = _LONGEST_REFUSED if error.kind == "rate" else _LONGEST_BACKOFF
+        backoff = min(longest, _BACKOFF * 2 ** min(tries - 1, 10)) * random.uniform(0.5, 1.0)
         if error.kind == "rate" and error.retry_after is not None and tries <= _TRUSTED:
             backoff = 0.0  # the provider said when; the pacer sees to it that not all come back at once
         return max(error.retry_after or 0.0, backoff) + random.uniform(0.0, 0.05)
