@@ -1,7 +1,7 @@
 """The augmentation engine beside a bare HTTP client and the SDK's own call, alternated in one run.
 
     python -m benchmarks.engine              every table (about six minutes)
-    python -m benchmarks.engine cpu latency  some of them: cpu latency faults pacing memory python
+    python -m benchmarks.engine cpu latency  some of them: cpu latency faults pacing weather memory python
 
 The provider is the protocol server of the tests, in a process of its own. Every client runs in a fresh process
 and checks each answer against its own row. ``floor`` is aiohttp with JSON and a pool of workers, nothing else;
@@ -85,14 +85,14 @@ def floor(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:
     return clock.read() | judged(answers)
 
 
-def sdk(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:
+def sdk(url: str, n: int, c: int, timeout: float, retries: int = 2) -> dict[str, Any]:
     import openai
 
     answers: list[Any] = [None] * n
 
     async def main() -> None:
         rows = iter(range(n))
-        client = openai.AsyncOpenAI(api_key="none", base_url=url, timeout=timeout)
+        client = openai.AsyncOpenAI(api_key="none", base_url=url, timeout=timeout, max_retries=retries)
 
         async def worker() -> None:
             for i in rows:
@@ -128,7 +128,12 @@ def function(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:
     return result | {"correct": good, "lost": n - good, "wrong": 0}
 
 
-CLIENTS = {"ours": ours, "floor": floor, "sdk": sdk, "function": function}
+def patient(url: str, n: int, c: int, timeout: float) -> dict[str, Any]:
+    """The SDK with twelve retries."""
+    return sdk(url, n, c, timeout, retries=12)
+
+
+CLIENTS = {"ours": ours, "floor": floor, "sdk": sdk, "sdk, 12 retries": patient, "function": function}
 
 
 # -- tables ------------------------------------------------------------------------------------------------------
@@ -265,7 +270,7 @@ def _fewest(chances: dict[str, Any], n: int) -> int:
 def pacing(bench: Bench, rounds: int) -> None:
     rows = []
     for name in ("ours", "ours", "ours", *bench.others):
-        r = bench.run(name, 300, 64, rate=30, latency=0.05)
+        r = bench.run(name, 300, 64, weather="30 a second")
         refused = int(r["statuses"].get("429", 0))
         ideal = (300 - 30) / 30 + 0.05
         rows.append(
@@ -273,6 +278,43 @@ def pacing(bench: Bench, rounds: int) -> None:
         )
     title = "server limit 30 requests/s with a burst of 30, 300 rows, concurrency 64, ideal 9.05 s"
     table(title, ("client", "correct", "seconds", "x ideal", "refused", "% refused"), rows)
+
+
+# Weather → rows of a job that takes some ten seconds in it.
+ROWS = {
+    "clear": 2000,
+    "30 a second": 300,
+    "20 a second, no hint": 300,
+    "100 per ten seconds": 300,
+    "15 000 tokens a second": 300,
+    "looser headers than limit": 300,
+    "headers that lie": 1000,
+    "8 at once": 600,
+    "20% shed, retry-after 1": 2000,
+    "40% shed, no hint": 2000,
+    "20% shed as 503": 2000,
+    "bursts, retry-after 1": 1500,
+    "10 s shut, then free": 2000,
+    "a slow drip": 20,
+}
+
+
+def weather(bench: Bench, rounds: int) -> None:
+    from tests.servers.simulator import best
+    from tests.servers.weather import WEATHERS
+
+    rows = []
+    for name, n in ROWS.items():
+        ideal = best(WEATHERS[name], rows=n)[0].seconds
+        cells: list[Any] = [name, n, ideal]
+        for client in ("ours", "sdk, 12 retries"):
+            r = bench.run(client, n, 64, weather=name)
+            refused = r["requests"] - r["statuses"].get("200", 0)
+            cells += [r["correct"], r["seconds"], r["seconds"] / ideal, 100 * refused / r["requests"]]
+        rows.append(tuple(cells))
+    head = ("weather", "rows", "ideal s", "ours: correct", "s", "x ideal", "% refused")
+    head += ("sdk, 12 retries: correct", "s", "x ideal", "% refused")
+    table("weathers, 64 at once; ideal is the best fixed setting, simulated", head, rows)
 
 
 def memory(bench: Bench, rounds: int) -> None:
@@ -295,6 +337,7 @@ TABLES = {
     "latency": latency,
     "faults": faults,
     "pacing": pacing,
+    "weather": weather,
     "memory": memory,
     "python": python,
 }

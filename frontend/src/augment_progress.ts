@@ -149,7 +149,7 @@ class AugmentProgress {
     const { progress: p, seconds } = this.state;
     const running = this.state.running && this.alive;
     const since = running ? (Date.now() - this.taken) / 1000 : 0;
-    this.figure("rate", p.rate ? p.rate.toFixed(p.rate < 10 ? 1 : 0) : "–", "");
+    this.figure("rate", p.rate ? p.rate.toFixed(p.rate < 10 ? 1 : 0) : "–", running ? p.brake : "");
     const left = running && p.eta !== null ? duration(Math.max(0, p.eta - since)) : running ? "…" : "–";
     this.figure("eta", left, `after ${duration(seconds + since)}`);
   }

@@ -140,6 +140,7 @@ class Augmentation(Job):
                 budget=self.config.budget,
                 turns=self._plan.turns,
                 turns_done=self._turns_done,
+                brake=self._engine.brake if self._engine is not None and self.running else "",
             )
 
     @property
@@ -153,6 +154,7 @@ class Augmentation(Job):
             f"{left} missing" if left else "",
             f"{now.failed} failed" if now.failed else "",
             f"about {duration(now.eta)} left" if now.eta is not None else "",
+            now.brake,
             "" if self.running else str(self.status).lower(),
         ]
         return f"the augmentation by {self.teacher.name}: {', '.join(filter(None, parts))}"
@@ -222,6 +224,7 @@ class Augmentation(Job):
             self._finished: deque[tuple[float, int]] = deque()
             self._ready: list[int] = []
             self._engine: Engine | None = None
+            self._brake = ""
             self._cancelling = False
 
     # -- work, on the job's own thread ----------------------------------------------------------------------
@@ -410,7 +413,10 @@ class Augmentation(Job):
                 failed=len(self._errors),
                 cached=self._cached,
             )
-            self.stream.emit("progress", **vars(self.progress))
+        progress = self.progress
+        if ready or progress.brake != self._brake:
+            self._brake = progress.brake
+            self.stream.emit("progress", **vars(progress))
 
     def _rate(self) -> float:
         if len(self._finished) < 2:
@@ -460,6 +466,8 @@ class Augmentation(Job):
         }
         if progress.turns != progress.total:
             facts["turns"] = f"{progress.turns_done} of {progress.turns}"
+        if progress.brake:
+            facts["brake"] = progress.brake
         if usage.calls or usage.input:
             facts["tokens"] = f"{usage.input} in, {usage.output} out"
         if self.cost:

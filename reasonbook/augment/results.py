@@ -111,6 +111,7 @@ class Progress:
         budget: dollars at most.
         turns: assistant turns that are asked for; more than the rows where conversations have several.
         turns_done: those of them that are settled; a row is when its last one is.
+        brake: what keeps the calls from going faster, in words; empty where nothing does.
 
     Example:
         >>> progress = df.reason.augment(schema, teacher=rb.examples.refund_rules).wait().progress
@@ -129,3 +130,4 @@ class Progress:
     budget: float | None = None
     turns: int = 0
     turns_done: int = 0
+    brake: str = ""

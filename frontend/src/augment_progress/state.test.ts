@@ -14,6 +14,7 @@ const none = {
   budget: null,
   turns: 0,
   turns_done: 0,
+  brake: "",
 };
 const whole = (s: ReturnType<typeof shares>) => s.cached + s.fresh + s.failed + s.flight;
 

@@ -12,6 +12,7 @@ export interface Progress {
   budget: number | null;
   turns: number; // assistant turns that are asked for; more than rows where conversations have several
   turns_done: number;
+  brake: string; // what keeps the calls from going faster
 }
 
 export interface State {

@@ -168,6 +168,7 @@ class DatasetAugmentation(Job):
             failed=failed,
             cached=self._counts["cached"] + now.cached,
             in_flight=now.in_flight,
+            brake=now.brake,
             rate=now.rate,
             eta=left / now.rate if now.rate and self.running else None,
             cost=self.cost,
