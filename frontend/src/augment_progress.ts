@@ -1,6 +1,6 @@
 // AugmentProgress: how far, how fast, at what cost; the newest rows; failures by cause, with Retry.
 
-import { outOf, type State, shares, statusWords } from "./augment_progress/state.ts";
+import { outOf, type State, shares, statusWords, waits } from "./augment_progress/state.ts";
 import { fill, h, setText } from "./lib/dom.ts";
 import { compact, duration, money } from "./lib/format.ts";
 import { defineWidget, failureText, type Stage } from "./lib/widget.ts";
@@ -113,7 +113,7 @@ class AugmentProgress {
     const cut = running && !this.alive; // what was paid for is kept: the cell, run again, goes on from there
     this.dot.dataset.status = cut ? "CANCELLED" : status;
     setText(this.status, cut ? "Interrupted" : statusWords(state));
-    setText(this.what, [state.teacher, state.method].filter(Boolean).join(" · "));
+    setText(this.what, [state.teacher, state.method, waits(p)].filter(Boolean).join(" · "));
     this.stop.hidden = !running;
     this.stop.disabled = stopping;
     setText(this.stop, stopping ? "Stopping…" : "Stop");

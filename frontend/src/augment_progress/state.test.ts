@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { outOf, shares, statusWords } from "./state.ts";
+import { outOf, shares, statusWords, waits } from "./state.ts";
 
 const none = {
   total: 0,
@@ -15,6 +15,7 @@ const none = {
   turns: 0,
   turns_done: 0,
   brake: "",
+  elsewhere: 0,
 };
 const whole = (s: ReturnType<typeof shares>) => s.cached + s.fresh + s.failed + s.flight;
 
@@ -44,6 +45,12 @@ test("a job that ended in part says why", () => {
   );
   assert.equal(statusWords({ status: "PARTIAL", stopping: false, progress: none }), "Done in part");
   assert.equal(statusWords({ status: "RUNNING", stopping: true, progress: none }), "Stopping");
+});
+
+test("rows that another notebook asks are told", () => {
+  assert.equal(waits({ elsewhere: 0 }), "");
+  assert.equal(waits({ elsewhere: 1 }), "1 row is being asked by another notebook");
+  assert.equal(waits({ elsewhere: 1200 }), "1,200 rows are being asked by another notebook");
 });
 
 test("turns are told where rows have several", () => {

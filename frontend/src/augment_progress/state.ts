@@ -13,6 +13,7 @@ export interface Progress {
   turns: number; // assistant turns that are asked for; more than rows where conversations have several
   turns_done: number;
   brake: string; // what keeps the calls from going faster
+  elsewhere: number; // rows that another notebook asks at this moment
 }
 
 export interface State {
@@ -43,6 +44,12 @@ export function shares(p: Progress): { cached: number; fresh: number; failed: nu
 export function outOf({ total, turns, turns_done }: Pick<Progress, "total" | "turns" | "turns_done">): string {
   const n = (count: number) => count.toLocaleString("en");
   return turns > total ? `of ${n(total)} · ${n(turns_done)} of ${n(turns)} turns` : `of ${n(total)}`;
+}
+
+/** What is waited for; empty where nothing is. */
+export function waits({ elsewhere }: Pick<Progress, "elsewhere">): string {
+  if (elsewhere === 0) return "";
+  return `${elsewhere.toLocaleString("en")} ${elsewhere === 1 ? "row is" : "rows are"} being asked by another notebook`;
 }
 
 /** The status in words a person uses. */
