@@ -20,7 +20,16 @@ from ..html_card import card, clip, details, duration, table
 from ..job import Job, Status
 from ..review.decisions import Decisions
 from ..schema import Schema
-from ..store import CapWatch, Context, Store, default_store, make_sure_of_room
+from ..store import (
+    CapWatch,
+    Context,
+    Ledger,
+    Membership,
+    Store,
+    default_store,
+    make_sure_of_room,
+    membership,
+)
 from ..teachers import Teacher, TeacherSpec, Usage, resolve
 from ..teachers.batches import batch_api
 from ..teachers.pricing.price_table import price_of
@@ -37,6 +46,7 @@ from .methods import METHODS
 from .prompts import Prompts, request_text
 from .results import Outcome, Progress, RowError, Totals
 from .row_turns import TurnResult
+from .sharing.shared_budget import SharedBudget
 from .work import AnswerKeys, FrameSnapshot, Work, WorkPlan, plan_work
 
 if TYPE_CHECKING:
@@ -61,6 +71,7 @@ class Augmentation(Job):
         store: the default store when None.
         listed: reasoning is a list with an entry per assistant turn in every row, also where each has but one.
         part_of: id of the job over a dataset that this is a chunk of.
+        shared: whether the budget is that of all parts, which several workers spend together.
 
     Raises:
         SchemaError: the schema is not valid.
@@ -82,6 +93,7 @@ class Augmentation(Job):
         store: Store | None = None,
         listed: bool = False,
         part_of: str = "",
+        shared: bool = False,
     ) -> None:
         super().__init__(stream=Stream(keep=2000))
         self.frame = frame
@@ -99,7 +111,8 @@ class Augmentation(Job):
         self._only: frozenset[int] | None = None
         self._lock = threading.Lock()
         self._totals = Totals()
-        self._budget = self._budgeted()
+        self._budget = self._budgeted(shared)
+        self._member: Membership | None = None
         self._plan = WorkPlan([])
         self._errors: dict[int, RowError] = {}
         self._newest: OrderedDict[int, Outcome] = OrderedDict()
@@ -128,19 +141,21 @@ class Augmentation(Job):
         with self._lock:
             left = self._plan.rows - self._filled - len(self._errors)
             rate = self._rate()
+            engine = self._engine if self.running else None
             return Progress(
                 total=self._plan.rows,
                 done=self._filled,
                 failed=len(self._errors),
-                cached=self._cached,
-                in_flight=self._engine.in_flight if self._engine is not None and self.running else 0,
+                cached=min(self._filled, self._cached + self._totals.shared),
+                in_flight=engine.in_flight if engine is not None else 0,
                 rate=rate,
                 eta=left / rate if rate and self.running else None,
                 cost=self.cost,
                 budget=self.config.budget,
                 turns=self._plan.turns,
                 turns_done=self._turns_done,
-                brake=self._engine.brake if self._engine is not None and self.running else "",
+                elsewhere=engine.elsewhere if engine is not None else 0,
+                brake=engine.brake if engine is not None and self.running else "",
             )
 
     @property
@@ -153,6 +168,7 @@ class Augmentation(Job):
             rows,
             f"{left} missing" if left else "",
             f"{now.failed} failed" if now.failed else "",
+            now.waits,
             f"about {duration(now.eta)} left" if now.eta is not None else "",
             now.brake,
             "" if self.running else str(self.status).lower(),
@@ -230,6 +246,9 @@ class Augmentation(Job):
     # -- work, on the job's own thread ----------------------------------------------------------------------
     def _work(self) -> Status:
         status, error = Status.FAILED, None
+        # Before answers are looked up, so that nobody gives any unseen. A batch has limits of its own.
+        line = f"batch of {self.teacher.name}" if self.config.mode == "batch" else self.teacher.name
+        self._member = membership(self.store, line)
         try:
             status = asyncio.run(self._main())
         except BaseException as problem:
@@ -237,6 +256,10 @@ class Augmentation(Job):
             raise
         finally:
             self._only = None
+            if self._member is not None:
+                self._member.leave()
+            if isinstance(self._budget, SharedBudget):
+                self._budget.close()
             self._journal.ended(status, self.progress, error or self.error)
         return status
 
@@ -289,6 +312,7 @@ class Augmentation(Job):
             settled=self._settled,
             totals=self._totals,
             note=lambda text: self.stream.emit("note", text=text),
+            member=self._member,
         )
         engine = self._engine = BatchEngine(job) if self.config.mode == "batch" else LiveEngine(job)
         running = asyncio.ensure_future(engine.run(iter(works)))
@@ -304,11 +328,18 @@ class Augmentation(Job):
         running.result()
         return self._end(engine)
 
-    def _budgeted(self) -> Budget:
-        """What its calls are paid from, beside all others on the store where that has a cap."""
+    def _budgeted(self, shared: bool) -> Budget:
+        """What its calls are paid from, beside all others on the store where that has a cap.
+
+        As the part of a job it has a part of that job's budget, together with the other parts.
+        """
         dollars, batch = self.config.budget, self.config.mode == "batch"
         cap = None if self.teacher.capabilities.free else CapWatch(self.store, lambda: self._totals.cost)
-        budget = Budget(dollars, self.price, self._totals, batch=batch, cap=cap)
+        if shared and dollars is not None:
+            ledger = Ledger(self.store, self._part_of, dollars)
+            budget = SharedBudget(ledger, self.price, self._totals, batch=batch, cap=cap)
+        else:
+            budget = Budget(dollars, self.price, self._totals, batch=batch, cap=cap)
         if budget.bounded:
             need_price(self.teacher, self.config.price, "budget" if dollars else "spending cap")
         return budget
@@ -472,6 +503,8 @@ class Augmentation(Job):
             facts["tokens"] = f"{usage.input} in, {usage.output} out"
         if self.cost:
             facts["cost"] = f"${self.cost:.4f}"
+        if progress.elsewhere:
+            facts["waiting"] = progress.waits
         causes = Counter(error.reason for error in list(self._errors.values())).most_common(8)
         body = ""
         if causes:

@@ -73,6 +73,7 @@ class Totals:
     unreachable: int = 0
     retried: int = 0
     reasked: int = 0
+    shared: int = 0  # turns that were answered for another job meanwhile
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Progress:
         turns: assistant turns that are asked for; more than the rows where conversations have several.
         turns_done: those of them that are settled; a row is when its last one is.
         brake: what keeps the calls from going faster, in words; empty where nothing does.
+        elsewhere: rows that wait, because another notebook asks them now; their answers will cost nothing.
 
     Example:
         >>> progress = df.reason.augment(schema, teacher=rb.examples.refund_rules).wait().progress
@@ -131,3 +133,10 @@ class Progress:
     turns: int = 0
     turns_done: int = 0
     brake: str = ""
+    elsewhere: int = 0
+
+    @property
+    def waits(self) -> str:
+        """What is waited for, in words; empty where nothing is."""
+        rows = "1 row is" if self.elsewhere == 1 else f"{self.elsewhere} rows are"
+        return f"{rows} being asked by another notebook" if self.elsewhere else ""

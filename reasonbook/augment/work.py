@@ -106,16 +106,29 @@ class AnswerKeys:
             else {self.method.label: "text"}
         )
         self._tails: dict[tuple[str, bool], str] = {}
+        self._all: dict[bool, tuple[str, ...]] = {}
         for shown in (False, True):
             method = "rationalize" if shown and self.method.fields else self.method.name
             for name, printed in prints.items():
                 text = repr((printed, teacher, method, parameters))
                 self._tails[name, shown] = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+            self._all[shown] = tuple(self._tails[name, shown] for name in self.names)
 
     def key(self, work: Work, name: str, sample: int) -> str:
         """The key of one answer; a turn's answers begin alike, so that they lie side by side in the store."""
         key = work.content + self._tails[name, work.shown]
         return key if sample == 0 else f"{key}#{sample}"
+
+    def missing(self, work: Work, samples: int) -> tuple[str, ...]:
+        """What a turn has no answer for yet, in one sample or another: the ends of these answers' keys."""
+        found = work.found
+        if not found:
+            return self._all[work.shown]
+        return tuple(
+            self._tails[name, work.shown]
+            for name in self.names
+            if any(name not in found.get(sample, ()) for sample in range(samples))
+        )
 
 
 @dataclass
@@ -238,19 +251,21 @@ def look_up(works: Iterable[Work], keys: AnswerKeys, samples: int, store: Store,
     """Sorts works into those that the store can answer and those that have to be asked."""
     waiting = iter(works)
     while chunk := list(islice(waiting, _CHUNK)):
-        wanted = {
-            keys.key(work, name, sample): (work, name, sample)
-            for work in chunk
-            for sample in range(samples)
-            for name in keys.names
-        }
-        for key, value in store.answers(wanted).items():
-            work, name, sample = wanted[key]
-            if work.found is None:
-                work.found = {}
-            work.found.setdefault(sample, {})[name] = value
+        note_answers(chunk, keys, samples, store)
         for work in chunk:
-            whole = work.found is not None and all(
-                len(work.found.get(sample, ())) == len(keys.names) for sample in range(samples)
-            )
-            (plan.cached if whole else plan.open).append(work)
+            (plan.open if keys.missing(work, samples) else plan.cached).append(work)
+
+
+def note_answers(works: Sequence[Work], keys: AnswerKeys, samples: int, store: Store) -> None:
+    """Notes at works the answers that the store has for them."""
+    wanted = {
+        keys.key(work, name, sample): (work, name, sample)
+        for work in works
+        for sample in range(samples)
+        for name in keys.names
+    }
+    for key, value in store.answers(wanted).items():
+        work, name, sample = wanted[key]
+        if work.found is None:
+            work.found = {}
+        work.found.setdefault(sample, {})[name] = value

@@ -173,6 +173,7 @@ class DatasetAugmentation(Job):
             eta=left / now.rate if now.rate and self.running else None,
             cost=self.cost,
             budget=self.config.budget,
+            elsewhere=now.elsewhere,
         )
 
     @property
@@ -343,6 +344,8 @@ class DatasetAugmentation(Job):
         }
         if self.cost:
             facts["cost"] = f"${self.cost:.4f}"
+        if progress.elsewhere:
+            facts["waiting"] = progress.waits
         rows = [(count, clip(reason, 200)) for reason, count in self._causes.most_common(8)]
         return card(
             f"Dataset augmentation by {self.teacher.name}",

@@ -16,6 +16,7 @@ from ...teachers.batches import BatchResult, BatchState, batch_api
 from ..answers import AnswerReader, InvalidAnswerError, readable
 from ..prompts import Prompts, reask, request_text
 from ..results import Candidate, RowError
+from ..sharing.teacher_line import TeacherLine
 from ..voting import choose
 from ..work import Work
 from .batch_journal import BatchJournal, Rows
@@ -69,30 +70,40 @@ class BatchEngine:
         self.canceling = False
         self._budget = job.budget
         self._answers = AnswerReader(job.schema, self.prompts.method)
-        self._read_turn, self._settled, self._note = job.read_turn, job.settled, job.note
+        self._read_turn, self._tell, self._note = job.read_turn, job.settled, job.note
         self._records = CallRecords(job.teacher.name, self.prompts, job.context)
         self._journal = BatchJournal(job.store, job.teacher.name)
+        self._line = TeacherLine(job.store, job.member, job.keys, job.config.samples)
+        self._works = self._line.claimed((), most=1, answered=self._shared)
         self._halt: asyncio.Event | None = None
 
     async def run(self, works: Iterator[Work]) -> None:
         """Collects what is under way, sends the rest, and waits until nothing is open or `halt` is called."""
         self._halt = asyncio.Event()
-        waiting = list(works)
+        rows = list(works)
+        self._works = self._line.claimed(rows, most=max(1, len(rows)), answered=self._shared)
+        watching = asyncio.create_task(self._line.watch())
         try:
-            waiting = await self._collect_earlier(waiting)
-            items = [self._item(work) for work in waiting]
-            while items and not self._halt.is_set():
-                chosen, items = self._affordable(items)
-                if not chosen:
-                    self.over_budget = True
-                    return
-                items += await self._round(chosen)
+            while self._works.open and not (self._halt.is_set() or self.canceling or self.over_budget):
+                if mine := list(iter(self._works.take, None)):
+                    await self._ask(mine)
+                else:
+                    await asyncio.wait({watching}, timeout=_STEP)
+                    if watching.done():
+                        watching.result()
         except CallError as error:
             self.stopped_by = job_error(self.teacher.name, error)
         except ReasonbookError as error:
             self.stopped_by = error
         finally:
+            watching.cancel()
+            self._works.close()
             await self.teacher.close()
+
+    @property
+    def elsewhere(self) -> int:
+        """Rows that another job asks now."""
+        return self._works.elsewhere
 
     def halt(self) -> None:
         """Stops waiting soon; what the provider has stays with it."""
@@ -104,6 +115,18 @@ class BatchEngine:
         self.canceling = True
 
     # -- sent and collected --------------------------------------------------------------------------------
+    async def _ask(self, works: list[Work]) -> None:
+        """Asks for rows that no other job asks; what one of them left with the provider is collected."""
+        assert self._halt is not None
+        self._journal = BatchJournal(self.store, self.teacher.name)
+        items = [self._item(work) for work in await self._collect_earlier(works)]
+        while items and not self._halt.is_set():
+            chosen, items = self._affordable(items)
+            if not chosen:
+                self.over_budget = True
+                return
+            items += await self._round(chosen)
+
     async def _round(self, items: list[BatchItem]) -> list[BatchItem]:
         """Sends rows in as few batches as may be; returns those that have to be asked once more."""
         sent: dict[str, dict[str, BatchItem]] = {}
@@ -302,6 +325,15 @@ class BatchEngine:
         return False
 
     # -- rows --------------------------------------------------------------------------------------------
+    def _shared(self, work: Work) -> None:
+        """Settles a row that was answered for another job."""
+        self._settled(work, self._chosen(self._item(work), (work.found or {}).get(0, {})))
+        self.totals.shared += len(work.places)
+
+    def _settled(self, work: Work, result: dict[str, Any] | RowError) -> None:
+        self._tell(work, result)
+        self._works.done(work)
+
     def _item(self, work: Work) -> BatchItem:
         known = (work.found or {}).get(0, {})
         return BatchItem(work, tuple(name for name in self.keys.names if name not in known))

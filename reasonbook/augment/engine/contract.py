@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ...data.conversation import Conversation
 from ...errors import ReasonbookError
 from ...schema import Schema
-from ...store import Context, Store
+from ...store import Context, Membership, Store
 from ...teachers import Teacher
 from ..config import AugmentConfig
 from ..cost import Budget
@@ -33,6 +33,7 @@ class EngineJob:
         read_turn: place → the conversation that ends with that turn, from the job's snapshot.
         settled: called for each turn's work with its values or its error, after the answer is in the store.
         note: takes a sentence for the person.
+        member: the job's place among those that work on the store; None where it works alone.
     """
 
     schema: Schema
@@ -46,6 +47,7 @@ class EngineJob:
     read_turn: Callable[[Place], Conversation]
     settled: Callable[[Work, dict[str, Any] | RowError], None]
     note: Callable[[str], object]
+    member: Membership | None = None
 
 
 class Engine(Protocol):
@@ -67,6 +69,11 @@ class Engine(Protocol):
     @property
     def brake(self) -> str:
         """What keeps the calls from going faster, in words; empty where nothing does."""
+        ...
+
+    @property
+    def elsewhere(self) -> int:
+        """Rows that wait, because another job on the store asks them now."""
         ...
 
     async def run(self, works: Iterator[Work]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from importlib import import_module
@@ -20,6 +20,8 @@ from ...teachers.teacher import completed
 from ..answers import AnswerReader, InvalidAnswerError, readable
 from ..prompts import Prompts, reask, request_text
 from ..results import Candidate, RowError
+from ..sharing.claimed_works import ClaimedWorks
+from ..sharing.teacher_line import TeacherLine
 from ..voting import choose, verdict
 from ..work import Work
 from . import packing
@@ -57,7 +59,8 @@ class LiveEngine:
         self._answers = AnswerReader(job.schema, self.prompts.method)
         self._read_turn, self._settled = job.read_turn, job.settled
         self._states: dict[Work, RowState] = {}
-        self._fresh: Iterator[Work] = iter(())
+        self._line = TeacherLine(job.store, job.member, job.keys, config.samples, pacer=self.pacer)
+        self._fresh = self._claimed(())
         self._again: deque[Work | Pack] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._open = 0
@@ -67,28 +70,28 @@ class LiveEngine:
     # -- a run -------------------------------------------------------------------------------------------
     async def run(self, works: Iterator[Work]) -> None:
         """Asks until nothing is open, the budget is used up, or `halt` is called."""
-        self._fresh = works
+        self._fresh = self._claimed(works)
         self._halt = asyncio.Event()
+        watching = asyncio.create_task(self._line.watch())
         workers = [asyncio.create_task(self._worker()) for _ in range(self.pacer.most)]
         halted = asyncio.create_task(self._halt.wait())
         everything = asyncio.gather(*workers)
         try:
-            await asyncio.wait({everything, halted}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({everything, halted, watching}, return_when=asyncio.FIRST_COMPLETED)
             if not everything.done():  # answers that are nearly here are still taken in
                 self._wake(all_of_them=True)
                 await asyncio.wait({everything}, timeout=0.0 if self.stopped_by else _GRACE)
         finally:
             self._ending = True
-            halted.cancel()
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(everything, halted, return_exceptions=True)
+            for task in (halted, watching, *workers):
+                task.cancel()
+            await asyncio.gather(everything, halted, watching, return_exceptions=True)
             await self._writer.close()
+            self._fresh.close()
             await self.teacher.close()
-        if everything.done() and not everything.cancelled() and everything.exception() is not None:
-            error = everything.exception()
-            assert error is not None
-            if self.stopped_by is None and not self._halted:
+        for task in (everything, watching):
+            error = task.exception() if task.done() and not task.cancelled() else None
+            if error is not None and self.stopped_by is None and not self._halted:
                 raise error
 
     @property
@@ -100,6 +103,11 @@ class LiveEngine:
     def brake(self) -> str:
         """What the pacer has found to hold the calls back."""
         return self.pacer.brake
+
+    @property
+    def elsewhere(self) -> int:
+        """Rows that another job asks now."""
+        return self._fresh.elsewhere
 
     def cancel(self) -> None:
         """Stops soon, as `halt`: nothing is left with the provider."""
@@ -144,13 +152,13 @@ class LiveEngine:
             if self._again:
                 return self._again.popleft()
             affordable = self._budget.affordable(self._open)
-            if affordable or not self._open:
-                work = next(self._fresh, None)
+            if affordable or not (self._open or self.over_budget):
+                work = self._fresh.take()
                 if work is not None and affordable:
                     self._open += 1
                     return self._packed(work) if self.config.pack > 1 else work
                 self.over_budget = self.over_budget or work is not None
-            if self._open == 0:
+            if self._open == 0 and not (self._fresh.waits if self.over_budget else self._fresh.open):
                 self._wake(all_of_them=True)
                 return None
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -164,6 +172,7 @@ class LiveEngine:
 
     def _close(self, work: Work) -> None:
         self._states.pop(work, None)
+        self._fresh.done(work)
         self._open -= 1
         # With a budget, what one more row may cost is known better now.
         if self._open == 0 or self._budget.bounded:
@@ -178,6 +187,17 @@ class LiveEngine:
                     return
 
     # -- one row -----------------------------------------------------------------------------------------
+    def _claimed(self, works: Iterable[Work]) -> ClaimedWorks:
+        """These rows, as far as no other job asks them."""
+        arrived = partial(self._wake, all_of_them=True)
+        return self._line.claimed(works, most=self.pacer.most, answered=self._shared, arrived=arrived)
+
+    def _shared(self, work: Work) -> None:
+        """Settles a row that was answered for another job."""
+        self._begin(work)
+        self._states.pop(work, None)
+        self.totals.shared += len(work.places)
+
     def _begin(self, work: Work) -> RowState | None:
         """The state of a row's first sample that has to be asked; None when the store had them all."""
         state = self._states[work] = RowState(self.keys.names, self._read_turn(work.places[0]))
@@ -307,7 +327,7 @@ class LiveEngine:
         """Short rows that want every field, together; a row that is long or half answered goes alone."""
         works = [work] if self._short(work) else []
         while works and len(works) < self.config.pack and self._budget.affordable(self._open):
-            other = next(self._fresh, None)
+            other = self._fresh.take()
             if other is None:
                 break
             self._open += 1
