@@ -111,7 +111,7 @@ class AugmentProgress {
     const state = this.state as State;
     const { progress: p, status, running, stopping } = state;
     const cut = running && !this.alive; // what was paid for is kept: the cell, run again, goes on from there
-    this.dot.dataset.status = cut ? "CANCELLED" : status;
+    this.dot.dataset.status = cut ? "CANCELLED" : running && p.paused ? "PAUSED" : status;
     setText(this.status, cut ? "Interrupted" : statusWords(state));
     setText(this.what, [state.teacher, state.method, waits(p)].filter(Boolean).join(" · "));
     this.stop.hidden = !running;
@@ -162,9 +162,10 @@ class AugmentProgress {
     figure.box.dataset.kind = kind;
   }
 
-  private paintMessage({ error }: State): void {
+  private paintMessage({ error, progress }: State): void {
     fill(
       this.message,
+      progress.paused ? h("div", { class: "rb-text" }, `Paused: ${progress.paused}`) : null,
       error && h("div", { class: "rb-error rb-text" }, error.problem),
       error?.fix ? h("code", { class: "rb-text" }, error.fix) : null,
     );

@@ -44,7 +44,7 @@ from .engine.live import LiveEngine
 from .frame_writer import FrameWriter
 from .methods import METHODS
 from .prompts import Prompts, request_text
-from .results import Outcome, Progress, RowError, Totals
+from .results import Outcome, Pause, Progress, RowError, Totals
 from .row_turns import TurnResult
 from .sharing.shared_budget import SharedBudget
 from .work import AnswerKeys, FrameSnapshot, Work, WorkPlan, plan_work
@@ -140,8 +140,8 @@ class Augmentation(Job):
         """How far it is, as one frozen snapshot."""
         with self._lock:
             left = self._plan.rows - self._filled - len(self._errors)
-            rate = self._rate()
-            engine = self._engine if self.running else None
+            rate, engine = self._rate(), self._engine if self.running else None
+            pause = engine.paused if engine is not None else None
             return Progress(
                 total=self._plan.rows,
                 done=self._filled,
@@ -149,13 +149,14 @@ class Augmentation(Job):
                 cached=min(self._filled, self._cached + self._totals.shared),
                 in_flight=engine.in_flight if engine is not None else 0,
                 rate=rate,
-                eta=left / rate if rate and self.running else None,
+                eta=left / rate if rate and self.running and pause is None else None,
                 cost=self.cost,
                 budget=self.config.budget,
                 turns=self._plan.turns,
                 turns_done=self._turns_done,
                 elsewhere=engine.elsewhere if engine is not None else 0,
                 brake=engine.brake if engine is not None and self.running else "",
+                paused="" if pause is None else str(pause),
             )
 
     @property
@@ -171,6 +172,7 @@ class Augmentation(Job):
             now.waits,
             f"about {duration(now.eta)} left" if now.eta is not None else "",
             now.brake,
+            f"paused: {now.paused}" if now.paused else "",
             "" if self.running else str(self.status).lower(),
         ]
         return f"the augmentation by {self.teacher.name}: {', '.join(filter(None, parts))}"
@@ -242,6 +244,9 @@ class Augmentation(Job):
             self._engine: Engine | None = None
             self._brake = ""
             self._cancelling = False
+            self._paused: Pause | None = None
+            self.gave_up = ""  # why it ended although its rows may well be answered later
+            self._told = 0.0  # when an outage was last told of
 
     # -- work, on the job's own thread ----------------------------------------------------------------------
     def _work(self) -> Status:
@@ -323,6 +328,7 @@ class Augmentation(Job):
             if self.stopping:
                 engine.halt()
             self._tick()
+            self._tell_pause(engine)
             self._journal.heard(self.progress)
         self._tick(now=True)
         running.result()
@@ -449,6 +455,19 @@ class Augmentation(Job):
             self._brake = progress.brake
             self.stream.emit("progress", **vars(progress))
 
+    def _tell_pause(self, engine: Engine) -> None:
+        """Says that an outage begins and ends, and every second between when the provider is asked again."""
+        before, self._paused = self._paused, engine.paused
+        pause, now = self._paused, time.monotonic()
+        if pause is not None and before is None:
+            self.stream.emit("note", text=f"Paused: {pause}. What is there is kept.")
+        elif pause is None and before is not None:
+            lasted = duration(time.time() - before.since)
+            self.stream.emit("note", text=f"{self.teacher.name} answers again, after {lasted}.")
+        if (pause is None) != (before is None) or (pause is not None and now - self._told >= 1.0):
+            self._told = now
+            self.stream.emit("progress", **vars(self.progress))
+
     def _rate(self) -> float:
         if len(self._finished) < 2:
             return 0.0
@@ -465,8 +484,12 @@ class Augmentation(Job):
             return Status.FAILED
         if self.stopping or self._cancelling:
             return Status.CANCELLED
+        left = progress.total - progress.done - progress.failed
+        self.gave_up = engine.gave_up
+        if engine.gave_up:
+            self.stream.emit("note", text=f"{engine.gave_up}; {left} rows were not asked.\n  → job.start()")
+            return Status.PARTIAL
         if engine.over_budget:
-            left = progress.total - progress.done - progress.failed
             self.stream.emit("note", text=self._budget.used_up(left))
             self.error = None if self.usage.calls else self._budget.refusal
             return Status.FAILED if self.error else Status.PARTIAL
@@ -511,6 +534,8 @@ class Augmentation(Job):
             rows = [(count, clip(reason, 200)) for reason, count in causes]
             body = details(f"{progress.failed} rows without reasoning", table(("rows", "why"), rows))
         notes = [event.data["text"] for event in self.stream if event.kind == "note"][-3:]
+        if progress.paused:
+            notes.append(f"Paused: {progress.paused}.")
         verb = "job.retry()" if progress.failed and not self.running else "df.reason.review()"
         return card(
             f"Augmentation by {self.teacher.name}",

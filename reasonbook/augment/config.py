@@ -40,7 +40,10 @@ class AugmentConfig:
         limit: only the first so many rows, for a preview.
         budget: dollars that this one run may spend, never passed by more than the calls in flight; the same line
             again may spend as much again. ``rb.store.cap(…)`` bounds all runs together.
-        timeout: seconds after which one call is cut.
+        timeout: seconds after which one call is cut; earlier where a provider's answers have long been quicker.
+        row_timeout: seconds that one row may take in all, with its retries and the waits between them; three times
+            ``timeout`` when None. Outages of the provider and waits for its rate limit do not count.
+        max_outage: seconds that an outage of the provider is waited out before the job ends in part.
         max_retries: how often one call is repeated after a failure of the network or the provider.
         reasks: how often a teacher is shown what was wrong with its answer.
         samples: answers per turn; the best one is kept.
@@ -71,6 +74,8 @@ class AugmentConfig:
     limit: int | None = None
     budget: float | None = None
     timeout: float = 180.0
+    row_timeout: float | None = None
+    max_outage: float = 1800.0
     max_retries: int = 8
     reasks: int = 1
     samples: int = 1
@@ -83,6 +88,11 @@ class AugmentConfig:
     temperature: float | None = None
     reasoning_effort: str | None = None
     price: Price | tuple[float, float] | None = None
+
+    @property
+    def longest_row(self) -> float:
+        """Seconds that one row may take in all."""
+        return 3 * self.timeout if self.row_timeout is None else self.row_timeout
 
     def told(self) -> dict[str, Any]:
         """What differs from the defaults, JSON-ready, for the store; of a check it says that there is one."""
@@ -110,7 +120,7 @@ class AugmentConfig:
         for name in ("concurrency", "samples", "pack"):
             if getattr(self, name) < 1:
                 raise ReasonbookError(f"{name} must be at least 1, not {getattr(self, name)!r}.", _HINT)
-        for name in ("limit", "budget", "rpm", "tpm", "timeout", "max_tokens"):
+        for name in ("limit", "budget", "rpm", "tpm", "timeout", "row_timeout", "max_outage", "max_tokens"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ReasonbookError(f"{name} must be more than 0, not {value!r}.", _HINT)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..html_card import clip, duration
 from ..safe_text import storable
 from ..teachers import Usage
 
@@ -70,10 +72,36 @@ class Totals:
     unpriced: int = 0  # calls of which nobody knows what they cost
     answered: int = 0
     refused: int = 0
-    unreachable: int = 0
     retried: int = 0
     reasked: int = 0
     shared: int = 0  # turns that were answered for another job meanwhile
+
+
+@dataclass(frozen=True)
+class Pause:
+    """An outage of the provider, while a job waits for its end; ``str`` says it in words.
+
+    Attributes:
+        why: what the newest call came to.
+        since: seconds since 1970.
+        probe_in: seconds until the provider is asked again.
+    """
+
+    why: str
+    since: float
+    probe_in: float
+
+    def __str__(self) -> str:
+        since = time.strftime("%H:%M:%S", time.localtime(self.since))
+        return f"the provider is down since {since} ({self._said}), next probe in {duration(self.probe_in)}"
+
+    def lasted(self, teacher: str) -> str:
+        """Who was down for how long, once nobody waits any longer."""
+        return f"{teacher} has been down for {duration(time.time() - self.since)} ({self._said})"
+
+    @property
+    def _said(self) -> str:
+        return clip(self.why.rstrip("."), 120)
 
 
 @dataclass(frozen=True)
@@ -114,6 +142,7 @@ class Progress:
         turns_done: those of them that are settled; a row is when its last one is.
         brake: what keeps the calls from going faster, in words; empty where nothing does.
         elsewhere: rows that wait, because another notebook asks them now; their answers will cost nothing.
+        paused: why no rows come in at the moment; empty while the provider is there.
 
     Example:
         >>> progress = df.reason.augment(schema, teacher=rb.examples.refund_rules).wait().progress
@@ -134,6 +163,7 @@ class Progress:
     turns_done: int = 0
     brake: str = ""
     elsewhere: int = 0
+    paused: str = ""
 
     @property
     def waits(self) -> str:

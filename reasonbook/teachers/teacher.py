@@ -276,6 +276,7 @@ class CallError(Exception):
         text: raw text of the answer, where there was one.
         words: everything the provider said of it, in lower case.
         limits: what the provider's headers said of its rate limits, where they did.
+        connected: False where no connection could be made, so that it is nothing that was asked.
 
     Example:
         >>> from reasonbook.teachers import CallError
@@ -294,6 +295,7 @@ class CallError(Exception):
         text: str = "",
         words: str = "",
         limits: Limits | None = None,
+        connected: bool = True,
     ) -> None:
         super().__init__(message)
         self.kind: CallErrorKind = kind
@@ -304,6 +306,7 @@ class CallError(Exception):
         self.text = text
         self.words = words or message.lower()
         self.limits = limits
+        self.connected = connected
 
     @property
     def fatal(self) -> bool:

@@ -241,3 +241,42 @@ def test_native_thinking_comes_through_a_batch(provider):
     df.reason.augment(schema, teacher=teachers(provider)["messages"], mode="batch", method="native").wait()
     assert [set(v) for v in df["reasoning"]] == [{"Reasoning"}] * 5
     assert df["reasoning"][3]["Reasoning"] == "Thinking about ROW-000003."
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_batch_is_looked_at_through_an_outage(provider, schema, dialect, monkeypatch):
+    """Twenty looks in a row that fail are no reason to leave a batch that is paid for."""
+    monkeypatch.setattr("reasonbook.augment.engine.batch._LONGEST_LOOK", 0.1)
+    monkeypatch.setattr("reasonbook.augment.engine.batch._FIRST_LOOK", 0.05)
+    provider.batches.down = 30
+    df = frame(6)
+    job = df.reason.augment(schema, teacher=teachers(provider)[dialect], mode="batch")
+    wait_for(lambda: "the provider is down since" in job.progress.paused)
+    job.wait()
+    assert job.status is Status.COMPLETED and not job.progress.paused
+    check(df)
+    assert provider.batches.down == 0 and set(provider.paid.values()) == {1}
+
+
+def test_a_batch_whose_provider_stays_away_is_collected_by_the_next_run(provider, schema, monkeypatch):
+    monkeypatch.setattr("reasonbook.augment.engine.batch._FIRST_LOOK", 0.05)
+    provider.batches.down = 10**6
+    df = frame(6)
+    job = df.reason.augment(schema, teacher=teachers(provider)["chat"], mode="batch", max_outage=0.5).wait()
+    assert job.status is Status.PARTIAL and df["reasoning_status"].tolist() == ["pending"] * 6
+    note = [event.data["text"] for event in job.stream if event.kind == "note"][-1]
+    assert "has been down for" in note and note.endswith("→ job.start()")
+    provider.batches.down = 0
+    job.start().wait()
+    assert job.status is Status.COMPLETED and set(provider.paid.values()) == {1}
+    check(df)
+
+
+def test_stop_acts_at_once_while_a_look_hangs(provider, schema):
+    provider.batches.down, provider.batches.hangs = 10**6, True
+    df = frame(6)
+    job = df.reason.augment(schema, teacher=teachers(provider)["chat"], mode="batch")
+    wait_for(lambda: job.progress.in_flight == 6)
+    started = time.monotonic()
+    job.stop().wait()
+    assert time.monotonic() - started < 2 and job.status is Status.CANCELLED

@@ -23,6 +23,7 @@ from reasonbook.store import Ledger, Membership
 from reasonbook.teachers import Request, Usage
 from reasonbook.teachers.pricing.price import Price
 from tests.augment.conftest import check, fields, frame
+from tests.servers import weather
 
 NOTEBOOK = """
 import json, sys, time

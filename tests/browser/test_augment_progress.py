@@ -62,6 +62,28 @@ def test_follows_stops_goes_on_and_retries(open_anywhere):
     nb.wait_for_kernel("(df['reasoning_status'] == 'ok').all()")
 
 
+def test_says_that_the_provider_is_down_and_that_it_is_back(open_notebook):
+    outage = """
+from reasonbook.teachers import CallError
+down = True
+def teacher(request):
+    if down:
+        raise CallError("server", "Overloaded.", status=503)
+    return rb.examples.refund_rules(request)
+"""
+    nb = open_notebook([SETUP + outage, START.replace("max_retries=0", "max_retries=8")])
+    nb.run_all()
+    view = progress(nb)
+    expect(view.locator(".rb-status")).to_have_text("Paused", timeout=20_000)
+    expect(view.locator(".rb-dot")).to_have_attribute("data-status", "PAUSED")
+    expect(view.locator(".rb-message")).to_contain_text("the provider is down since")
+    expect(view.locator(".rb-message")).to_contain_text("Overloaded")
+    nb.screenshot("progress-paused", of=view)
+    nb.kernel_run("down = False")
+    expect(view.locator(".rb-status")).to_have_text("Complete", timeout=40_000)
+    expect(view.locator(".rb-message")).to_be_empty()
+
+
 def test_hostile_text_stays_text(open_notebook):
     nb = open_notebook(
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ class Batches:
         self.files: dict[str, bytes] = {}
         self.made: dict[str, dict[str, Any]] = {}
         self.cancels = 0
+        self.down = 0  # so many looks and downloads fail, or hang
+        self.hangs = False
         self.breaks: str | None = None  # the connection of a batch handed in: before or after it is taken
 
     def add_routes(self, app: web.Application) -> None:
@@ -61,6 +64,7 @@ class Batches:
         return web.json_response({"id": name, "object": "file", "purpose": "batch", "bytes": len(content)})
 
     async def _content(self, request: web.Request) -> web.Response:
+        await self._maybe_down()
         return web.Response(body=self.spoil(self.files[request.match_info["id"]]))
 
     async def _create(self, request: web.Request) -> web.Response:
@@ -76,6 +80,7 @@ class Batches:
         return web.json_response(_page(made, request.query.get("after"), int(request.query["limit"])))
 
     async def _retrieve(self, request: web.Request) -> web.Response:
+        await self._maybe_down()
         return web.json_response(self._openai(self.made[request.match_info["id"]]))
 
     def _openai(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -112,6 +117,7 @@ class Batches:
         return web.json_response(_page(made, request.query.get("after_id"), int(request.query["limit"])))
 
     async def _retrieve_messages(self, request: web.Request) -> web.Response:
+        await self._maybe_down()
         return web.json_response(self._anthropic(self.made[request.match_info["id"]]))
 
     def _anthropic(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +143,13 @@ class Batches:
         self.cancels += 1
         told = self._anthropic(batch) if batch["dialect"] == "messages" else self._openai(batch)
         return web.json_response(told)
+
+    async def _maybe_down(self) -> None:
+        if self.down > 0:
+            self.down -= 1
+            if self.hangs:
+                await asyncio.sleep(3600)
+            raise web.HTTPServiceUnavailable(text="Overloaded.")
 
     def _maybe_break(self, request: web.Request) -> None:
         if self.breaks == "before" and request.transport is not None:

@@ -27,7 +27,7 @@ from aiohttp import web
 from . import dialects
 from .batches import Batches
 from .dialects import Asked, Said
-from .faults import Chances, Script
+from .faults import Chances, Exchange, Fault, Script
 from .weather import WEATHERS, Refusal, Sky, Weather
 
 KEY = "sk-canary-0123456789abcdef"
@@ -189,6 +189,8 @@ class Provider:
             await asyncio.sleep(3600)
         if self.latency:
             await asyncio.sleep(self.latency)
+        if isinstance(fault, Fault):
+            return await fault.answer(Exchange(self, dialect, request, asked))
         refused = self._faulted(dialect, fault, request)
         if refused is not None:
             return refused

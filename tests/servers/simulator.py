@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reasonbook.augment.config import AugmentConfig
+from reasonbook.augment.engine.failures.attempts import Attempts
+from reasonbook.augment.engine.failures.retries import Retries
 from reasonbook.augment.engine.pacing import Pacer
-from reasonbook.augment.engine.retries import Retries
 from reasonbook.augment.results import Totals
 from reasonbook.teachers import CallError, Limits
 
@@ -87,7 +88,7 @@ def ours(
     config = AugmentConfig(concurrency=concurrency)
     teacher: Any = _Nobody()
     retries = Retries(teacher, config, Totals(answered=1))
-    fresh, again = iter(range(rows or weather.rows)), deque[tuple[int, int]]()
+    fresh, again = iter(range(rows or weather.rows)), deque[tuple[int, Attempts]]()
     idle: deque[asyncio.Future[None]] = deque()
     run = Run(0.0, 0, 0, pacer=pacer)
     left = rows or weather.rows
@@ -99,7 +100,7 @@ def ours(
                 future.set_result(None)
                 return
 
-    def back(task: tuple[int, int]) -> None:
+    def back(task: tuple[int, Attempts]) -> None:
         again.append(task)
         wake()
 
@@ -107,9 +108,9 @@ def ours(
         nonlocal left
         while left:
             if again:
-                row, tries = again.popleft()
+                row, attempts = again.popleft()
             elif (row := next(fresh, -1)) >= 0:
-                tries = 0
+                attempts = Attempts()
             else:
                 future: asyncio.Future[None] = loop.create_future()
                 idle.append(future)
@@ -136,12 +137,13 @@ def ours(
                 pacer.heard(heard)
                 pacer.failed(error)
                 pacer.leave()
-                delay = retries.delay(error, tries + 1)
+                attempts.tries += 1
+                delay = retries.delay(error, attempts)
                 if delay is None:
                     run.lost += 1
                     left -= 1
                 else:
-                    loop.call_later(delay, back, (row, tries + 1))
+                    loop.call_later(delay, back, (row, attempts))
             run.seconds = loop.now
             if watch is not None:
                 watch(loop.now, pacer)

@@ -9,6 +9,7 @@ from reasonbook.data.frame import Frame
 from reasonbook.data.layout import Layout
 from reasonbook.schema import Schema
 from reasonbook.store import Store
+from reasonbook.teachers import CallError
 from reasonbook.widgets.augment_progress import AugmentProgress
 
 SCHEMA = Schema({"Intent": "What is wanted.", "Length": "How long it is."})
@@ -20,9 +21,12 @@ class Gate:
     def __init__(self) -> None:
         self.open = threading.Event()
         self.failing = {"request 3", "request 4"}
+        self.down = False
 
     def __call__(self, request):
         self.open.wait(10)
+        if self.down:
+            raise CallError("server", "Overloaded.", status=503)
         if request in self.failing:
             raise ValueError("I do not know this one.")
         return {"Intent": f"wants {request}", "Length": "short"}
@@ -107,6 +111,26 @@ def test_retry_asks_for_the_failed_rows_alone(page, job):
     assert job.df["reasoning_status"].eq("ok").all()
     with pytest.raises(Exception, match="no row with an error"):
         probe.call("retry")
+
+
+def test_an_outage_is_told_while_it_lasts(page, job):
+    job.config = AugmentConfig(max_retries=4)
+    probe = page(AugmentProgress(job))
+    job.gate.down = True
+    job.gate.open.set()
+    job.start()
+    push = probe.wait_for(lambda m: m.get("push", {}).get("progress") and m["push"]["progress"]["paused"])[
+        "push"
+    ]
+    assert push["status"] == "RUNNING" and push["progress"]["eta"] is None
+    assert push["progress"]["paused"].startswith("the provider is down since")
+    assert "(Overloaded), next probe in" in push["progress"]["paused"]
+    job.gate.down = False
+    job.wait()
+    last = probe.wait_for(lambda m: m.get("push", {}).get("status") == "PARTIAL")["push"]
+    assert last["progress"]["done"] == 18 and last["progress"]["paused"] == ""
+    paused, back = probe.call("snapshot")["notes"]
+    assert paused.startswith("Paused: the provider is down since") and "answers again, after" in back
 
 
 def test_a_failed_job_says_what_to_do(page, tmp_path):

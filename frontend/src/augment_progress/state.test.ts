@@ -16,6 +16,7 @@ const none = {
   turns_done: 0,
   brake: "",
   elsewhere: 0,
+  paused: "",
 };
 const whole = (s: ReturnType<typeof shares>) => s.cached + s.fresh + s.failed + s.flight;
 
@@ -51,6 +52,13 @@ test("rows that another notebook asks are told", () => {
   assert.equal(waits({ elsewhere: 0 }), "");
   assert.equal(waits({ elsewhere: 1 }), "1 row is being asked by another notebook");
   assert.equal(waits({ elsewhere: 1200 }), "1,200 rows are being asked by another notebook");
+});
+
+test("a job whose provider is down is paused, until it ends", () => {
+  const paused = { ...none, paused: "the provider is down since 14:03:20" };
+  assert.equal(statusWords({ status: "RUNNING", stopping: false, progress: paused }), "Paused");
+  assert.equal(statusWords({ status: "RUNNING", stopping: true, progress: paused }), "Stopping");
+  assert.equal(statusWords({ status: "PARTIAL", stopping: false, progress: none }), "Done in part");
 });
 
 test("turns are told where rows have several", () => {

@@ -14,6 +14,7 @@ export interface Progress {
   turns_done: number;
   brake: string; // what keeps the calls from going faster
   elsewhere: number; // rows that another notebook asks at this moment
+  paused: string; // why no rows come in at the moment, in words; empty while they may
 }
 
 export interface State {
@@ -55,6 +56,7 @@ export function waits({ elsewhere }: Pick<Progress, "elsewhere">): string {
 /** The status in words a person uses. */
 export function statusWords({ status, stopping, progress }: Pick<State, "status" | "stopping" | "progress">): string {
   if (stopping) return "Stopping";
+  if (status === "RUNNING" && progress.paused) return "Paused";
   const words: Record<string, string> = {
     CREATED: "Not started",
     RUNNING: "Running",

@@ -170,10 +170,11 @@ class DatasetAugmentation(Job):
             in_flight=now.in_flight,
             brake=now.brake,
             rate=now.rate,
-            eta=left / now.rate if now.rate and self.running else None,
+            eta=left / now.rate if now.rate and self.running and not now.paused else None,
             cost=self.cost,
             budget=self.config.budget,
             elsewhere=now.elsewhere,
+            paused=now.paused,
         )
 
     @property
@@ -263,7 +264,8 @@ class DatasetAugmentation(Job):
         self.stream.emit("rows", count=len(df), done=progress.done, failed=progress.failed, chunk=chunk.name)
         spent = self.config.budget is not None and self._cost >= self.config.budget * 0.999
         if spent or (job.status is Status.PARTIAL and "pending" in column_cells(df, "reasoning_status")):
-            self.stream.emit("note", text=self._stopped_by(job))
+            gave_up = f"{job.gave_up}; run the line again to go on."
+            self.stream.emit("note", text=gave_up if job.gave_up else self._stopped_by(job))
             return Status.PARTIAL
         return None
 

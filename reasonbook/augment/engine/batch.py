@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
 
 from ...data.tool_calls import response_in_words
 from ...errors import ReasonbookError
@@ -15,20 +16,22 @@ from ...teachers import CallError, Completion, Request, Usage
 from ...teachers.batches import BatchResult, BatchState, batch_api
 from ..answers import AnswerReader, InvalidAnswerError, readable
 from ..prompts import Prompts, reask, request_text
-from ..results import Candidate, RowError
+from ..results import Candidate, Pause, RowError
 from ..sharing.teacher_line import TeacherLine
 from ..voting import choose
 from ..work import Work
 from .batch_journal import BatchJournal, Rows
 from .call_record import CallRecords
 from .contract import EngineJob
-from .retries import job_error
+from .failures.evidence import LONG_WAIT
+from .failures.retries import job_error
 from .store_writer import put_calls
 
 _FIRST_LOOK, _LONGEST_LOOK = 0.5, 30.0  # seconds between looks at a batch
 _STEP = 0.2  # seconds in which a stop or a cancel is noticed
-_GIVE_UP = 20  # looks in a row that fail
 _CLOCKS = 300.0  # seconds by which two clocks may differ
+
+_Told = TypeVar("_Told")
 
 
 @dataclass
@@ -68,6 +71,9 @@ class BatchEngine:
         self.over_budget = False
         self.in_flight, self.brake = 0, ""
         self.canceling = False
+        self.gave_up = ""
+        self._pause: Pause | None = None
+        self._next_look = 0.0
         self._budget = job.budget
         self._answers = AnswerReader(job.schema, self.prompts.method)
         self._read_turn, self._tell, self._note = job.read_turn, job.settled, job.note
@@ -113,6 +119,12 @@ class BatchEngine:
     def cancel(self) -> None:
         """Has the provider end what is under way; what it finished is still collected."""
         self.canceling = True
+
+    @property
+    def paused(self) -> Pause | None:
+        """The outage that is waited out, where there is one."""
+        left = max(0.0, self._next_look - time.time())
+        return None if self._pause is None else replace(self._pause, probe_in=left)
 
     # -- sent and collected --------------------------------------------------------------------------------
     async def _ask(self, works: list[Work]) -> None:
@@ -180,11 +192,15 @@ class BatchEngine:
         found: dict[str, Rows] = {}
         for one in self._journal.unconfirmed:
             try:
-                batches = await self.api.find(one.mark, one.at - _CLOCKS, len(one.rows))
+                batches = await self._patiently(
+                    partial(self.api.find, one.mark, one.at - _CLOCKS, len(one.rows))
+                )
             except CallError as error:
                 if error.status not in (404, 405):  # an endpoint that lists no batches has none to find
                     raise
                 batches = []
+            if batches is None:
+                break
             fresh = [batch for batch in batches if batch not in self._journal.known]
             for batch in fresh:
                 self._journal.sent(one.mark, batch)
@@ -196,26 +212,55 @@ class BatchEngine:
     async def _ended(self, batch: str) -> BatchState | None:
         """The state of a batch that has ended; None when the waiting was stopped."""
         assert self._halt is not None
-        pause, failed, canceled = _FIRST_LOOK, 0, False
+        pause, canceled = _FIRST_LOOK, False
         while not self._halt.is_set():
-            try:
-                if self.canceling and not canceled:
-                    await self.api.cancel(batch)
-                    canceled = True
-                state = await self.api.look(batch)
-            except CallError as error:
-                failed += 1
-                if not error.transient or failed >= _GIVE_UP:
-                    raise
-            else:
-                failed = 0
-                if state.ended:
-                    return state
-            until = time.monotonic() + (_STEP if self.canceling else pause)
-            while time.monotonic() < until and not self._halt.is_set() and self.canceling == canceled:
-                await asyncio.sleep(min(_STEP, pause))
+            if self.canceling and not canceled:
+                await self._patiently(partial(self.api.cancel, batch))
+                canceled = True
+            state = await self._patiently(partial(self.api.look, batch))
+            if state is None or state.ended:
+                return state
+            await self._sleep(_STEP if canceled else pause, canceled)
             pause = min(_LONGEST_LOOK, 1.5 * pause)
         return None
+
+    async def _sleep(self, seconds: float, canceled: bool) -> None:
+        """Sleeps until the time is over, or a stop or a cancel has come."""
+        assert self._halt is not None
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self._halt.is_set() and self.canceling == canceled:
+            await asyncio.sleep(min(_STEP, seconds))
+
+    async def _patiently(self, ask: Callable[[], Awaitable[_Told]]) -> _Told | None:
+        """What a question gives that may be asked again, through an outage; None when the waiting has ended.
+
+        Raises:
+            CallError: the provider says no.
+        """
+        assert self._halt is not None
+        began, pause = time.time(), _FIRST_LOOK
+        halted = asyncio.ensure_future(self._halt.wait())
+        try:
+            while not self._halt.is_set():
+                asked = asyncio.ensure_future(ask())
+                await asyncio.wait({asked, halted}, return_when=asyncio.FIRST_COMPLETED)
+                if not asked.done():
+                    asked.cancel()
+                    break
+                error = asked.exception()
+                if not isinstance(error, CallError) or not error.transient:
+                    return asked.result()
+                wait = min(LONG_WAIT, max(pause, error.retry_after or 0.0))
+                self._pause, self._next_look = Pause(error.message, began, wait), time.time() + wait
+                if time.time() - began > self.config.max_outage:
+                    self.gave_up = self._pause.lasted(self.teacher.name)
+                    self.halt()
+                await self._sleep(wait, self.canceling)
+                pause = min(_LONGEST_LOOK, 2 * pause)
+            return None
+        finally:
+            halted.cancel()
+            self._pause = None
 
     async def _collect(self, batch: str, state: BatchState, named: dict[str, BatchItem]) -> list[BatchItem]:
         """Takes the results of a batch in; returns the rows that have to be asked once more."""
@@ -226,7 +271,10 @@ class BatchEngine:
         seen: set[str] = set()
         calls: list[Call] = []
         after: list[Callable[[], None]] = []
-        for name, result in await self.api.results(batch, state):
+        results = await self._patiently(partial(self.api.results, batch, state))
+        if results is None:
+            return []
+        for name, result in results:
             item = named.get(name)
             if item is None or name in seen:
                 continue

@@ -13,7 +13,7 @@ from ...store import Context, Membership, Store
 from ...teachers import Teacher
 from ..config import AugmentConfig
 from ..cost import Budget
-from ..results import RowError, Totals
+from ..results import Pause, RowError, Totals
 from ..work import AnswerKeys, Place, Work
 
 
@@ -56,10 +56,12 @@ class Engine(Protocol):
     Attributes:
         stopped_by: what ended the job before its rows did.
         over_budget: whether rows were left out because the budget is used up.
+        gave_up: why the run ended although its rows may well be answered later; empty when it did not.
     """
 
     stopped_by: ReasonbookError | None
     over_budget: bool
+    gave_up: str
 
     @property
     def in_flight(self) -> int:
@@ -74,6 +76,11 @@ class Engine(Protocol):
     @property
     def elsewhere(self) -> int:
         """Rows that wait, because another job on the store asks them now."""
+        ...
+
+    @property
+    def paused(self) -> Pause | None:
+        """The outage of the provider that is waited out, where there is one."""
         ...
 
     async def run(self, works: Iterator[Work]) -> None:

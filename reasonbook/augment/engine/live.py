@@ -3,42 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterable, Iterator
 from functools import partial
-from importlib import import_module
 from typing import Any
 
-from ...data.conversation import Conversation
-from ...data.tool_calls import response_in_words
 from ...errors import ReasonbookError
 from ...store import Call
 from ...teachers import CallError, Completion, Request, Usage
-from ...teachers.teacher import completed
-from ..answers import AnswerReader, InvalidAnswerError, readable
+from ..answers import AnswerReader, InvalidAnswerError
 from ..prompts import Prompts, reask, request_text
-from ..results import Candidate, RowError
+from ..results import Pause, RowError
 from ..sharing.claimed_works import ClaimedWorks
 from ..sharing.teacher_line import TeacherLine
-from ..voting import choose, verdict
 from ..work import Work
 from . import packing
 from .call_record import CallRecords
 from .contract import EngineJob
+from .failures.attempts import Attempts, CallUnderWay
+from .failures.breaker import Breaker
+from .failures.retries import Retries, job_error
+from .failures.timed_teacher import TimedTeacher
+from .failures.timeouts import CallTimeouts
 from .pacing import Pacer
 from .packing import Pack
-from .retries import Retries, job_error
-from .row_state import RowState
+from .row_state import RowSamples, RowState
 from .store_writer import StoreWriter
 
-if sys.version_info >= (3, 11):
-    from asyncio import timeout as _timeout
-else:
-    _timeout: Callable[[float], AbstractAsyncContextManager[object]] = import_module("async_timeout").timeout
-
 _GRACE = 0.2
+_DOUBT = 0.5  # seconds in which it shows whether a last failure was the provider's
 
 
 class LiveEngine:
@@ -50,21 +43,34 @@ class LiveEngine:
         self.prompts = Prompts(job.schema, config)
         self.stopped_by: ReasonbookError | None = None
         self.over_budget = False
+        self.gave_up = ""
         parallel = min(config.concurrency, teacher.capabilities.parallel or config.concurrency)
         self.pacer = Pacer(parallel, rpm=config.rpm, tpm=config.tpm)
         self._writer = StoreWriter(job.store)
         self._records = CallRecords(teacher.name, self.prompts, job.context)
         self._budget = job.budget
         self._retries = Retries(teacher, config, job.totals)
+        self._timeouts = CallTimeouts(config, parallel, adapts=teacher.capabilities.times_out)
+        self.breaker = Breaker(
+            parallel,
+            longest=config.max_outage,
+            ended=self._outage_over,
+            retries=config.max_retries,
+            clock=asyncio.get_running_loop().time,
+        )
+        self._teacher = TimedTeacher(teacher, self._timeouts, self.breaker)
         self._answers = AnswerReader(job.schema, self.prompts.method)
+        self._rows = RowSamples(job, self.prompts, self._timeouts)
         self._read_turn, self._settled = job.read_turn, job.settled
         self._states: dict[Work, RowState] = {}
-        self._line = TeacherLine(job.store, job.member, job.keys, config.samples, pacer=self.pacer)
+        self._line = TeacherLine(
+            job.store, job.member, job.keys, config.samples, pacer=self.pacer, breaker=self.breaker
+        )
         self._fresh = self._claimed(())
         self._again: deque[Work | Pack] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._open = 0
-        self._halted = self._ending = False
+        self._halted = False
         self._halt: asyncio.Event | None = None
 
     # -- a run -------------------------------------------------------------------------------------------
@@ -82,7 +88,7 @@ class LiveEngine:
                 self._wake(all_of_them=True)
                 await asyncio.wait({everything}, timeout=0.0 if self.stopped_by else _GRACE)
         finally:
-            self._ending = True
+            self._teacher.ending = True
             for task in (halted, watching, *workers):
                 task.cancel()
             await asyncio.gather(everything, halted, watching, return_exceptions=True)
@@ -109,6 +115,11 @@ class LiveEngine:
         """Rows that another job asks now."""
         return self._fresh.elsewhere
 
+    @property
+    def paused(self) -> Pause | None:
+        """The outage that is waited out, where there is one."""
+        return self.breaker.pause
+
     def cancel(self) -> None:
         """Stops soon, as `halt`: nothing is left with the provider."""
         self.halt()
@@ -124,28 +135,56 @@ class LiveEngine:
             self.stopped_by = error
         self.halt()
 
+    def _outage_over(self) -> None:
+        """Ends a run whose provider is down for too long; one that never answered is an error."""
+        error, pause = self.breaker.error, self.paused
+        if self.breaker.answered_ever and pause is not None:
+            self.gave_up = pause.lasted(self.teacher.name)
+            self.halt()
+        else:
+            self._stop_job(job_error(self.teacher.name, error))
+
     # -- workers -----------------------------------------------------------------------------------------
     async def _worker(self) -> None:
         while (task := await self._next()) is not None:
             if isinstance(task, Work):
                 state = self._states.get(task) or self._begin(task)
-                if state is None:
+                if state is None:  # the store had all of its samples
                     self._close(task)
                     continue
-                request, step = state.request, partial(self._step, task, state)
+                if state.attempts.doomed:
+                    if self._give_up(task, state) is not None:
+                        self._return(task)
+                    continue
+                request, attempts = state.request, state.attempts
+                step = partial(self._step, task, state)
             else:
-                request, step = task.request, partial(self._step_pack, task)
-            await self.pacer.enter(self._budget.tokens(request) if self.pacer.tokens is not None else 0.0)
+                request, attempts = task.request, task.attempts
+                step = partial(self._step_pack, task)
+            call = await self._leave(request, attempts)
             try:
                 delay = None
                 if not self._halted:
-                    delay = await step()
+                    delay = await step(call)
             finally:
                 self.pacer.leave()
+                self.breaker.end(call)
             if self._halted:
                 return
             if delay is not None:
                 asyncio.get_running_loop().call_later(delay, self._return, task)
+
+    async def _leave(self, request: Request, attempts: Attempts) -> CallUnderWay:
+        """Waits until a call may leave: for the provider to be there, then for its pace."""
+        turn = False
+        while True:
+            if not turn and not self.breaker.free:
+                await self.breaker.turn()
+                turn = True
+            await self.pacer.enter(self._budget.tokens(request) if self.pacer.tokens is not None else 0.0)
+            if turn or self.breaker.free:
+                return self.breaker.begin(attempts, turn)
+            self.pacer.leave()
 
     async def _next(self) -> Work | Pack | None:
         while not self._halted:
@@ -169,6 +208,10 @@ class LiveEngine:
     def _return(self, task: Work | Pack) -> None:
         self._again.append(task)
         self._wake()
+
+    def _begin(self, work: Work) -> RowState | None:
+        state = self._states[work] = self._rows.begin(work)
+        return state if self._rows.advance(work, state) else None
 
     def _close(self, work: Work) -> None:
         self._states.pop(work, None)
@@ -198,60 +241,14 @@ class LiveEngine:
         self._states.pop(work, None)
         self.totals.shared += len(work.places)
 
-    def _begin(self, work: Work) -> RowState | None:
-        """The state of a row's first sample that has to be asked; None when the store had them all."""
-        state = self._states[work] = RowState(self.keys.names, self._read_turn(work.places[0]))
-        return state if self._advance(work, state) else None
-
-    def _advance(self, work: Work, state: RowState) -> bool:
-        """Goes to the next sample that has to be asked; settles the row when there is none."""
-        row = state.row
-        while state.sample < self.config.samples:
-            known = (work.found or {}).get(state.sample, {})
-            missing = tuple(name for name in self.keys.names if name not in known)
-            if missing:
-                state.names, state.known = missing, known
-                state.request = self.prompts.request(row, missing, work.shown)
-                state.reasks = state.tries = 0
-                return True
-            if self._took(state, known, row):
-                break
-        self._finish(work, state)
-        return False
-
-    def _took(self, state: RowState, values: dict[str, Any], row: Conversation) -> bool:
-        """Notes a whole sample; True when no other is needed."""
-        state.sample += 1
-        values, answer = readable(values, self.prompts.method, self.keys.names)
-        candidate = Candidate(request_text(row), response_in_words(row) or None, answer, values)
-        state.candidates.append(candidate)
-        if self.config.check is None or self.config.samples == 1:
-            return False
-        try:
-            return verdict(self.config.check, candidate) is True
-        except Exception:  # the choice at the end meets it again and words it
-            return False
-
-    def _finish(self, work: Work, state: RowState) -> None:
-        if not state.candidates:
-            self._settled(work, state.last or RowError("there is no answer"))
-            return
-        single = len(state.candidates) == 1 and self.config.check is None
-        chosen = state.candidates[0] if single else choose(state.candidates, self.config.check)
-        if isinstance(chosen, str):
-            last = state.candidates[-1]
-            self._settled(work, RowError(chosen, last.answer or str(dict(last.values)), state.paid))
-        else:
-            self._settled(work, dict(chosen.values))
-
-    async def _step(self, work: Work, state: RowState) -> float | None:
+    async def _step(self, work: Work, state: RowState, call: CallUnderWay) -> float | None:
         """Makes one call; returns the seconds after which the row wants another, None when it is settled."""
         problem, unread = "", False
         try:
-            completion = await self._ask(state.request)
+            completion = await self._ask(call, state.request)
         except CallError as error:
             if error.kind != "output":
-                return await self._failed(work, state, error)
+                return await self._failed(work, state, call, error)
             completion, unread = Completion(error.text, "", error.usage), True
             problem = error.message or "the answer cannot be read"
         self.pacer.succeeded()
@@ -271,9 +268,9 @@ class LiveEngine:
         problem = problem or unstored
         if problem:
             return self._bad(work, state, completion.text, problem, unread=unread)
-        if self._took(state, {**state.known, **values}, state.row):
-            self._finish(work, state)
-        elif self._advance(work, state):
+        if self._rows.took(state, {**state.known, **values}):
+            self._rows.finish(work, state)
+        elif self._rows.advance(work, state):
             return 0.0
         self._close(work)
         return None
@@ -282,29 +279,18 @@ class LiveEngine:
         state.paid = state.paid + usage
         return self._budget.pay(usage)
 
-    async def _ask(self, request: Request) -> Completion:
+    async def _ask(self, call: CallUnderWay, request: Request) -> Completion:
         """One call; what its provider said of the limits is heard, whatever came of it."""
         try:
-            completion = await self._complete(request)
+            completion = await self._teacher.complete(call, request)
         except CallError as error:
             self.pacer.heard(error.limits)
+            if error.kind == "output":
+                self.breaker.answered(call)
             raise
         self.pacer.heard(completion.limits)
+        self._timeouts.took(self.breaker.answered(call))
         return completion
-
-    async def _complete(self, request: Request) -> Completion:
-        """The teacher's answer, cut at the time-out."""
-        try:
-            if self.teacher.capabilities.times_out:
-                return await completed(self.teacher, request)
-            async with _timeout(self.config.timeout):
-                return await completed(self.teacher, request)
-        except (asyncio.TimeoutError, TimeoutError):
-            raise CallError("timeout", f"no answer within {self.config.timeout:g} s") from None
-        except asyncio.CancelledError:
-            if self._ending:
-                raise
-            raise CallError("request", "the teacher cancelled its own call") from None
 
     async def _keep(self, call: Call) -> str:
         """Returns when a paid answer is in the store; one that cannot be stored goes into the frame all the same.
@@ -344,18 +330,17 @@ class LiveEngine:
         rows = [self._read_turn(work.places[0]) for work in works]
         return Pack(works, self.prompts.packed(rows, self.keys.names, works[0].shown))
 
-    async def _step_pack(self, pack: Pack) -> float | None:
+    async def _step_pack(self, pack: Pack, call: CallUnderWay) -> float | None:
         """As `_step`, for a pack; rows that fail go alone, a pack that fails goes in two halves."""
         try:
-            completion = await self._ask(pack.request)
+            completion = await self._ask(call, pack.request)
         except CallError as error:
             cost = self._budget.pay(error.usage)
             if error.usage:
                 await self._write(self._records.failed(error, pack.works, self.keys.names, cost))
             if error.kind == "output":
                 return self._split(pack)
-            pack.tries += 1
-            delay = self._judged(error, pack.tries)
+            delay = self._judged(call, error)
             return self._split(pack) if delay is None and not self._halted else delay
         self.pacer.succeeded()
         record = partial(
@@ -412,25 +397,31 @@ class LiveEngine:
     def _give_up(self, work: Work, state: RowState) -> float | None:
         """Leaves this sample; the next one may still do."""
         state.sample += 1
-        if self._advance(work, state):
+        if self._rows.advance(work, state):
             return 0.0
         self._close(work)
         return None
 
-    async def _failed(self, work: Work, state: RowState, error: CallError) -> float | None:
+    async def _failed(
+        self, work: Work, state: RowState, call: CallUnderWay, error: CallError
+    ) -> float | None:
         """A call that gave no answer: waits and repeats, gives the row up, or ends the job."""
         cost = self._pay(state, error.usage)
         if error.usage:
             await self._write(self._records.failed(error, [work], state.names, cost))
-        state.last = RowError(error.message, error.text, state.paid)
-        state.tries += 1
-        delay = self._judged(error, state.tries)
+        delay = self._judged(call, error)
+        state.last = RowError(self._retries.reason(error, call.attempts), error.text, state.paid)
         return delay if delay is not None or self._halted else self._give_up(work, state)
 
-    def _judged(self, error: CallError, tries: int) -> float | None:
+    def _judged(self, call: CallUnderWay, error: CallError) -> float | None:
         """Seconds until the same request may be made again; None when it is not worth it, or the job is over."""
-        self.pacer.failed(error)
-        if self._retries.hopeless(error):
+        attempts, outage = call.attempts, self.breaker.failed(call, error, self._open)
+        if error.kind == "rate" or not outage:
+            self.pacer.failed(error)
+        if self._retries.hopeless(error) or self.breaker.evidence.out_of_quota:
             self._stop_job(job_error(self.teacher.name, error))
             return None
-        return self._retries.delay(error, tries)
+        delay = 0.0 if outage else self._retries.delay(error, attempts)
+        if delay is None and not attempts.doomed and self.breaker.evidence.weighs(attempts):
+            attempts.doomed, delay = True, _DOUBT
+        return delay

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...teachers import Completion, Request
 from ..answers import FieldReader, InvalidAnswerError, objects, stopped, without_thinking
 from ..work import Work
+from .failures.attempts import Attempts
 
 SHORT = 2_000  # characters; a longer row is asked alone
 
@@ -19,12 +20,12 @@ class Pack:
     Attributes:
         works: in the order in which they stand in the request.
         request: what the teacher gets.
-        tries: calls that gave no answer.
+        attempts: what its calls have come to.
     """
 
     works: list[Work]
     request: Request
-    tries: int = 0
+    attempts: Attempts = field(default_factory=Attempts)
 
 
 def name(number: int) -> str:

@@ -42,7 +42,9 @@ class Prompts:
             return METHODS["rationalize"]
         return self.method
 
-    def request(self, row: Conversation, names: Sequence[str], shown: bool) -> Request:
+    def request(
+        self, row: Conversation, names: Sequence[str], shown: bool, timeout: float | None = None
+    ) -> Request:
         """The request for a row's fields of these names; ``shown`` says that the response is in sight."""
         config = self.config
         system, schema, cache_key = self.fixed(tuple(names), shown)
@@ -67,7 +69,7 @@ class Prompts:
             temperature=config.temperature,
             effort=config.reasoning_effort,
             thinking=self.method.thinking,
-            timeout=config.timeout,
+            timeout=config.timeout if timeout is None else timeout,
             cache_key=cache_key,
         )
 

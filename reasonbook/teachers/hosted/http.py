@@ -195,6 +195,8 @@ class HttpClient:
                 timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 20.0)),
             ) as answer:
                 return answer.status, answer.headers, await _whole(answer, self.longest if bounded else None)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise CallError("server", clean(_network(error), self._secret), connected=False) from None
         except asyncio.TimeoutError:
             raise CallError("timeout", f"no answer within {timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
