@@ -23,6 +23,7 @@ def nothing_trains_on():
     while kernel_runs is not None and (run := kernel_runs.training()) is not None:
         left.append(repr(run))
         run.stop().wait(60)
+        kernel_runs.leave(run)
     assert not left, f"the test leaves runs behind: {left}"
 
 

@@ -24,12 +24,10 @@ class Cure(NamedTuple):
 def cures(package: Path) -> Iterator[Cure]:
     """Every piece of code in a string of the package that is no docstring."""
     for path in sorted(package.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        skipped = {id(node) for each in ast.walk(tree) for node in _docstring(each)}
-        inside = {
-            id(part) for each in ast.walk(tree) if isinstance(each, ast.JoinedStr) for part in each.values
-        }
-        for node in ast.walk(tree):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        skipped = {id(node) for each in nodes for node in _docstring(each)}
+        inside = {id(part) for each in nodes if isinstance(each, ast.JoinedStr) for part in each.values}
+        for node in nodes:
             if id(node) in skipped or id(node) in inside:
                 continue
             text = said(node)

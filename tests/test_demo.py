@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from reasonbook import cli
@@ -17,6 +16,8 @@ FIGURE = "import plotly.graph_objects as go\ngo.Figure(go.Bar(x=['a'], y=[3]), {
 
 def notebook(*cells: tuple[str, ...]):
     """Cells as ("md", text) or ("code", source, tag…)."""
+    import nbformat
+
     made = []
     for kind, text, *tags in cells:
         if kind == "md":
@@ -27,12 +28,16 @@ def notebook(*cells: tuple[str, ...]):
 
 
 def written(folder: Path, *cells: tuple[str, ...]) -> Path:
+    import nbformat
+
     path = folder / "source.ipynb"
     nbformat.write(notebook(*cells), path)
     return path
 
 
 def test_a_run_reports_headings_and_writes_outputs_without_widget_state(tmp_path):
+    import nbformat
+
     source = written(
         tmp_path,
         ("md", "# One\nwords"),
@@ -53,6 +58,8 @@ def test_a_run_reports_headings_and_writes_outputs_without_widget_state(tmp_path
 
 
 def test_a_failing_cell_is_named_and_what_ran_is_kept(tmp_path):
+    import nbformat
+
     source = written(
         tmp_path, ("md", "# Start"), ("code", "1 + 1"), ("md", "# Trouble"), ("code", "{}['key']")
     )

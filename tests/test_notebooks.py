@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -26,6 +25,8 @@ def code_cells(notebook):
 
 @each_notebook
 def test_as_committed_it_is_clean(path):
+    import nbformat
+
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert "widgets" not in notebook.metadata, (
@@ -38,6 +39,8 @@ def test_as_committed_it_is_clean(path):
 
 @each_notebook
 def test_it_is_told_in_words_before_code(path):
+    import nbformat
+
     notebook = nbformat.read(path, as_version=4)
     assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
     untold = [
@@ -53,6 +56,8 @@ def test_it_is_told_in_words_before_code(path):
 @each_notebook
 def test_it_begins_by_installing_what_is_missing_and_nothing_where_all_is_there(path, monkeypatch):
     """A badge opens the notebook alone, on a machine that has never heard of this package."""
+    import nbformat
+
     set_up = code_cells(nbformat.read(path, as_version=4))[0]
     assert "set-up" in set_up.metadata["tags"] and "://" not in set_up.source
     shell, asked = InteractiveShell(), []
@@ -72,6 +77,8 @@ def test_it_begins_by_installing_what_is_missing_and_nothing_where_all_is_there(
 @pytest.mark.slow
 @each_notebook
 def test_it_runs_on_its_small_setting(path, tmp_path):
+    import nbformat
+
     small = nbformat.read(path, as_version=4).metadata.get("reasonbook", {}).get("small", {})
     executed = notebooks.execute(path, target=tmp_path / path.name, parameters=small)
     html = html_page.to_html(executed, title=path.stem)
@@ -82,6 +89,8 @@ def test_it_runs_on_its_small_setting(path, tmp_path):
 
 def test_the_quickstart_shows_its_comparison():
     """`make demo` prints what the cell tagged `comparison` shows."""
+    import nbformat
+
     quickstart = FOLDER / f"{notebooks.QUICKSTART}.ipynb"
     if not quickstart.exists():
         pytest.fail("notebooks/00_quickstart.ipynb is missing")

@@ -396,10 +396,14 @@ class Run(Job):
                 )
                 return Status.CANCELLED
             kernel_runs.make_room(self)
-            return fit_session(self.trained, self.emit, resume_from=self.resume_from, flush=self._flush)
+            return self._train()
         finally:
             self.trained.lock.release()
             kernel_runs.leave(self)
+
+    def _train(self) -> Status:
+        """What it does once its turn has come."""
+        return fit_session(self.trained, self.emit, resume_from=self.resume_from, flush=self._flush)
 
     def _has_its_turn(self) -> bool:
         """Waits for it; data and card are kept before, so that the run outlives this kernel."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import nbformat
 from playwright.sync_api import BrowserContext, Locator, Page
 
 from tests.browser.servers import JupyterServer
@@ -162,6 +161,8 @@ class NotebookPage:
 
     def save(self) -> dict[str, Any]:
         """Saves the notebook and returns what is on disk."""
+        import nbformat
+
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
         return nbformat.read(self.path, as_version=4)
 
@@ -182,6 +183,8 @@ class NotebookPage:
 
 def write_notebook(path: Path, cells: Sequence[str]) -> Path:
     """A notebook of code cells; one that begins with `#md ` becomes Markdown."""
+    import nbformat
+
     made = [
         nbformat.v4.new_markdown_cell(text.removeprefix("#md "))
         if text.startswith("#md ")

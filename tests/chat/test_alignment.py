@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,14 +14,14 @@ from reasonbook.chat.rendering.segments import RenderedRow
 from .students import template, tokenizer
 
 TEXTS = st.text(st.characters(codec="utf-8") | st.sampled_from("\n ab.</>日🙂é"), min_size=2, max_size=40)
-MADE = {kind: tokenizer(template("qwen3"), kind=kind, eos="<|im_end|>") for kind in ("bytes", "bpe")}
+made = cache(partial(tokenizer, template("qwen3"), eos="<|im_end|>"))
 
 
 @pytest.mark.parametrize("kind", ["bytes", "bpe"])
 @settings(max_examples=60, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=4), st.data())
 def test_both_ways_agree(kind, texts, data):
-    places = TokenAligner(MADE[kind])
+    places = TokenAligner(made(kind=kind))
     assert places._sizes is not None
     rows = []
     for text in texts:
@@ -28,20 +30,20 @@ def test_both_ways_agree(kind, texts, data):
         rows.append(RenderedRow(text, [(0, 0), *((cut, 2) for cut in cuts)], cuts[0], cuts[-1]))
     quick = places.find(rows, places.encode([row.text for row in rows]))
     for row, placed in zip(rows, quick, strict=True):
-        encoding = MADE[kind].backend_tokenizer.encode(row.text, add_special_tokens=False)
+        encoding = made(kind=kind).backend_tokenizer.encode(row.text, add_special_tokens=False)
         assert placed == _by_offsets(row, encoding, encoding.ids)
 
 
 def test_a_tokenizer_that_changes_its_text_is_asked_for_offsets():
     from tokenizers import normalizers
 
-    made = tokenizer(template("qwen3"), eos="<|im_end|>")
-    made.backend_tokenizer.normalizer = normalizers.NFC()
-    places = TokenAligner(made)
+    changing = tokenizer(template("qwen3"), eos="<|im_end|>")
+    changing.backend_tokenizer.normalizer = normalizers.NFC()
+    places = TokenAligner(changing)
     text = "cafe\u0301 <|im_start|>x<|im_end|>"  # the accent is a character of its own before, part of the e after
     row = RenderedRow(text, [(0, 0), (text.index("x"), 2)], text.index("x"), text.index("x"))
     [placed] = places.find([row], places.encode([text]))
-    assert made.backend_tokenizer.id_to_token(placed.ids[placed.starts[0]]) == "x"
+    assert changing.backend_tokenizer.id_to_token(placed.ids[placed.starts[0]]) == "x"
 
 
 def test_a_tokenizer_without_bytes_is_asked_for_offsets():

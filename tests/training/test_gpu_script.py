@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("bitsandbytes")
+if not all(map(importlib.util.find_spec, ("torch", "bitsandbytes"))):
+    pytest.skip("torch and bitsandbytes are wanted", allow_module_level=True)
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu" / "run.py"
 

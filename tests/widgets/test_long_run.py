@@ -27,7 +27,7 @@ STEPS, EVERY = 12_000, 1_000
 class Played(Run):
     """A run with a real store, stream and history, whose steps are told without training."""
 
-    def _work(self) -> Status:
+    def _train(self) -> Status:
         for step in range(1, STEPS + 1):
             loss = 2.5 * np.exp(-step / 3000) + 0.1 * np.sin(step)
             self.emit(StepEvent(step, STEPS, float(loss), 1e-4, 0.5, 512, 100, 9_000.0, 1e9, step / 4000))
