@@ -17,9 +17,9 @@ def tokens(instruction, type="text", foreign=1.0, **options):
     [
         ("Say in one word how the customer feels.", 7, 20),
         ("Name the product in at most three words.", 7, 25),
-        ("Say in one sentence what is wanted.", 16, 60),
-        ("Explain the decision in at least five sentences.", 60, 420),
-        ("Fasse die Anfrage in zwei bis drei Sätzen zusammen.", 25, 150),
+        ("Say in one sentence what is wanted.", 14, 60),
+        ("Explain the decision in at least five sentences.", 50, 420),
+        ("Fasse die Anfrage in zwei bis drei Sätzen zusammen.", 22, 150),
         ("Summarise the request in 50 to 80 words.", 55, 230),
         ("Write two short paragraphs about the cause.", 85, 460),
         ("Give exactly 3 bullet points.", 18, 140),

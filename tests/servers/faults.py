@@ -217,8 +217,8 @@ MATRIX: tuple[Fault, ...] = (
     Fault("error with 200", lambda x: x.sends({"error": {"message": "Upstream failed.", "code": 502}})),
     Fault("429 without a time", lambda x: x.refuses(429, "rate_limit_error", "Slow down.")),
     Fault("junk in retry-after", lambda x: x.refuses(429, "rate_limit_error", "Slow down.", retry_after="soon")),
-    Fault("429 three times for half", lambda x: x.refuses(429, "rate_limit_error", "Slow down.", retry_after="1"),
-          times=3, calls=4, every=2),
+    Fault("429 three times", lambda x: x.refuses(429, "rate_limit_error", "Slow down.", retry_after="1"),
+          times=3, calls=4, every=10),  # once only these rows are left, one call a second asks whether the door is open
     Fault("always 500", lambda x: x.refuses(500, "server_error", "Internal error."), **_ERROR, calls=3,
           words="Internal error", options={"max_retries": 2}),
     Fault("always hangs", _hang, **_ERROR, calls=3, every=60, words="no answer within 2 s; given up after 3 calls",
