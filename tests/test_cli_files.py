@@ -125,6 +125,11 @@ def test_rows_that_fail_are_told_and_asked_again_alone(tmp_path, run, provider):
     assert provider.requests == before + 1
 
 
+def heeding() -> None:
+    """A shell's background job would have its interrupts ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_writes_what_is_there_and_the_same_line_goes_on(tmp_path, provider):
     write(tmp_path)
     provider.latency = 0.6
@@ -133,7 +138,9 @@ def test_an_interrupt_writes_what_is_there_and_the_same_line_goes_on(tmp_path, p
         "--teacher", provider.teacher, "--out", "out.jsonl",
     ]  # fmt: skip
     provider.script = lambda row, attempt: None if row < "ROW-000003" else "hang"
-    job = subprocess.Popen(words, cwd=tmp_path, env=environment(OPENAI_API_KEY=KEY), stderr=subprocess.PIPE)
+    job = subprocess.Popen(
+        words, cwd=tmp_path, env=environment(OPENAI_API_KEY=KEY), stderr=subprocess.PIPE, preexec_fn=heeding
+    )
     deadline = time.monotonic() + 60
     while len(provider.paid) < 3 and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -20,6 +20,7 @@ from .servers.provider import KEY, Provider
 PACKAGE = Path(reasonbook.__file__).parent
 # What a person fills in: the code as it stands → as it is typed. An expression of the source stands in ⟨ ⟩.
 FILLED = {
+    r"field_lines\(names\)": "field_lines()",
     r"⟨\{(row|(sample|self)\.position)\}⟩": "1",
     r"⟨\{sample\.turn\}⟩": "0",
     r"⟨\{turn\}⟩": ", turn=0",

@@ -1,4 +1,4 @@
-"""Claims: which answers each member of a store asks for at this moment, so that nobody else pays for them too."""
+"""Claims: which answers each member of a store asks for now, so that nobody else pays for them too."""
 
 from __future__ import annotations
 

@@ -287,6 +287,7 @@ def test_a_known_schema_gives_each_field_its_control(page, store):
         "instruction": "Say it.",
         "type": "choice",
         "options": ["a", "b"],
+        "optional": True,  # it may be emptied: nothing says that the field is required
     }
     assert [field["name"] for field in empty["fields"]] == ["Intent", "Extra"] and empty["fields"][1][
         "optional"

@@ -1,4 +1,4 @@
-"""Checks of all rows: what looks wrong with each one's reasoning, as flags and one suspicion score."""
+"""Checks of all rows: what looks wrong with each one's reasoning, as flags and one score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copied: how much of a response stands in the reasoning word for word, which then teaches nothing but to repeat it."""
+"""Copied: how much of a response stands word for word in the reasoning, which then teaches to repeat it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Injection: text in a row that gives orders to whoever reads it for the reasoning, and values that obeyed one."""
+"""Injection: text in a row that gives orders to whoever reads it for the reasoning, and values that obeyed."""
 
 from __future__ import annotations
 

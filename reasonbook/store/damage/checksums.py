@@ -1,4 +1,4 @@
-"""Checksums: 23 bits beside every answer and 31 beside every event, by which damage is told from what was written.
+"""Checksums: 23 bits beside an answer and 31 beside an event, by which damage is told from what was written.
 
 An answer's stands above the number of its call, where it takes three bytes and no column: versions that know nothing of
 it write their answers by position. What they write has none, and is taken as it stands, and so are the answers of a

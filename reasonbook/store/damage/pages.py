@@ -1,4 +1,4 @@
-"""Pages: the rows that a SQLite file still holds, read page by page without SQLite, whatever became of its trees.
+"""Pages: the rows that a SQLite file still holds, read page by page, whatever became of its trees.
 
 The format is https://www.sqlite.org/fileformat2.html: a page whose first byte is 13 holds rows of a table, one with 10
 or 2 entries of an index, or rows of a table WITHOUT ROWID. A row that does not fit goes on in overflow pages. A page

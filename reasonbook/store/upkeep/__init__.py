@@ -1,1 +1,1 @@
-"""Upkeep: whether there is room for what a job will write, what a store takes, what can go, whether it is sound."""
+"""Upkeep: room for what a job will write, what a store takes, what can go, whether it is sound."""

@@ -1,4 +1,4 @@
-"""Answer body: what a provider sent with status 200 as a completion, or as the error that says what came instead.
+"""Answer body: what a provider sent with status 200 as a completion, or as the error that says what came.
 
 It is total: whatever the bytes are, there is a `Completion` or a `CallError`, and never another exception.
 """
