@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
+import sys
 import threading
 import time
 from collections import deque
@@ -15,6 +15,8 @@ from .errors import ReasonbookError
 from .events import Stream
 
 if TYPE_CHECKING:
+    import asyncio
+
     from typing_extensions import Self
 
 
@@ -220,6 +222,10 @@ class Job:
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
+    if "asyncio" not in sys.modules:  # slow to import, and who has a loop that runs has imported it
+        return None
+    import asyncio
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -228,7 +234,6 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 def _before_each_cell(mailbox: Mailbox) -> None:
     """Delivers what is pending when the person runs the next cell, so that it sees the newest rows."""
-    import sys
     import weakref
 
     ipython = sys.modules.get("IPython")
