@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -120,3 +121,21 @@ def test_default_store_follows_the_setting(tmp_path, monkeypatch):
     assert default_store() is first and first.folder == tmp_path / "one"
     monkeypatch.setenv("REASONBOOK_HOME", str(tmp_path / "two"))
     assert default_store() is not first
+
+
+def test_a_file_that_another_process_makes_at_the_same_moment_is_waited_for(tmp_path, monkeypatch):
+    """SQLite says "locked" at once there, whatever its patience; it is too rare to be met by chance."""
+    refused = []
+
+    class Hasty(sqlite3.Connection):
+        def execute(self, sql, *values):
+            if "journal_mode" in sql and len(refused) < 2:
+                refused.append(sql)
+                raise sqlite3.OperationalError("database is locked")
+            return super().execute(sql, *values)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, factory=Hasty, **options))
+    store = Store(tmp_path)
+    store.put([Call("t", "x", {"k": 1})])
+    assert len(refused) == 2 and store.answers(["k"]) == {"k": 1}

@@ -20,7 +20,8 @@ from .damage.signs import ERRORS, cut_short, in_words, is_damage, odd
 from .file_lock import FileLock
 
 _Found = TypeVar("_Found")
-_POLL = 0.05  # seconds between two looks at whether another process has mended the file
+_POLL = 0.05  # seconds between two looks at what another process does with the file
+_PATIENCE = 30.0  # seconds that it may take for it
 _ELSEWHERE = "free some space, or name another folder: os.environ['REASONBOOK_HOME'] = '/path/to/folder'"
 
 
@@ -203,9 +204,9 @@ class StoreFile:
         wrong = cut_short(self.path)
         if wrong:
             raise sqlite3.DatabaseError(wrong)
-        db = sqlite3.connect(self.path, timeout=30, check_same_thread=False, isolation_level=None)
+        db = sqlite3.connect(self.path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
         try:
-            db.execute("PRAGMA journal_mode=WAL")
+            _write_ahead(db)
             db.execute("PRAGMA synchronous=NORMAL")
             # What was deleted is not found again by whoever reads pages.
             db.execute("PRAGMA secure_delete=ON")
@@ -261,6 +262,19 @@ class StoreFile:
 
     def _unreadable(self, error: Exception) -> StoreError:
         return StoreError(f"The store {str(self.path)!r} cannot be read: {error}.", _ELSEWHERE)
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Chooses the journal; SQLite itself does not wait where two processes make a file at the same moment."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(_POLL)
 
 
 @contextmanager
