@@ -12,11 +12,11 @@ import reasonbook as rb, pandas as pd
 from reasonbook.data.frame import Frame
 from reasonbook.review import Review
 schema = rb.Schema([
-    rb.Field("Intent", "Say what is asked for."),
-    rb.Field("Urgency", "Judge it.", type="choice", options=["low", "normal", "high"]),
-    rb.Field("Amount", "Give the amount.", type="number", minimum=0, maximum=500),
-    rb.Field("Damaged", "Say whether it is damaged.", type="boolean"),
-    rb.Field("Steps", "List the steps.", type="list"),
+    rb.Field("Intent", "Say what is asked for.", required=True),
+    rb.Field("Urgency", "Judge it.", type="choice", options=["low", "normal", "high"], required=True),
+    rb.Field("Amount", "Give the amount.", type="number", minimum=0, maximum=500, required=True),
+    rb.Field("Damaged", "Say whether it is damaged.", type="boolean", required=True),
+    rb.Field("Steps", "List the steps.", type="list", required=True),
     rb.Field("Hint", "Anything else.", optional=True),
 ])
 N = 60
