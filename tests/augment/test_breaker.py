@@ -16,7 +16,8 @@ from reasonbook.augment.engine.pacing import Pacer
 from reasonbook.job import Status
 from reasonbook.teachers import CallError
 from tests.augment.conftest import check, frame
-from tests.augment.virtual import ScriptedTeacher, VirtualLoop, run
+from tests.augment.virtual import ScriptedTeacher, run
+from tests.servers.virtual_loop import VirtualLoop
 
 pytestmark = pytest.mark.slow
 ONE = "ROW-000001"

@@ -9,7 +9,8 @@ import pytest
 from reasonbook.augment.engine.pacing import Pacer
 from reasonbook.augment.engine.pacing.evidence import Slowdown
 from reasonbook.teachers import CallError, Limits
-from tests.servers.simulator import CONCURRENCY, VirtualLoop, best, fixed, ours, sdk
+from tests.servers.simulator import CONCURRENCY, best, fixed, ours, sdk
+from tests.servers.virtual_loop import VirtualLoop
 from tests.servers.weather import MIXED, WEATHERS, Weather
 
 FAST = {

@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from reasonbook.teachers import CallError, Capabilities, Completion, Request, Usage
 from tests.servers.answers import filled, row_name
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose time jumps to the next thing that is due."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:
-            while self._scheduled and self._scheduled[0]._cancelled:
-                heapq.heappop(self._scheduled)
-            if self._scheduled:
-                self.now = max(self.now, self._scheduled[0]._when)
-        super()._run_once()
+from tests.servers.virtual_loop import VirtualLoop
 
 
 def run(main: Any) -> Any:

@@ -22,6 +22,7 @@ from reasonbook.augment.engine.pacing import Pacer
 from reasonbook.augment.results import Totals
 from reasonbook.teachers import CallError, Limits
 
+from .virtual_loop import VirtualLoop
 from .weather import Sky, Weather
 
 REFUSAL = 0.01  # seconds until a refusal is back
@@ -50,26 +51,6 @@ class Run:
     def share(self) -> float:
         """Of the calls that were refused."""
         return self.refused / max(1, self.calls)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time jumps to the next thing that is due."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
-            while self._scheduled and self._scheduled[0]._cancelled:  # type: ignore[attr-defined]
-                heapq.heappop(self._scheduled)._scheduled = False  # type: ignore[attr-defined]
-                self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
-            if self._scheduled:  # type: ignore[attr-defined]
-                self.now = max(self.now, self._scheduled[0]._when)  # type: ignore[attr-defined]
-        super()._run_once()  # type: ignore[misc]
 
 
 def ours(

@@ -13,10 +13,8 @@ from ...errors import StoreError
 from ...store import Claims, Store
 from ..work import AnswerKeys, Work, note_answers
 
-_QUICK, _SLOW = (
-    0.1,
-    0.5,
-)  # seconds that a block shall last: claims are cheap then, and nobody waits long for one
+# Seconds that a block shall last: claims are cheap then, and nobody waits long for one.
+_QUICK, _SLOW = 0.1, 0.5
 _LARGEST = 512
 
 
