@@ -3,15 +3,16 @@
 from ..data.reasoning_origin import Origin
 from ..data.task import Task
 from ..data.training_rows import ChatRow
-from .builder import build, build_from_frame
 from .config import ChatConfig, Strategy
 from .dataset import ChatDataset, ChatExample, Span
 from .format import ChatFormat
+from .loop_report import ClosedLoop, LoopBreak
 from .preflight import Preflight
 from .preview import Preview, PreviewToken
 from .reasoning_text import Thought, thought
 from .template.probe import Probe
 from .thinking_parser import Parsed, ThinkingParser
+from .to_chat import build, build_from_frame, check
 
 __all__ = [
     "ChatConfig",
@@ -19,6 +20,8 @@ __all__ = [
     "ChatExample",
     "ChatFormat",
     "ChatRow",
+    "ClosedLoop",
+    "LoopBreak",
     "Origin",
     "Parsed",
     "Preflight",
@@ -32,5 +35,6 @@ __all__ = [
     "Thought",
     "build",
     "build_from_frame",
+    "check",
     "thought",
 ]

@@ -1,10 +1,10 @@
-"""Builder: rows of a frame become ids and labels; rendering and encoding run side by side."""
+"""Builder: rows become ids and labels; rendering and encoding run side by side."""
 
 from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,20 +14,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.conversation import Message
-from ..data.frame import Frame
-from ..data.frame_jobs import settle, stopped_short
-from ..data.reasoning_origin import Origin, origin_of
-from ..data.row_account import UNFILLED
-from ..data.splits import write_splits
-from ..data.training_rows import ChatRow, training_rows
-from ..store import Store, default_store
-from .config import ChatConfig
+from ..data.reasoning_origin import Origin
+from ..data.training_rows import ChatRow
 from .dataset import ChatDataset
 from .format import ChatFormat
 from .preflight import LOST, NO_STOP, PLACES, TOO_LONG, UNTRAINED, DropCounts, Preflight, findings, histogram
 from .rendering import segments
 from .rendering.alignment import Encodings, TokenAligner, part_runs
 from .rendering.growable_arrays import ArraysWriter, GrowableArray, RowBuffer, RowNumbers
+from .rendering.row_kinds import SYSTEM, TOOLS, has_system, has_tools, kinds_of
 from .rendering.segments import RenderedRow
 from .rendering.turns import TrainingTurn, UnusableRowError, turns_of
 
@@ -61,109 +56,30 @@ class _Pending(NamedTuple):
     has_thought: bool
 
 
-def build(
-    rows: Iterable[ChatRow],
-    student: object,
-    *,
-    strategy: str = "final_and_reasoning",
-    config: ChatConfig | None = None,
-    notes: Sequence[str] = (),
-    origin: Origin | None = None,
-    left_out: Mapping[str, Sequence[int]] | None = None,
-) -> ChatDataset:
-    """Ids and labels for a student, checked row by row.
+class DatasetBuilder:
+    """Makes one dataset.
 
     Args:
-        rows: a sequence, or a stream of any length; a stream is kept on disk, not in memory.
-        student: a folder, a Hub name, or a tokenizer; no weights are loaded.
-        strategy: ``final_and_reasoning``, ``final_only`` or ``two_message_cot``.
-        config: what carries loss, lengths, styles; see `ChatConfig`.
+        rows: that come in.
+        chat: how the student is written to.
         notes: what the report shall say besides.
-        origin: where the rows' reasoning comes from, for the run card.
-        left_out: why rows of the same frame are not among these: reason → their positions, for the report.
-
-    Raises:
-        FormatError: the student cannot be found or shows no requests.
-
-    Example:
-        >>> from reasonbook.chat import ChatRow, build
-        >>> from reasonbook.data.conversation import Conversation
-        >>> said = Conversation(({"role": "user", "content": "6 x 7?"}, {"role": "assistant", "content": "42"}))
-        >>> row = ChatRow(position=0, key="a", split="train", conversation=said, reasoning={"Work": "6 x 7 = 42"})
-        >>> build([row], rb.examples.tiny_student()).report.ok
-        True
+        origin: where the rows' reasoning comes from.
+        left_out: why rows of the same frame are not among these: reason → their positions.
     """
-    chat = ChatFormat(student, strategy=strategy, config=config)
-    return _Builder(RowBuffer(rows), chat, notes, origin, left_out or {}).run()
 
-
-def build_from_frame(
-    frame: Frame,
-    student: object,
-    *,
-    strategy: str = "final_and_reasoning",
-    config: ChatConfig | None = None,
-    store: Store | None = None,
-    wait: bool = True,
-) -> ChatDataset:
-    """Ids and labels of the rows of a frame that train; `build` with what the frame and the store know.
-
-    A running augmentation is waited for. Where the frame has no splits yet they are made, and the report says so; it
-    accounts for every row of the frame.
-
-    Args:
-        frame: the user's frame with its layout; its column ``split`` may be written.
-        student: as in `build`.
-        strategy: as in `build`.
-        config: as in `build`.
-        store: which knows where the reasoning comes from; the default store when None.
-        wait: for an augmentation that is filling the frame; it is an error otherwise.
-
-    Raises:
-        ReasonbookError: an augmentation is running, and it is not to be waited for.
-
-    Example:
-        >>> from reasonbook.chat import build_from_frame
-        >>> from reasonbook.data.frame import Frame
-        >>> from reasonbook.data.layout.frame_layout import layout_of
-        >>> len(build_from_frame(Frame(df, layout_of(df)), rb.examples.tiny_student()))
-        40
-    """
-    config = config or ChatConfig()
-    settle(frame.df, wait=wait, purpose="to_chat")
-    notes: list[str] = []
-    if any(name is None for name in frame.column("split")):
-        notes.append("Splits were made: 10 % test, 10 % validation, seed 0 (column `split`).")
-        write_splits(frame)
-    found = training_rows(frame, plain=config.plain, unfilled=config.missing == "keep")
-    origin, said = origin_of(found.rows, store or default_store())
-    if any(why in UNFILLED for why in found.left_out):
-        notes += filter(None, [stopped_short(frame.df)])
-    return build(
-        found.rows,
-        student,
-        strategy=strategy,
-        config=config,
-        notes=[*notes, *said],
-        origin=origin,
-        left_out=found.left_out,
-    )
-
-
-class _Builder:
     def __init__(
         self,
         rows: RowBuffer,
         chat: ChatFormat,
-        notes: Sequence[str],
-        origin: Origin | None,
-        left_out: Mapping[str, Sequence[int]],
+        notes: Sequence[str] = (),
+        origin: Origin | None = None,
+        left_out: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         self.rows = rows
         self.notes = tuple(notes)
         self.origin = origin
         self.chat = chat
-        self.left_out = left_out
+        self.left_out = left_out or {}
         self.dropped = DropCounts()
         self.without: dict[int, str] = {}  # row → why, as long as nothing of it is kept
         self.aligner = TokenAligner(chat.tokenizer)
@@ -182,8 +98,10 @@ class _Builder:
         self.masks_stops = config.mask_answer or config.mask_reasoning or silent
         self.last_kept = -1
         self.careful = False
+        self.kinds: set[str] = {SYSTEM} if config.system else set()
 
     def run(self) -> ChatDataset:
+        """The dataset, not yet proven."""
         backend = self.chat.tokenizer.backend_tokenizer
         backend.no_truncation()
         backend.no_padding()
@@ -214,6 +132,7 @@ class _Builder:
             before = len(items)
             self._row(ordinal, row, split, items)
             if len(items) > before:
+                self._note(row.conversation.messages)
                 if "tools" in row.conversation.messages[0] and not self.chat.template.shows_tools:
                     self.count.tools_unseen += 1
                 hashes.append(hash(tuple([m.get("content") for m in row.conversation.prompt if _plain(m)])))
@@ -228,6 +147,13 @@ class _Builder:
         self.requests["split"].extend(hash_splits)
         if items:
             yield items
+
+    def _note(self, messages: Sequence[Message]) -> None:
+        """Which kinds of rows there are, as far as their messages tell."""
+        if has_system(messages):
+            self.kinds.add(SYSTEM)
+        if TOOLS not in self.kinds and has_tools(messages):
+            self.kinds.add(TOOLS)
 
     def _row(self, ordinal: int, row: ChatRow, split: int, items: list[_Pending]) -> None:
         chat = self.chat
@@ -337,6 +263,8 @@ class _Builder:
     def _finish(self) -> ChatDataset:
         names = tuple(self.splits)
         arrays = self.arrays.finish(names)
+        several = bool(arrays.turn.size and arrays.turn.max())
+        self.kinds |= kinds_of(self.count.reasoning, len(arrays.turn) - self.count.reasoning, several)
         report = self._report(names, arrays.split)
         return ChatDataset(
             self.chat,

@@ -233,10 +233,14 @@ class ChatDataset(Sequence[ChatExample]):
         )
 
     def prompt_ids(
-        self, request: Conversation | Sequence[Message] | str, *, thought: str | None = None
+        self,
+        request: Conversation | Sequence[Message] | str,
+        *,
+        thought: str | None = None,
+        thinks: bool | None = None,
     ) -> list[int]:
         """What the student must see at inference; see `ChatFormat.prompt_ids`."""
-        return self.format.prompt_ids(request, thought=thought)
+        return self.format.prompt_ids(request, thought=thought, thinks=thinks)
 
     def parse(self, text: str, *, thought: str | None = None) -> Parsed:
         """Thinking and answer of what the student wrote; see `ChatFormat.parse`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
 from dataclasses import replace
 from datetime import date as Date
 from functools import cached_property
@@ -69,7 +70,7 @@ class ChatFormat:
     @property
     def mode(self) -> PromptMode:
         """How the student is asked at inference."""
-        return self.probe.on if self.thinking else self.probe.off
+        return self._mode(self.thinking)
 
     @property
     def template_kwargs(self) -> dict[str, Any]:
@@ -110,23 +111,40 @@ class ChatFormat:
             student if student is not None else plain["student"], strategy=plain["strategy"], config=config
         )
 
+    def under(self, **choices: Any) -> ChatFormat:
+        """The same student, as probed, under other choices about rows: `ChatConfig`'s, but for template and tags."""
+        other = copy(self)
+        other.config = self.config.replace(**choices)
+        other.renderer = copy(self.renderer)
+        other.renderer.config = other.config
+        return other
+
     def export_tokenizer(self) -> Tokenizer:
         """A copy of the tokenizer that carries the template in use; save it beside the adapter."""
-        from copy import deepcopy
+        exported = deepcopy(self.tokenizer)
+        exported.chat_template = self.exported_template
+        return exported
 
-        copy = deepcopy(self.tokenizer)
-        copy.chat_template = self.template.source
-        return copy
+    @property
+    def exported_template(self) -> str:
+        """The template as servers get it."""
+        return self.template.source
 
     # -- inference ---------------------------------------------------------------------------------------
     def prompt_text(
-        self, request: Conversation | Sequence[Message] | str, *, thought: str | None = None
+        self,
+        request: Conversation | Sequence[Message] | str,
+        *,
+        thought: str | None = None,
+        thinks: bool | None = None,
     ) -> str:
         """What the student must see to answer a request.
 
         Args:
             request: a conversation (its response is left out), messages, or a text.
             thought: under ``two_message_cot``: what the first call answered, for the second.
+            thinks: whether it is asked to think; None: as the strategy has it. Plain rows beside rows with reasoning
+                are trained behind the prompt without.
         """
         messages = _request(request)
         if self.strategy == "two_message_cot":
@@ -136,7 +154,7 @@ class ChatFormat:
             else:
                 messages = second_request(messages, instructions, thought)
         try:
-            return self._prompt(messages, self.mode)
+            return self._prompt(messages, self.mode if thinks is None else self._mode(thinks))
         except TemplateRenderError as fault:
             raise FormatError(
                 f"The student's chat template refuses this request: {fault}.",
@@ -144,32 +162,58 @@ class ChatFormat:
             ) from fault
 
     def prompt_ids(
-        self, request: Conversation | Sequence[Message] | str, *, thought: str | None = None
+        self,
+        request: Conversation | Sequence[Message] | str,
+        *,
+        thought: str | None = None,
+        thinks: bool | None = None,
     ) -> list[int]:
         """The ids of `prompt_text`."""
-        return self.encode([self.prompt_text(request, thought=thought)])[0].ids
+        return self.encode([self.prompt_text(request, thought=thought, thinks=thinks)])[0].ids
 
     @cached_property
     def parser(self) -> ThinkingParser:
-        """Reads thinking and answer out of what the student wrote after the prompt."""
+        """Reads thinking and answer out of what the student wrote after the strategy's own prompt."""
+        return self.parser_after(self.thinking)
+
+    def parser_after(self, thinks: bool) -> ThinkingParser:
+        """The parser for what was written after a prompt that asks for thinking, or after one that does not."""
         opening, closing = self.probe.tags
         stops = tuple(self.tokenizer.decode([i]) for i in self.stop_ids)
-        if self.strategy != "final_and_reasoning":
-            return ThinkingParser(opening, closing, stops=stops, prefilled=False)
-        return ThinkingParser(opening, closing, stops=stops, prefilled=self.probe.prefilled)
+        return ThinkingParser(opening, closing, stops=stops, prefilled=thinks and self.probe.prefilled)
 
-    def parse(self, text: str, *, thought: str | None = None) -> Parsed:
-        """Thinking, answer and health; ``thought`` is what the first call of ``two_message_cot`` gave."""
-        parsed = self.parser.parse(text)
+    def parse(self, text: str, *, thought: str | None = None, thinks: bool | None = None) -> Parsed:
+        """Thinking, answer and health.
+
+        Args:
+            text: what the student wrote.
+            thought: under ``two_message_cot``: what the first call gave.
+            thinks: as it was asked; see `prompt_text`.
+        """
+        parser = self.parser if thinks is None else self.parser_after(thinks)
+        parsed = parser.parse(text)
         if thought is None:
             return parsed
         said = self.parser.parse(thought).answer or thought.strip()
         return replace(parsed, thinking=said, health="valid" if said else "empty")
 
+    def reply(self, answer: str, thinking: str = "") -> Message:
+        """The message that puts back what the student wrote; of its thinking the template then shows what it will.
+
+        Example:
+            >>> chat.format.reply("$12", "3 x 4 = 12")
+            {'role': 'assistant', 'content': '$12', 'reasoning_content': '3 x 4 = 12'}
+        """
+        own = {"reasoning_content": thinking} if self.thinking and thinking else {}
+        return {"role": "assistant", "content": answer, **own}
+
     # -- training ----------------------------------------------------------------------------------------
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Encodings with offsets, in one call that leaves the interpreter free."""
         return self.tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
+
+    def _mode(self, thinks: bool) -> PromptMode:
+        return self.probe.on if thinks else self.probe.off
 
     def _prompt(self, messages: Sequence[Message], mode: PromptMode) -> str:
         return self.renderer.prompt(self.probe.form.messages(messages, self.config.system), mode)

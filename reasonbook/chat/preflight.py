@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from ..data.row_account import ERROR, PLAIN, UNFILLED, RowAccount
 from ..errors import FormatError
 from ..html_card import card, clip, details, table
+from .loop_report import ClosedLoop
 
 PLACES = 5  # how many row positions are named for a reason
 TOO_LONG = "longer than max_length"
@@ -65,6 +66,7 @@ class Preflight(RowAccount):
             were put together behind the prompt.
         tools_unseen: rows that offer tools, which the template does not show.
         warnings: ``(what, line to type)``.
+        loop: what the closed loop found; None before it ran.
         problems: ``(what, line to type)``; with any of these, training does not start.
 
     Example:
@@ -92,6 +94,12 @@ class Preflight(RowAccount):
     warnings: tuple[Remark, ...] = ()
     problems: tuple[Remark, ...] = ()
     notes: tuple[str, ...] = ()
+    loop: ClosedLoop | None = None
+
+    def proven(self, loop: ClosedLoop) -> Preflight:
+        """The same with what the closed loop found; where it breaks, training does not start."""
+        broken = tuple((f"A perfect student would fail: {found}.", found.fix) for found in loop.problems)
+        return replace(self, loop=loop, problems=(*self.problems, *broken))
 
     @property
     def ok(self) -> bool:

@@ -178,9 +178,7 @@ class ChatSession:
         for earlier in self.turns[:turn]:
             messages.append({"role": "user", "content": earlier.question})
             answer = earlier.answers[student]
-            thought = answer.thinking if self.runs[student].format.thinking else ""
-            own = {"reasoning_content": thought} if thought else {}
-            messages.append({"role": "assistant", "content": answer.answer, **own})
+            messages.append(self.runs[student].format.reply(answer.answer, answer.thinking))
         messages.append({"role": "user", "content": self.turns[turn].question})
         return messages
 

@@ -89,6 +89,9 @@ class MessageForm:
         return message
 
     def _plain(self, message: Message) -> dict[str, Any]:
+        if message["role"] == "assistant" and isinstance(said := message.get("content"), str):
+            if said != (bare := said.strip()):  # as it comes back from the student itself
+                message = {**message, "content": bare}
         if len(message) == 2 and message.get("content") is not None:
             return message  # type: ignore[return-value]  # the common case: role and content, passed as it is
         made = {k: v for k, v in message.items() if k not in _OURS and v is not None and not _is_nan(v)}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from ...chat.written_text import WrittenText
 from ...errors import TrainingError
 from ..planning.device import out_of_memory
 
@@ -204,19 +205,15 @@ def _batch(
 
 
 class _Teller:
-    """Tells new text of one request, never half a character."""
+    """Tells new text of one request."""
 
     def __init__(self, form: ChatFormat, number: int, on_text: Callable[[int, str], None]) -> None:
-        self.form, self.number, self.on_text = form, number, on_text
-        self.told = ""
+        self.written, self.number, self.on_text = WrittenText(form.tokenizer), number, on_text
 
     def __call__(self, tokens: list[int]) -> None:
-        text = _decode(self.form, tokens)
-        if text.endswith("\ufffd") or not text.startswith(self.told):
-            return
-        if text != self.told:
-            self.on_text(self.number, text[len(self.told) :])
-            self.told = text
+        new = self.written.new(tokens)
+        if new:
+            self.on_text(self.number, new)
 
 
 def pad_id(tokenizer: Tokenizer) -> int:

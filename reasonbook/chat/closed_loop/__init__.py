@@ -1,0 +1,1 @@
+"""Closed loop: a perfect student is played from prompt to prompt before anything is trained."""
