@@ -180,10 +180,8 @@ class Player:
         messages = list(after.prompt)
         place = len(task.prompt)
         messages[place] = _put_back(messages[place], self.chat.reply(parsed.answer, parsed.thinking))
-        thinks = bool(after.reasoning) if self.chat.thinking else None
-        self._same_prompt(
-            "history", messages, None, thinks, self._ids(following)[0], "the next turn was trained behind"
-        )
+        head, trained = self._ids(following)[0], "the next turn was trained behind"
+        self._same_prompt("history", messages, None, self._thinks(after), head, trained)
 
     def _serves(self, task: Task) -> None:
         if self.served is None or self.chat.calls == 2 or (self.chat.thinking and not task.reasoning):
@@ -195,9 +193,9 @@ class Player:
             raise _Broken("served", f"the exported template refuses it: {fault}") from fault
         trained = self.chat.prompt_text(task.prompt)
         if found != trained:
-            raise _Broken(
-                "served", f"the exported template ends in {found[-60:]!r}, training in {trained[-60:]!r}"
-            )
+            at = next((i for i, (a, b) in enumerate(zip(found, trained, strict=False)) if a != b), len(found))
+            parts = [clip(text[max(0, at - 20) :], 60) for text in (found, trained)]
+            raise _Broken("served", f"the exported template says …{parts[0]!r}, training saw …{parts[1]!r}")
 
 
 def _put_back(message: Message, reply: Message) -> Message:
