@@ -107,23 +107,36 @@ class AnswerKeys:
         )
         self._tails: dict[tuple[str, bool], str] = {}
         self._all: dict[bool, tuple[str, ...]] = {}
+        self._ends: dict[bool, tuple[tuple[str, str], ...]] = {}
         for shown in (False, True):
             method = "rationalize" if shown and self.method.fields else self.method.name
             for name, printed in prints.items():
                 text = repr((printed, teacher, method, parameters))
                 self._tails[name, shown] = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
             self._all[shown] = tuple(self._tails[name, shown] for name in self.names)
+            self._ends[shown] = tuple(zip(self.names, self._all[shown], strict=True))
 
     def key(self, work: Work, name: str, sample: int) -> str:
         """The key of one answer; a turn's answers begin alike, so that they lie side by side in the store."""
         key = work.content + self._tails[name, work.shown]
         return key if sample == 0 else f"{key}#{sample}"
 
+    def wanted(self, works: Iterable[Work], samples: int) -> dict[str, tuple[Work, str, int]]:
+        """Every `key` of these works, with the work, the field and the sample that it is of."""
+        return {
+            work.content + end if sample == 0 else f"{work.content}{end}#{sample}": (work, name, sample)
+            for work in works
+            for sample in range(samples)
+            for name, end in self._ends[work.shown]
+        }
+
     def missing(self, work: Work, samples: int) -> tuple[str, ...]:
         """What a turn has no answer for yet, in one sample or another: the ends of these answers' keys."""
         found = work.found
         if not found:
             return self._all[work.shown]
+        if samples == 1 and len(found.get(0, ())) == len(self.names):  # as most are
+            return ()
         return tuple(
             self._tails[name, work.shown]
             for name in self.names
@@ -258,12 +271,7 @@ def look_up(works: Iterable[Work], keys: AnswerKeys, samples: int, store: Store,
 
 def note_answers(works: Sequence[Work], keys: AnswerKeys, samples: int, store: Store) -> None:
     """Notes at works the answers that the store has for them."""
-    wanted = {
-        keys.key(work, name, sample): (work, name, sample)
-        for work in works
-        for sample in range(samples)
-        for name in keys.names
-    }
+    wanted = keys.wanted(works, samples)
     for key, value in store.answers(wanted).items():
         work, name, sample = wanted[key]
         if work.found is None:

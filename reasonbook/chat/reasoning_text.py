@@ -79,6 +79,10 @@ def thought(reasoning: Mapping[str, Any] | str | None, style: str = "lines", pro
 
 def as_text(value: object) -> str:
     """One field's value in words."""
+    if type(value) is str:  # as most are
+        return value.strip()
+    if type(value) is int:
+        return str(value)
     if isinstance(value, bool) or type(value).__name__ == "bool_":
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -136,6 +140,10 @@ def _prose(values: Mapping[str, Any], prose: str, reasoning: Mapping[str, Any]) 
 
 
 def _blank(value: object) -> bool:
+    if type(value) is str:  # as most are
+        return not value or value.isspace()
+    if type(value) is int or type(value) is bool:
+        return False
     if is_mapping(value):
         return not value
     if is_sequence(value):

@@ -90,6 +90,8 @@ def _texts(row: ChatRow) -> dict[int, str]:
 
 
 def _clean(message: Message) -> dict[str, Any]:
+    if len(message) == 2 and type(message.get("content")) is str:  # role and content, as most are
+        return dict(message)
     made = {k: v for k, v in message.items() if v is not None and not (isinstance(v, float) and missing(v))}
     text = next((made[k] for k in REASONING_KEYS if not missing(made.get(k))), None)
     made = {k: v for k, v in made.items() if k not in REASONING_KEYS}

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ class Schema:
     def __init__(self, fields: Any) -> None:
         self.stream = Stream(keep=1)
         self.trial: Trial | None = None
-        self._fields = _fields_of(fields)
+        self._take(_fields_of(fields))
         self.check()
 
     # -- made from ---------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ class Schema:
 
     @fields.setter
     def fields(self, fields: Any) -> None:
-        self._fields = _fields_of(fields)
+        self._take(_fields_of(fields))
         self.stream.emit("changed", **self.to_dict())
 
     @checked(
@@ -219,6 +220,11 @@ class Schema:
     @property
     def keys(self) -> dict[str, str]:
         """Field name → key that every provider accepts (ASCII letters, digits, underscores; at most 48)."""
+        if self._keys is None:
+            self._keys = self._safe_keys()
+        return dict(self._keys)
+
+    def _safe_keys(self) -> dict[str, str]:
         taken: set[str] = set()
         keys: dict[str, str] = {}
         for field in self._fields:
@@ -331,14 +337,13 @@ class Schema:
         return tuple(field.name for field in self._fields)
 
     def __getitem__(self, name: str) -> Field:
-        folded = _fold(name)
-        for field in self._fields:
-            if _fold(field.name) == folded:
-                return field
-        raise SchemaError(f"The schema has no field {name!r}.", choices(name, self.names))
+        field = self._by_name.get(_fold(name))
+        if field is None:
+            raise SchemaError(f"The schema has no field {name!r}.", choices(name, self.names))
+        return field
 
     def __contains__(self, name: object) -> bool:
-        return _fold(name) in {_fold(field.name) for field in self._fields}
+        return _fold(name) in self._by_name
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self._fields)
@@ -369,9 +374,16 @@ class Schema:
             next_verb='job = df.reason.augment(schema, teacher="openai:MODEL")',
         )
 
+    def _take(self, fields: tuple[Field, ...]) -> None:
+        self._fields = fields
+        self._by_name = {_fold(field.name): field for field in reversed(fields)}  # the first of two alike
+        self._keys: dict[str, str] | None = None
+
     def _chosen_keys(self, names: Iterable[str] | None) -> dict[str, str]:
-        chosen = None if names is None else {_fold(name) for name in names}
-        return {name: key for name, key in self.keys.items() if chosen is None or _fold(name) in chosen}
+        if names is None:
+            return self.keys
+        chosen = {_fold(name) for name in names}
+        return {name: key for name, key in self.keys.items() if _fold(name) in chosen}
 
 
 def _fields_of(source: Any) -> tuple[Field, ...]:
@@ -414,6 +426,11 @@ def _instruction(name: str) -> str:
 
 
 def _fold(name: object) -> str:
+    return _folded(name) if type(name) is str and len(name) < 100 else _folded.__wrapped__(name)
+
+
+@lru_cache(1024)  # each row of a job names the same few
+def _folded(name: object) -> str:
     return " ".join(unicodedata.normalize("NFKC", str(name)).casefold().split())
 
 

@@ -18,10 +18,12 @@ _MOST_CALLS = 1 << 31
 
 def sealed(call: int, key: str, value: str) -> int:
     """The number of a call, with the checksum of one of its answers above it."""
-    if call > _CALL:
-        return call
+    return call if call > _CALL else _check(call, key, value) << 24 | call
+
+
+def _check(call: int, key: str, value: str) -> int:
     check = crc32((key + value).encode(), call) >> 9
-    return (check if check > 0xFF else check + 0x100) << 24 | call  # at least BARE, at most six bytes
+    return check if check > 0xFF else check + 0x100  # above a call's number: at least BARE, at most six bytes
 
 
 def answer_holds(key: str, value: str, call: object, calls: int) -> bool:
@@ -35,7 +37,7 @@ def answer_holds(key: str, value: str, call: object, calls: int) -> bool:
     """
     if not isinstance(call, int):
         return False
-    return 0 <= call <= calls if call < BARE else call == sealed(call & _CALL, key, value)
+    return 0 <= call <= calls if call < BARE else call >> 24 == _check(call & _CALL, key, value)
 
 
 def next_call(number: int) -> int:
