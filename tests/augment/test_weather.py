@@ -10,6 +10,7 @@ from tests.augment.conftest import check, frame
 from tests.augment.test_live import teachers
 from tests.servers.simulator import best
 from tests.servers.weather import WEATHERS
+from tests.walks import walk
 
 # Weather → rows, and what the job says of it. Shed ones answer later than in the simulator, lest the CPU be the limit.
 REAL = {
@@ -63,6 +64,7 @@ def test_ten_seconds_of_refusals_and_then_none(provider, schema):
     assert provider.requests - provider.statuses[200] <= 64 + 40
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_given_is_kept_from_the_first_call(provider, schema):
     df = frame(30)
     df.reason.augment(schema, teacher=provider.chat, rpm=600).wait()
@@ -70,7 +72,7 @@ def test_a_rate_that_is_given_is_kept_from_the_first_call(provider, schema):
     check(df)
 
 
-@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+@pytest.mark.parametrize("dialect", walk(["chat", "responses", "messages"], fast=["chat"]))
 def test_two_jobs_of_one_teacher_each_hear_the_limits_of_their_own_calls(provider, schema, dialect):
     provider.headers, provider.latency = True, 0.05
     teacher, frames = teachers(provider)[dialect], (frame(30), frame(30, start=30))
@@ -82,6 +84,7 @@ def test_two_jobs_of_one_teacher_each_hear_the_limits_of_their_own_calls(provide
         assert pacer.rate == pytest.approx(100.0 * pacer.share), "two jobs on one store halve it"
 
 
+@pytest.mark.slow
 def test_the_card_and_the_line_say_what_the_brake_is(provider, schema):
     provider.latency = 0.02
     df = frame(40)

@@ -97,6 +97,36 @@ WEATHERS: dict[str, Weather] = {
         rate=2.0, hint=1.0, latency=0.5, rows=3600, phases=((0.0, {}), (600.0, {"rate": 0.8}), (1200.0, {"rate": 4.0})),
     ),
 }  # fmt: skip
+# The same kinds with other numbers, lest the pacing be fitted to those above.
+OTHERS: dict[str, Weather] = {
+    "30 a second by the clock": replace(_BUCKET, window=1.0),
+    "30 a second by the clock, no hint": replace(_BUCKET, window=1.0, hint=None),
+    "90 per three seconds, slow answers": replace(_BUCKET, window=3.0, latency=1.5, spread=0.5),
+    "40 per four seconds, retry-after 1": replace(_BUCKET, rate=10, window=4.0, hint=1.0, latency=0.2, rows=600),
+    "250 per seven seconds": replace(_BUCKET, rate=250 / 7, window=7.0, latency=1.0, spread=0.6, rows=2100),
+    "400 a minute by the clock": replace(_BUCKET, rate=400 / 60, window=60.0, latency=0.5, rows=2600),
+    "400 a minute by the clock, no hint": replace(
+        _BUCKET, rate=400 / 60, window=60.0, latency=0.5, hint=None, rows=2600
+    ),
+    "50 a second, burst of ten": replace(_BUCKET, rate=50, burst=10, hint=1.0, latency=0.2, rows=1500),
+    "5 a second, burst of two, no hint": replace(_BUCKET, rate=5, burst=2, hint=None, latency=0.8, rows=300),
+    "shut 3 of 15 s": Weather(
+        latency=0.3, spread=0.4, hint=1.0, rows=6000, phases=(_SHUT, (3.0, {})), cycle=15.0
+    ),
+    "shut 1 of 6 s, no hint": Weather(
+        latency=0.3, spread=0.4, rows=6000, phases=((0.0, {}), (5.0, {"shut": True})), cycle=6.0
+    ),
+    "headers that lie by half": Weather(told=(60, 30), latency=0.5, spread=0.3, rows=3000),
+    "headers that lie, slow answers": Weather(told=(300, 0), latency=2.0, spread=0.5, rows=2000),
+    "a limit that changes, no hint": Weather(
+        rate=10.0, latency=0.5, spread=0.4, rows=5000,
+        phases=((0.0, {}), (200.0, {"rate": 3.0}), (400.0, {"rate": 15.0})),
+    ),
+    "a limit that rises and falls": Weather(
+        rate=5.0, hint="honest", latency=0.3, spread=0.3, rows=3000,
+        phases=((0.0, {}), (100.0, {"rate": 20.0}), (150.0, {"rate": 2.0}), (400.0, {"rate": 8.0})),
+    ),
+}  # fmt: skip
 # Two reasons at once: what slowing down can cure, and what it cannot.
 MIXED = Weather(rate=100, shed=0.2, hint=1.0, rows=3000)
 # An outage is more than refusals: rows and time-outs have a say, so it takes the whole engine.

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from .door import Door
 from .evidence import Mark, SentCall, Slowdown, Traffic
 from .learnt import LearntCap, LearntRate
 
 _WAVE, _WAVELET = 6, 3  # refusals beyond what is shed that count: while no rate is learnt, and later
-_UNTOLD, _TOLD = 0.15, 15.0  # seconds of a pause that nobody named, and at most of one that somebody did
-_LATER, _LATEST = 0.1, 5.0  # then the next try: after this part of the time that has passed; at most
 _RARE = math.log(1e-5)  # so many refusals in a row are no accident
 _STRETCH, _ENOUGH = 0.4, 8  # seconds and calls between two marks that tell a rate
-_WASTED = 0.75  # of what is let in lately; less since the mark was too slow to use the allowance up
+_WASTED = 0.5  # of what a rough rate holds, which doubles at each step; less since the mark was too slow
 _EXPOSED = 8  # calls of a trial whose fate is open
 _MOST_SHED = 0.6
 _COARSE = 4  # so few calls at once are better told by a rate
 _TRIALS = 5  # of one rate after the other
+_WINDOW = 64  # newest calls; when half of them are refused in mid-window it was none
 _MEMORY = 1 / 128  # weight of one call in the share that is shed
 
 
@@ -29,7 +29,8 @@ class Controller:
     starts a trial: first no more calls at once than were let in; then, where that does not help, no more a second.
     What helps is kept as a learnt limit, tried upward all the time and measured anew. What does not help is given
     up: refusals that come at any speed are no reason to go slower. When nothing gets through at all, single calls
-    ask from time to time; when one is let in, ever more follow.
+    ask from time to time; when one is let in, ever more follow. A provider that says when it lets calls in again is
+    taken at its word once, and for as long as it keeps it; one that shuts by the clock is known by that (`Door`).
 
     Args:
         most: calls at once.
@@ -53,8 +54,9 @@ class Controller:
         self._opened_at: float | None = None  # when calls began to leave again, ever more of them
         self._trial: Slowdown | None = None
         self._trials, self._fast = 0, 0.0  # rates tried in a row, and what it was before them
-        self._closings = (0.0, 0)  # when nothing got through the last time, and calls let in until then
-        self._cycle = 0.0  # calls a second between the last two of these
+        self.door = Door()
+        self._probe = SentCall(0, 0.0, 0)  # that left first since it was shut
+        self._believes = True  # whether what refusals say of when to come back has not misled
         self._mark: Mark | None = None
         self._reacted = 0  # number of the last call that left before something was changed
         self._run, self._span = 0, (0, 0)  # refusals in a row since, and the first and last number
@@ -67,13 +69,18 @@ class Controller:
         if self._trial is not None:
             known = len(self.traffic.under_way) - self.traffic.open_fates(self.clock())
             allowed = min(allowed, known + _EXPOSED)
+        elif self.door.count is not None and self.closed_since is None:
+            # All that is left of the window, and beyond its end ever more while they are let in.
+            undecided = self.traffic.open_fates(self.clock())
+            left = self.door.count - self.door.let_in(self._admitted - undecided)
+            allowed = min(allowed, len(self.traffic.under_way) - undecided + max(1, abs(left)))
         if self._opened_at is None:
             return allowed
         steps = 0
         if self.traffic.sent > self._reacted:
             steps = max(0, int((self.clock() - self._opened_at) / self._step))
         if steps >= 2:
-            self.closed_since = None
+            self._open()
             if steps > 12 or 2**steps >= allowed:
                 self._opened_at = None
                 return allowed
@@ -82,7 +89,7 @@ class Controller:
 
     def wider_in(self) -> float:
         """Seconds until time alone allows more calls at once; infinite where it does not."""
-        if self._trial is not None:
+        if self._trial is not None or (self.door.count is not None and self.at_once() < self.most):
             return 0.3 * self.traffic.patience
         if self._opened_at is None:
             return math.inf
@@ -98,15 +105,17 @@ class Controller:
     def scale(self, factor: float) -> None:
         """Takes a larger or smaller part of what is learnt."""
         if self.rate is not None:
-            self.rate.measure(self.rate.measured * factor)
+            self.rate.measure(self.rate.held * factor)
         if self.cap is not None:
             self.cap = LearntCap(max(1, round(self.cap.held * factor)))
+        if self.door.count is not None:
+            self.door.count = max(1, round(self.door.count * factor))
 
     def adopt(self, *, rate: float | None, cap: float | None, shed: float) -> None:
         """Goes by what somebody else has found out, unless something is being tried here."""
-        if self._trial is not None:
+        if self._trial is not None or self.door.count is not None:
             return
-        if rate is not None and (self.rate is None or abs(rate - self.rate.measured) > 0.05 * rate):
+        if rate is not None and (self.rate is None or abs(rate - self.rate.held) > 0.05 * rate):
             self.rate = LearntRate(rate, self.clock)
             self._mark = None
         if cap is not None and self.cap is None:
@@ -120,20 +129,23 @@ class Controller:
         now = self.clock()
         if self._opened_at is not None and self.traffic.sent == self._reacted:
             self._opened_at = now
+            self._probe = self.traffic.leaves(now)
+            return self._probe
         return self.traffic.leaves(now)
 
     def answered(self, call: SentCall, bound: bool) -> None:
         """Takes in an answer; ``bound`` says that calls had to wait for what is learnt."""
         self.traffic.ends(call, self.clock())
         if call.seq > self._reacted:
-            self.closed_since = None
+            self._open()
+        self.door.hints.forget(call.at)
         if call.seq > self._span[0]:
             self._run = 0
         if self._trial is not None:
             self._judge()
         elif self.rate is not None:
-            if bound and not self.rate.climb(call.at, self.clock()):
-                self.rate = None
+            if bound:
+                self.rate.climb(call.at, self.clock())
         elif self.cap is not None:
             self.cap.answers(call.beside, bound)
             if self.cap.calls >= self.most:
@@ -145,6 +157,8 @@ class Controller:
         """Takes in a refusal; ``closes`` says that a run of them means a pause."""
         now = self.clock()
         self.traffic.refuses(call, now)
+        if retry_after:
+            self.door.hints.add(now, retry_after)
         self._last = call
         if self._mark is not None and call.seq > self._mark.seq:
             self._mark.refused += 1
@@ -154,7 +168,7 @@ class Controller:
         first, last = self._span if self._run else (call.seq, call.seq)
         self._span = (min(first, call.seq), max(last, call.seq))
         self._run += 1
-        if self._nothing_gets_through(call):
+        if self._nothing_gets_through(call) or self._used_up():
             self._close(call, retry_after, closes)
         elif self._trial is not None:
             self._judge()
@@ -166,8 +180,12 @@ class Controller:
         elif self.cap is not None:
             if not self.cap.refuses(call.beside):
                 self._try_rate(3, 10, rough=True)
+        elif self.door.count is not None:
+            bad, calls = self.traffic.refusals(now)
+            if 2 * (bad - self._run) > _WINDOW:
+                self.door.forget()
         else:
-            self._stray(now)
+            self._stray(call, retry_after, closes)
 
     # -- inside ----------------------------------------------------------------------------------------------
     @property
@@ -185,14 +203,30 @@ class Controller:
         self._run = 0
         self.traffic.forget()
 
-    def _stray(self, now: float) -> None:
+    @property
+    def _admitted(self) -> int:
+        """Calls that were not refused so far."""
+        return self.traffic.sent - self.traffic.refused
+
+    def _used_up(self) -> bool:
+        """Whether a window is known, and has let in what it does."""
+        count = self.door.count
+        return self._trial is None and count is not None and self.door.let_in(self._admitted) >= count
+
+    def _stray(self, call: SentCall, retry_after: float | None, closes: bool) -> None:
         """Nothing is limited so far: are these more refusals than strays?"""
+        now = self.clock()
         self.shed = min(_MOST_SHED, self.shed + _MEMORY * (1 - self.shed))
         bad, calls = self.traffic.refusals(now)
         few = min(_WAVE, max(2, self.most // 2))
         few = few + self._expected(calls) if self.shedding else max(few, 0.2 * calls)
         if bad < min(few, 0.75 * calls):
             return
+        if closes and self._believes and self.door.hints.moment is not None:
+            self._believes = self.closed_since is None and self.door.let_in(self._admitted) >= _ENOUGH
+            if self._believes:
+                self._close(call, retry_after, closes)
+                return
         self._mark = self._mark or self.traffic.first_refused()
         inside = len(self.traffic.under_way)
         self.cap = LearntCap(max(1, inside))
@@ -215,11 +249,12 @@ class Controller:
         limit, floor = self.rate, self._floor
         if limit is not None and not self._trials:
             fast = limit.rate
-            lately = self.traffic.rate_since(limit.grown_at, now)
-            if over < _STRETCH or let_in < _ENOUGH:
-                let_in, over = _ENOUGH, _ENOUGH / limit.held  # too little to go by: back to what was fine
-            elif let_in < _WASTED * lately * over:  # it went so slowly that some of the allowance was lost
-                let_in, over = _ENOUGH, _ENOUGH / lately
+            if not limit.rough and let_in < limit.held * over:  # some of it was lost in between
+                let_in, over = 2 * _ENOUGH, 2 * _ENOUGH / limit.held
+                fast = limit.held  # which is no slower, so it can prove nothing
+            elif over < _STRETCH or let_in < max(_ENOUGH, _WASTED * limit.held * over):
+                # too little to go by: back to what was fine
+                let_in, over = _ENOUGH, _ENOUGH / limit.held
         trial = Slowdown("rate", self.traffic.sent, bad, calls, floor, let_in, over, helped)
         trial.slower = trial.rate / fast if fast else 0.0
         self.cap, self.rate = None, LearntRate(trial.rate, self.clock, rough=rough or let_in < _ENOUGH)
@@ -286,29 +321,42 @@ class Controller:
 
     def _close(self, call: SentCall, retry_after: float | None, closes: bool) -> None:
         """Waits until the provider says, or ever longer, and lets single calls ask."""
-        now, first = self.clock(), self.closed_since is None
+        now = self.clock()
         if self.closed_since is None:
             self.closed_since = now
+            if (
+                self._trial is not None
+                and self.door.hints.moment
+                and self.door.let_in(self._admitted) >= _ENOUGH
+            ):
+                self.rate = None
             self._measure_by(now)
-        pause = min(retry_after or _UNTOLD, _TOLD)
-        if not first:
-            pause = min(max(pause, _LATER * (now - self.closed_since)), _LATEST)
+        else:
+            self.door.refuses(call.at)
         self._trial = self.cap = None
         self._trials = 0
         self._react()
         if closes:
-            self.paused_until = max(self.paused_until, now + pause)
+            self.paused_until = max(
+                self.paused_until, self.door.next_try(now, retry_after, self.closed_since)
+            )
         self._opened_at = max(now, self.paused_until)
 
+    def _open(self) -> None:
+        """Something gets through again."""
+        if self.closed_since is not None:
+            self.closed_since = None
+            self.door.opens(self._probe.at, self._probe.seq - self.traffic.refused)
+            if self.door.count is not None:
+                self._opened_at = None
+
     def _measure_by(self, now: float) -> None:
-        """Nothing gets through any more: what did since that was so the last time tells a rate."""
-        (at, before), let_in = self._closings, self.traffic.sent - self.traffic.refused
-        if now - at < _STRETCH and at:
-            return
-        self._closings, self._mark = (now, let_in), None
-        if at and let_in - before >= _ENOUGH:
-            rate, known = 0.98 * (let_in - before) / (now - at), self._cycle
-            self._cycle = rate
+        """Nothing gets through any more: what did since that was so the last time tells a rate, or a window."""
+        self._mark = None
+        seen = self.door.shuts(now, self._admitted)
+        if self.door.count is not None:
+            self.rate = None
+        elif seen is not None:
+            rate = 0.98 * seen[0]
             if self.rate is None or self.rate.rough or rate < self.rate.rate:
-                # Twice the same is a window that is full again and again; once may be anything.
-                self.rate = LearntRate(rate, self.clock, rough=not 0.7 * known < rate < 1.4 * known)
+                self.rate = LearntRate(rate, self.clock, rough=not seen[1])

@@ -112,13 +112,6 @@ class Traffic:
             count += 1
         return count
 
-    def rate_since(self, at: float, now: float) -> float:
-        """Calls a second that left since a time and were not refused, by the newest."""
-        calls = [call for call in self._newest if call.at >= at]
-        if not calls or now <= calls[0].at:
-            return 0.0
-        return sum(not call.refused for call in calls) / (now - calls[0].at)
-
     def refusals(self, now: float, newest: int = _WINDOW) -> tuple[int, int]:
         """How many of the newest calls were refused, of how many that could have been.
 

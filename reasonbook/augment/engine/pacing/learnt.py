@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 from .bucket import Bucket
 
-_GROWTH, _FASTEST = 0.02, 0.2  # a rate is tried this much faster at each step, ever bolder
-_STEP, _CALLS = 1.0, 8  # a step takes so many seconds and so many answers at least
-_OUTGROWN = 2.0  # a rate that is passed this far without a refusal is none
-_MINUTE = 60.0  # and not within the window that providers count in
-_ROUGH = 4.0  # what was measured by few calls: steps of a quarter, and passed so much farther
+_GROWTH, _FASTEST = 0.05, 1.0  # a rate is tried this much faster at each step, ever bolder
+_STEP, _CALLS, _FEWEST = (
+    1.0,
+    8,
+    2.0,
+)  # a step takes so many seconds and so many answers; fewer the bolder it is
+_ROUGH = 4.0  # what was measured by few calls: steps of a quarter
+_REFUND = 0.75  # of a refused call, which took nothing of the provider's allowance: the next may leave soon
 
 
 class LearntRate(Bucket):
@@ -21,44 +24,47 @@ class LearntRate(Bucket):
         rough: it was measured by few calls, so that it is tried upward boldly.
 
     Attributes:
-        measured: what it began with.
         held: the fastest that was not refused.
         grown_at: since when it is as fast as now.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float], *, rough: bool = False) -> None:
         super().__init__(rate, max(1.0, 0.1 * rate), clock, level=0.0)
-        self.measured = self.held = rate
+        self.held = rate
         self.rough, self._times = rough, _ROUGH if rough else 1.0
         self._growth = 1.0 if rough else _GROWTH
-        self._since = self.grown_at = clock()
+        self.grown_at = clock()
         self._answers = 0
 
     def measure(self, rate: float, *, rough: bool = False) -> None:
         """Takes a better measurement."""
-        self.measured = self.held = rate
+        self.held = rate
         if rough:
             self.rough, self._times, self._growth = True, _ROUGH, 1.0
-        self.set(rate=rate, burst=max(1.0, 0.1 * rate))
+        self._goes(rate)
 
-    def climb(self, sent: float, now: float) -> bool:
-        """Counts the answer to a call that had to wait for it; False when the limit is outgrown."""
+    def climb(self, sent: float, now: float) -> None:
+        """Counts the answer to a call that had to wait for it: it is tried ever faster while nothing is refused."""
         self._answers += sent >= self.grown_at
-        most = self._times * _OUTGROWN * self.measured
-        times = 1.0 if self.rate >= most else self._times
-        if now - self.grown_at >= _STEP / times and self._answers >= _CALLS / times:
-            if self.rate >= most and (self.rough or now - self._since >= _MINUTE):
-                return False
-            self.grown_at, self._answers, self.held = now, 0, self.rate
-            faster = min(most, self.rate * (1 + self._growth))
-            self.set(rate=faster, burst=max(1.0, 0.1 * faster))
-            self._growth = max(self._growth, min(_FASTEST, 1.5 * self._growth))
-        return True
+        enough = max(_FEWEST, _CALLS * _GROWTH / self._growth)
+        if now - self.grown_at < _STEP / self._times or self._answers < enough / self._times:
+            return
+        self.grown_at, self._answers, self.held = now, 0, self.rate
+        self._goes(self.rate * (1 + self._growth))
+        self._growth = max(self._growth, min(_FASTEST, 2.0 * self._growth))
 
     def refuses(self, *, plainly: bool) -> None:
-        """Takes in a refusal; where nothing else explains it, this step is not over."""
-        if plainly:
-            self._answers = 0
+        """Takes in a refusal; where nothing else explains it, this step was too fast."""
+        if not plainly:
+            return
+        self._answers = 0
+        self.take(-_REFUND)
+        if self.rate > self.held:
+            self._growth = _GROWTH
+            self._goes(self.held)
+
+    def _goes(self, rate: float) -> None:
+        self.set(rate=rate, burst=max(1.0, 0.1 * rate))
 
 
 class LearntCap:

@@ -137,14 +137,17 @@ class Pacer:
     @property
     def rate(self) -> float | None:
         """Requests a second at most, where there is such a limit."""
-        rates = [bucket.rate for bucket in (self.told.requests, self.found.rate) if bucket is not None]
-        return min(rates, default=None)
+        buckets = (self.told.requests, self.found.rate)
+        rates = [None if bucket is None else bucket.rate for bucket in buckets]
+        return min((rate for rate in (*rates, self.found.door.rate) if rate is not None), default=None)
 
     @property
     def brake(self) -> str:
         """What keeps the job from going faster, in words; empty where nothing does."""
         found, told, now = self.found, self.told, self.clock()
         held_by, at = self._held_last
+        if found.door.steady and found.door.count is not None and found.door.period is not None:
+            return f"{_PROVIDER} limit {found.door.count} per {found.door.period.middle:.3g} s"
         if found.paused_until > now:
             return f"nothing gets through, next try in {math.ceil(found.paused_until - now)} s"
         if now - at > _LATELY + (1 / rate if (rate := self.rate) else 0.0):
@@ -154,7 +157,7 @@ class Pacer:
         if held_by == "tokens" and told.tokens is not None:
             return f"{'your' if told.given[1] else _PROVIDER} limit {_speed(told.tokens.rate, ' tokens')}"
         if held_by == "found" and found.rate is not None:
-            return f"{_PROVIDER} limit {_speed(found.rate.measured)}"
+            return f"{_PROVIDER} limit {_speed(found.rate.held)}"
         if held_by == "found" and found.cap is not None:
             return f"{found.cap.held} calls at once, the provider's cap"
         if found.shedding and found.shed >= _SHED:
@@ -181,8 +184,9 @@ class Pacer:
         """
         found, share = self.found, self.share
         pause = found.paused_until - self.clock()
+        rate = found.door.rate if found.rate is None else found.rate.held
         return {
-            "rate": None if found.rate is None else found.rate.measured / share,
+            "rate": None if rate is None else rate / share,
             "cap": None if found.cap is None else found.cap.held / share,
             "shed": found.shed if found.shedding else 0.0,
             "paused_until": time.time() + pause if pause > 0 else None,
@@ -204,7 +208,7 @@ class Pacer:
     def _wait(self) -> float:
         """Seconds until the next call may leave; infinite when one has to come back first."""
         found = self.found
-        wait = max(found.paused_until - self.clock(), self.told.delay())
+        wait = max(found.paused_until - self.clock(), self.told.delay(found.traffic.patience))
         if found.rate is not None:
             wait = max(wait, found.rate.delay(1.0))
         if wait <= 0 and self.in_flight >= min(found.at_once(), int(self._room)):
