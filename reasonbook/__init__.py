@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .data.sources import frame
     from .environment import doctor
     from .exports import export
+    from .format_matrix import formats
     from .history import jobs, runs, spent
     from .ipython import load_ipython_extension as load_ipython_extension
     from .ipython import unload_ipython_extension as unload_ipython_extension
@@ -41,6 +42,7 @@ __all__ = [
     "doctor",
     "examples",
     "export",
+    "formats",
     "frame",
     "jobs",
     "reviewer",
@@ -57,6 +59,7 @@ _HOMES = {
     "compare": "training",
     "doctor": "environment",
     "export": "exports",
+    "formats": "format_matrix",
     "frame": "data.sources",
     "jobs": "history",
     "load_ipython_extension": "ipython",

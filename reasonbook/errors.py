@@ -24,8 +24,10 @@ Those that never leave the package: what caught them says the text as the status
       TokenLimitError      teachers.constrained_decoding: a value longer than its share of tokens
       UnusableCellError    data.layout.messages: a cell that cannot be read
       UnusableRowError     chat.rendering.turns: a row that cannot be trained on
+      ReservedMarkerError  chat.rendering.guard: a text that holds what only a chat template may write
       TemplateRenderError  chat.template.template: messages that a chat template refuses
-      _CarrierError        chat.template.sentinels: a way to carry thinking that a template drops
+      CarrierError         chat.template.carriers.pieces: a way to carry thinking that a template drops
+      _LoopBrokenError     chat.closed_loop.play: a step at which a perfect student fails
       UnsupportedRowError  exports.rows: a row that a file's layout has no place for
       UnusableEventError   review.journal.acts: an event of a review that cannot be applied
     ValueError

@@ -28,7 +28,7 @@ def wait_for(jobs: Sequence[Job], *, purpose: str = "") -> None:
     Raises:
         ReasonbookError: a job is paused, and would be waited for for ever.
     """
-    line = _Line(f"{purpose} waits" if purpose else "Waiting")
+    line = StatusLine(f"{purpose} waits" if purpose else "Waiting")
     try:
         for job in jobs:
             while not job.deliver(_EVERY):
@@ -43,8 +43,12 @@ def wait_for(jobs: Sequence[Job], *, purpose: str = "") -> None:
     line.end(f"Waited for: {' · '.join(job.how_far for job in jobs)}.", quick=True)
 
 
-class _Line:
-    """One line that is written over while it lasts; nothing is shown of a short wait."""
+class StatusLine:
+    """One line that is written over while something lasts; nothing is shown of what is short.
+
+    Args:
+        title: what it begins with.
+    """
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -55,6 +59,7 @@ class _Line:
         self._told = ""
 
     def show(self, text: str) -> None:
+        """How far it is by now."""
         if time.monotonic() - self._began > self._patience:
             self._tell(f"{self._title}: {text}")
 

@@ -7,6 +7,7 @@ import { Keys } from "./lib/keys.ts";
 import { Reader } from "./lib/reading.ts";
 import { Superseded } from "./lib/rpc.ts";
 import { defineWidget, type Stage } from "./lib/widget.ts";
+import { LoopView } from "./mask_preview/loop_view.ts";
 import { MessagesView } from "./mask_preview/messages_view.ts";
 import { RowView } from "./mask_preview/row_view.ts";
 import type { Row } from "./mask_preview/tokens.ts";
@@ -41,16 +42,19 @@ class MaskPreview {
   private readonly blanks = h("button", { class: "rb-button rb-quiet", "aria-pressed": "true" }, "blanks");
   private readonly edges = h("button", { class: "rb-button rb-quiet", "aria-pressed": "false" }, "edges");
   private readonly words = h("button", { class: "rb-button rb-quiet", "aria-pressed": "false" }, "messages");
+  private readonly loopButton = h("button", { class: "rb-button rb-quiet", "aria-pressed": "false" }, "loop");
   private readonly why = h("div", { class: "rb-mp-why", hidden: true });
   private readonly view: RowView;
   private readonly reader: Reader;
   private readonly messages: MessagesView;
+  private readonly loop: LoopView;
 
   constructor(private readonly stage: Stage) {
     const { root, signal } = stage;
     this.view = new RowView(signal);
     this.reader = new Reader(stage.link, root);
     this.messages = new MessagesView(stage.link, this.reader, stage.fail);
+    this.loop = new LoopView(stage.link, stage.fail);
     const keys = this.keys();
     root.append(
       h(
@@ -73,10 +77,12 @@ class MaskPreview {
         { class: "rb-mp-detail rb-rule" },
         this.view.readout,
         h("span", { class: "rb-grow" }),
+        this.loopButton,
         this.words,
         this.blanks,
         this.edges,
       ),
+      this.loop.element,
       h("div", { class: "rb-bar rb-rule rb-mp-foot" }, keys.hints),
     );
     keys.attach(root, signal);
@@ -197,6 +203,7 @@ class MaskPreview {
     this.reasons();
     this.limits();
     void this.messages.show(row.index);
+    void this.loop.show(row);
   }
 
   // -- input ------------------------------------------------------------------------------------------------
@@ -207,6 +214,7 @@ class MaskPreview {
     this.blanks.addEventListener("click", () => this.toggle(this.blanks, "rb-mp-plain", true));
     this.edges.addEventListener("click", () => this.toggle(this.edges, "rb-mp-edged", false));
     this.words.addEventListener("click", () => this.toggleMessages());
+    this.loopButton.addEventListener("click", () => this.toggleLoop());
     this.input.addEventListener("change", () => {
       const wanted = Number.parseInt(this.input.value, 10);
       if (Number.isFinite(wanted)) this.go(wanted - 1);
@@ -229,6 +237,14 @@ class MaskPreview {
     if (this.row !== null) void this.messages.show(this.row.index);
   }
 
+  /** What a perfect student makes of the row, and away again. */
+  private toggleLoop(): void {
+    const { element } = this.loop;
+    element.hidden = !element.hidden;
+    this.loopButton.setAttribute("aria-pressed", String(!element.hidden));
+    if (this.row !== null) void this.loop.show(this.row);
+  }
+
   private keys(): Keys {
     const keys: Keys = new Keys("mask_preview", [
       { id: "next", label: "next row", keys: ["j", "PageDown"], run: () => this.step(1) },
@@ -240,6 +256,7 @@ class MaskPreview {
       { id: "start", label: "where learning starts", keys: ["b"], run: () => this.view.toStart(true) },
       { id: "odd", label: "unusual only", keys: ["u"], run: () => void this.toggleOdd() },
       { id: "messages", label: "messages", keys: ["t"], run: () => this.toggleMessages() },
+      { id: "loop", label: "closed loop", keys: ["l"], run: () => this.toggleLoop() },
       { id: "raw", label: "messages as they are written", keys: ["m"], hint: false, run: () => this.reader.toggle() },
       { id: "blanks", label: "blanks", keys: ["w"], run: () => this.toggle(this.blanks, "rb-mp-plain", true) },
       { id: "edges", label: "token edges", keys: ["e"], run: () => this.toggle(this.edges, "rb-mp-edged", false) },

@@ -18,16 +18,29 @@ from ..data.reasoning_origin import Origin
 from ..data.training_rows import ChatRow
 from .dataset import ChatDataset
 from .format import ChatFormat
-from .preflight import LOST, NO_STOP, PLACES, TOO_LONG, UNTRAINED, DropCounts, Preflight, findings, histogram
+from .preflight import (
+    INSEPARABLE,
+    LOST,
+    NO_STOP,
+    PLACES,
+    TOO_LONG,
+    UNTRAINED,
+    DropCounts,
+    Preflight,
+    findings,
+    histogram,
+)
 from .rendering import segments
-from .rendering.alignment import Encodings, TokenAligner, part_runs
+from .rendering.alignment import Encodings, TokenAligner, half_character, part_runs
 from .rendering.growable_arrays import ArraysWriter, GrowableArray, RowBuffer, RowNumbers
 from .rendering.row_kinds import SYSTEM, TOOLS, has_system, has_tools, kinds_of
 from .rendering.segments import RenderedRow
+from .rendering.token_weights import check_fields
 from .rendering.turns import TrainingTurn, UnusableRowError, turns_of
 
 CHUNK = 512  # rows that are encoded in one call
 NOTHING_LEARNT = "nothing in it is to be learnt"
+HALF = "it holds half a character (a lone surrogate), which no tokenizer takes"
 VERIFY_FIRST, VERIFY_EVERY = 32, 256  # rows held against the template's own rendering of the whole
 
 
@@ -40,10 +53,11 @@ class _Counts:
     plain_rows: int = 0
     reasoning: int = 0
     learnt: int = 0
+    weightless: int = 0
     stops: int = 0
     verified: int = 0
     cut: int = 0
-    straddled: int = 0
+    apart: int = 0
     rebuilt: int = 0
     tools_unseen: int = 0
 
@@ -85,7 +99,7 @@ class DatasetBuilder:
         self.aligner = TokenAligner(chat.tokenizer)
         self.splits: dict[str, int] = {}
         growing = partial(GrowableArray, spill=rows.spill)
-        self.arrays = ArraysWriter(spill=rows.spill)
+        self.arrays = ArraysWriter(spill=rows.spill, parts=chat.renderer.weights)
         self.lengths = growing(np.int32)
         self.requests = {"hash": growing(np.int64), "split": growing(np.int16)}
         self.count = _Counts()
@@ -96,6 +110,9 @@ class DatasetBuilder:
         silent = config.roles != "all_but_system" and "assistant" not in config.roles
         self.masks_reasoning = config.mask_reasoning or silent
         self.masks_stops = config.mask_answer or config.mask_reasoning or silent
+        self.unlearnt = {int(i) for i in np.flatnonzero(chat.renderer.weights == 0) if i & segments.TRAINED}
+        self.masks_stops |= (segments.TRAINED | segments.STOP) in self.unlearnt
+        self.met: set[int] = set()  # codes of the parts in all rows, where weights name some
         self.last_kept = -1
         self.careful = False
         self.kinds: set[str] = {SYSTEM} if config.system else set()
@@ -114,8 +131,8 @@ class DatasetBuilder:
         waiting: list[tuple[list[_Pending], Future[Encodings]]] = []
         with ThreadPoolExecutor(1, thread_name_prefix="reasonbook-encode") as worker:
             for items in self._chunks():
-                texts = [item.rendered.text for item in items]
-                waiting.append((items, worker.submit(self.aligner.encode, texts)))
+                rendered = [item.rendered for item in items]
+                waiting.append((items, worker.submit(self.aligner.encode, rendered)))
                 if len(waiting) > 2:
                     self._take(*waiting.pop(0))
             for items, encodings in waiting:
@@ -160,13 +177,14 @@ class DatasetBuilder:
         verify = ordinal < VERIFY_FIRST or ordinal % VERIFY_EVERY == 0
         before = len(items)
         try:
-            for turn in turns_of(row, chat.strategy, chat.config, chat.markers):
+            for turn in turns_of(row, chat.strategy, chat.shown, chat.guard):
                 try:
                     rendered = self._render(turn, row, verify)
                 except UnusableRowError as why:
                     self._drop(str(why), ordinal, row.position)
                     continue
-                numbers = RowNumbers(ordinal, row.position, turn.number, int(turn.is_thought), split)
+                half = int(turn.is_thought)
+                numbers = RowNumbers(ordinal, row.position, turn.number, half, split, turn.weight)
                 items.append(_Pending(rendered, numbers, bool(turn.thought)))
         except UnusableRowError as why:
             self._drop(str(why), ordinal, row.position)
@@ -185,12 +203,25 @@ class DatasetBuilder:
         rendered = self.chat.renderer.render(
             turn, verify=verify, roles="all_but_system" if row.unmask else None
         )
-        if not rendered.text.isascii():
-            _check_text(rendered.text)
+        if self.chat.config.weights:
+            rendered = self._weighed(rendered)
+        if not rendered.text.isascii() and half_character(rendered.text) is not None:
+            raise UnusableRowError(HALF)
         if rendered.rebuilt:
             self.count.rebuilt += 1
             self.careful = True  # the template has surprises: each row is held against it from here on
         return rendered
+
+    def _weighed(self, rendered: RenderedRow) -> RenderedRow:
+        """The row with the parts of weight 0 masked."""
+        self.met.update(code & ~segments.TRAINED for _, code in rendered.segments)
+        if not self.unlearnt:
+            return rendered
+        masked = [
+            (at, code & ~segments.TRAINED if code in self.unlearnt else code)
+            for at, code in rendered.segments
+        ]
+        return rendered._replace(segments=masked)
 
     # -- arrays ------------------------------------------------------------------------------------------
     def _take(self, items: list[_Pending], future: Future[Encodings]) -> None:
@@ -203,6 +234,9 @@ class DatasetBuilder:
         plain = False  # whether nothing of the present row has had reasoning so far
         found = self.aligner.find([item.rendered for item in items], future.result())
         for item, placed in zip(items, found, strict=True):
+            if placed is None:
+                self._drop(INSEPARABLE, item.numbers.row, item.numbers.position)
+                continue
             mine = placed.ids
             size = len(mine)
             lengths.append(size)
@@ -212,7 +246,7 @@ class DatasetBuilder:
                 self.count.cut += placed.answer >= self.chat.config.max_length
                 continue
             row_runs = part_runs(item.rendered, placed, size)
-            self.count.straddled += placed.straddles
+            self.count.apart += placed.apart
             problem = self._problem(item, row_runs, mine)
             if problem:
                 self._drop(problem, item.numbers.row, item.numbers.position)
@@ -250,21 +284,28 @@ class DatasetBuilder:
                     stop = ids[end - 1] in self.ends
         if not learnt:
             return UNTRAINED
-        if item.has_thought and not reasoning and not self.masks_reasoning:
+        weightless = bool(self.unlearnt) and any(
+            code | segments.TRAINED in self.unlearnt and segments.is_reasoning(code) for *_, code in runs
+        )
+        if item.has_thought and not reasoning and not (self.masks_reasoning or weightless):
             return LOST
         if not stop and not self.masks_stops:
             return NO_STOP
         self.count.reasoning += item.has_thought
         self.count.learnt += item.has_thought and reasoning
+        self.count.weightless += item.has_thought and not reasoning and weightless
         self.count.stops += stop
         return ""
 
     # -- the end -----------------------------------------------------------------------------------------
     def _finish(self) -> ChatDataset:
+        check_fields(self.chat.config.weights, self.chat.renderer.fields, self.met)
         names = tuple(self.splits)
         arrays = self.arrays.finish(names)
         several = bool(arrays.turn.size and arrays.turn.max())
-        self.kinds |= kinds_of(self.count.reasoning, len(arrays.turn) - self.count.reasoning, several)
+        # The second half of a two-message row has no thinking either, and is no plain row.
+        plain = len(arrays.turn) - self.count.reasoning - int(arrays.half.sum())
+        self.kinds |= kinds_of(self.count.reasoning, plain, several)
         report = self._report(names, arrays.split)
         return ChatDataset(
             self.chat,
@@ -290,6 +331,7 @@ class DatasetBuilder:
             places={**self.dropped.places, **places},
             reasoning=count.reasoning,
             reasoning_learnt=count.learnt,
+            reasoning_weightless=count.weightless,
             plain=len(split) - count.reasoning,
             plain_rows=count.plain_rows,
             stops_learnt=count.stops,
@@ -299,7 +341,7 @@ class DatasetBuilder:
             histogram=histogram(lengths),
             duplicates=self._duplicates(names),
             verified=count.verified,
-            straddled=count.straddled,
+            apart=count.apart,
             rebuilt=count.rebuilt,
             tools_unseen=count.tools_unseen,
             notes=self.notes + self.chat.probe.notes,
@@ -337,15 +379,6 @@ def _uncollected() -> Generator[None, None, None]:
     finally:
         if was:
             gc.enable()
-
-
-def _check_text(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UnusableRowError(
-            "it holds half a character (a lone surrogate), which no tokenizer takes"
-        ) from error
 
 
 def _plain(message: Message) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
+from ..data.conversation import loss_weight
 from ..data.training_rows import Plain
 from ..data.turn_reasoning import Turns
 from ..errors import FormatError, choices
@@ -18,6 +19,7 @@ Missing = Literal["keep", "drop", "error"]
 Markers = Literal["refuse", "escape"]
 Roles = tuple[str, ...] | str
 ROLES = ("system", "developer", "user", "assistant", "tool")
+WEIGHTED_PARTS = ("reasoning", "answer", "stop", "tags", "empty thinking", "context")
 
 THINKING_INSTRUCTIONS = "Think step by step, explaining your reasoning."
 
@@ -34,6 +36,11 @@ class ChatConfig:
         tags: opening and closing tag of the thinking, for students that have none of their own.
         mask_reasoning: the reasoning is read, not learnt.
         mask_answer: the answer and its stop token are read, not learnt.
+        weights: how much the loss of a part counts beside the others, 1 where nothing is said, 0 as if it were masked:
+            ``{"reasoning": 0.5, "answer": 2.0, "Policy": 3.0}``. Parts are ``reasoning``, ``answer``, ``stop``,
+            ``tags`` (around the thinking), ``empty thinking`` and ``context`` (texts of ``roles`` besides the
+            assistant); every other key is a field, which wins over ``reasoning``, and ``reasoning:answer`` is the field
+            of that name. A turn counts by the ``weight`` of its message; the two are multiplied.
         train_empty_thinking: an empty thinking block that the student must write itself carries loss;
             None: only under ``final_only``.
         turns: train on ``all`` assistant turns, each as a row of its own, or on the ``last``.
@@ -53,6 +60,8 @@ class ChatConfig:
         >>> from reasonbook.chat import ChatConfig
         >>> ChatConfig(style="json", mask_reasoning=True).max_length
         2048
+        >>> ChatConfig(weights={"answer": 2, "Policy": 0.5}).weights
+        {'answer': 2.0, 'Policy': 0.5}
     """
 
     max_length: int = 2048
@@ -61,6 +70,7 @@ class ChatConfig:
     tags: tuple[str, str] | None = None
     mask_reasoning: bool = False
     mask_answer: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict[str, float], hash=False)
     train_empty_thinking: bool | None = None
     turns: Turns = "all"
     roles: Roles = ("assistant",)
@@ -95,9 +105,10 @@ class ChatConfig:
                     'ChatConfig(tags=("<reasoning>", "</reasoning>"))',
                 )
             object.__setattr__(self, "tags", tags)
-        if self.mask_reasoning and self.mask_answer:
+        object.__setattr__(self, "weights", dict(self._weighed()))
+        if not (self._learns_reasoning or self._learns_answer):
             raise FormatError(
-                "With reasoning and answer both masked nothing is left to learn.",
+                "With reasoning and answer both masked, or of weight 0, nothing is left to learn.",
                 "ChatConfig(mask_reasoning=True)   or   ChatConfig(mask_answer=True)",
             )
         if self.style == "prose" and "{" not in self.prose:
@@ -109,6 +120,25 @@ class ChatConfig:
             raise FormatError(
                 f"max_length={self.max_length} is too short for any row.", "ChatConfig(max_length=2048)"
             )
+
+    def _weighed(self) -> Iterator[tuple[str, float]]:
+        for name, value in cast("Mapping[object, object]", self.weights).items():
+            try:
+                yield str(name), loss_weight(value)
+            except ValueError as why:
+                raise FormatError(
+                    f"weights={{{name!r}: {value!r}}}: the weight of {name!r} is {why}.",
+                    f"ChatConfig(weights={{{name!r}: 2.0}})",
+                ) from None
+
+    @property
+    def _learns_reasoning(self) -> bool:
+        fields = (weight for name, weight in self.weights.items() if name not in WEIGHTED_PARTS)
+        return not self.mask_reasoning and (self.weights.get("reasoning") != 0 or any(fields))
+
+    @property
+    def _learns_answer(self) -> bool:
+        return not self.mask_answer and self.weights.get("answer") != 0
 
     def replace(self, **changes: Any) -> ChatConfig:
         """The same choices but for these.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import overload
 
 import numpy as np
@@ -18,14 +19,19 @@ from ..html_card import card, details, html_of
 from ..options import checked
 from .config import ChatConfig
 from .format import ChatFormat
+from .loop_report import PlayedRow, RowPlayer
 from .preflight import Preflight
 from .preview import Preview, PreviewToken
+from .reasoning_text import NOTHING
 from .rendering import segments
 from .rendering.growable_arrays import DatasetArrays, labels_of
+from .rendering.token_weights import TokenWeights
 from .rendering.turns import TrainingTurn, thoughts_of, turns_of, with_thoughts
 from .template.probe import Probe
 from .template.typed_tokenizer import Tokenizer
 from .thinking_parser import Parsed
+
+_BEFORE = 4  # tokens that one is decoded behind, since it may begin with a space or be part of a character
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class ChatExample:
         position: row of the frame.
         turn: assistant turn of that row, from 0.
         split: ``train``, ``validation`` or ``test``.
+        weights: float32, how much the loss of each token counts, 0 where it carries none; None where weights were not
+            asked for, so that all count the same.
 
     Example:
         >>> example = chat[0]
@@ -67,6 +75,7 @@ class ChatExample:
     position: int
     turn: int
     split: str
+    weights: np.ndarray | None = None
 
 
 class ChatDataset(Sequence[ChatExample]):
@@ -75,12 +84,13 @@ class ChatDataset(Sequence[ChatExample]):
     Attributes:
         format: how the student is written to and read.
         report: what was kept, what was dropped, and whether training may start.
-        fingerprint: of all ids and labels.
+        fingerprint: of all ids and labels, and of weights that are not all 1.
         origin: what a teacher was asked for the reasoning; None where nobody or several were.
         set_aside: why rows of the frame did not come in: reason → their positions.
         rows: the rows that came in, also those of which nothing is trained; `build` takes them again.
         arrays: ids and parts of every training row; a split has those of the whole.
         chosen: which of these training rows belong here, as int64 numbers.
+        make_player: who plays a perfect student over these rows; set by whoever has proven them.
 
     Example:
         >>> chat = df.reason.to_chat(rb.examples.tiny_student())
@@ -107,6 +117,7 @@ class ChatDataset(Sequence[ChatExample]):
         self.set_aside = set_aside or {}
         self.arrays = arrays
         self.rows = rows
+        self.make_player: Callable[[ChatDataset], RowPlayer] | None = None
         self.chosen = chosen if chosen is not None else np.arange(len(arrays.row))
 
     # -- what it stands on -------------------------------------------------------------------------------
@@ -169,6 +180,7 @@ class ChatDataset(Sequence[ChatExample]):
             position=int(self.arrays.position[at]),
             turn=int(self.arrays.turn[at]),
             split=self.arrays.splits[int(self.arrays.split[at])],
+            weights=self._weights(at),
         )
 
     def __iter__(self) -> Iterator[ChatExample]:
@@ -180,6 +192,11 @@ class ChatDataset(Sequence[ChatExample]):
         """Tokens per training row."""
         starts = self.arrays.starts
         return np.asarray(starts[self.chosen + 1] - starts[self.chosen])
+
+    @property
+    def weights(self) -> TokenWeights | None:
+        """How much the loss of each token counts, one float32 array per training row; None where all count the same."""
+        return self.arrays.weights(self.chosen)
 
     @property
     def splits(self) -> dict[str, int]:
@@ -211,16 +228,21 @@ class ChatDataset(Sequence[ChatExample]):
             raise FormatError(f"There is no training row {index}; there are {len(self)}.", "chat.preview(0)")
         at = self._at(index)
         ids, codes = self._arrays(at)
-        labels = labels_of(ids, codes)
+        labels, weights = labels_of(ids, codes), self._weights(at)
         texts = self._token_texts(ids)
         special = {i for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
         special |= {i for text in self.format.markers.texts if (i := self._id_of(text)) is not None}
         part = self.format.renderer.fields.part
+        learnt = labels != -100
+        counts = learnt.astype(np.float32) if weights is None else weights
         tokens = tuple(
-            PreviewToken(text, int(i), int(label), part(int(code)), int(i) in special)
-            for text, i, label, code in zip(texts, ids, labels, codes, strict=True)
+            PreviewToken(text, int(i), int(label), part(int(code)), int(i) in special, float(count))
+            for text, i, label, code, count in zip(texts, ids, labels, codes, counts, strict=True)
         )
-        digest = hashlib.blake2b(ids.tobytes() + labels.tobytes(), digest_size=8).hexdigest()
+        taught = ids.tobytes() + labels.tobytes()
+        if (counts[learnt] != 1).any():
+            taught += counts.tobytes()
+        digest = hashlib.blake2b(taught, digest_size=8).hexdigest()
         return Preview(
             tokens=tokens,
             index=int(index),
@@ -232,6 +254,26 @@ class ChatDataset(Sequence[ChatExample]):
             dataset=self,
         )
 
+    @checked(FormatError, "chat.play(0)")
+    def play(self, index: int = 0) -> PlayedRow:
+        """What a perfect student makes of a training row: what it writes, where it stops, how that is read back.
+
+        Raises:
+            FormatError: the dataset was not made by `build`, which says who plays.
+
+        Example:
+            >>> chat.play(0).ok
+            True
+        """
+        if self._player is None:
+            raise FormatError("Nobody plays these rows.", "chat = df.reason.to_chat(student)")
+        self._at(index)
+        return self._player.played(range(len(self))[index])
+
+    @cached_property
+    def _player(self) -> RowPlayer | None:
+        return self.make_player(self) if self.make_player else None
+
     def prompt_ids(
         self,
         request: Conversation | Sequence[Message] | str,
@@ -242,9 +284,16 @@ class ChatDataset(Sequence[ChatExample]):
         """What the student must see at inference; see `ChatFormat.prompt_ids`."""
         return self.format.prompt_ids(request, thought=thought, thinks=thinks)
 
-    def parse(self, text: str, *, thought: str | None = None) -> Parsed:
+    def parse(
+        self,
+        text: str,
+        *,
+        thought: str | None = None,
+        thinks: bool | None = None,
+        request: Conversation | Sequence[Message] | str | None = None,
+    ) -> Parsed:
         """Thinking and answer of what the student wrote; see `ChatFormat.parse`."""
-        return self.format.parse(text, thought=thought)
+        return self.format.parse(text, thought=thought, thinks=thinks, request=request)
 
     def __repr__(self) -> str:
         return (
@@ -253,7 +302,8 @@ class ChatDataset(Sequence[ChatExample]):
         )
 
     def _repr_html_(self) -> str:
-        lengths = self.lengths
+        lengths, loop = self.lengths, self.report.loop
+        weights = ", ".join(f"{name} × {weight:g}" for name, weight in self.config.weights.items())
         return card(
             "Chat data",
             {
@@ -262,6 +312,8 @@ class ChatDataset(Sequence[ChatExample]):
                 **({"reasoning by": str(self.origin)} if self.origin is not None else {}),
                 **{f"{name} rows": count for name, count in self.splits.items()},
                 "tokens": int(lengths.sum()),
+                **({"weights": weights} if weights else {}),
+                **({"closed loop": "passed" if loop.ok else "breaks"} if loop is not None else {}),
             },
             body=html_of(self.report) + details("thinking format", html_of(self.probe)),
             next_verb="chat.preview(0)   or   run = rb.train(chat)"
@@ -271,7 +323,7 @@ class ChatDataset(Sequence[ChatExample]):
 
     # -- inside ------------------------------------------------------------------------------------------
     def _view(self, chosen: np.ndarray) -> ChatDataset:
-        return ChatDataset(
+        view = ChatDataset(
             self.format,
             self.arrays,
             self.rows,
@@ -281,6 +333,8 @@ class ChatDataset(Sequence[ChatExample]):
             set_aside=self.set_aside,
             chosen=chosen,
         )
+        view.make_player = self.make_player
+        return view
 
     def _at(self, index: int) -> int:
         try:
@@ -295,6 +349,10 @@ class ChatDataset(Sequence[ChatExample]):
     def _arrays(self, at: int) -> tuple[np.ndarray, np.ndarray]:
         start, end = int(self.arrays.starts[at]), int(self.arrays.starts[at + 1])
         return self.arrays.ids[start:end], self.arrays.codes[start:end]
+
+    def _weights(self, at: int) -> np.ndarray | None:
+        weights = self.arrays.weights([at])
+        return None if weights is None else weights[0]
 
     def _spans(self, codes: np.ndarray) -> Iterator[Span]:
         if not len(codes):
@@ -318,7 +376,17 @@ class ChatDataset(Sequence[ChatExample]):
             starts[0] = 0
             ends = [*starts[1:], len(text)]
             return [text[a:b] if b > a else "" for a, b in zip(starts, ends, strict=True)]
-        return [decode([i], skip_special_tokens=False) for i in plain]
+        texts = [""] * len(plain)
+        begun = [0]  # tokens with which a character begins
+        for at in range(len(plain)):
+            first, start = begun[-1], begun[-1 - min(_BEFORE, len(begun) - 1)]
+            known = decode(plain[start:first], skip_special_tokens=False)
+            said = decode(plain[start : at + 1], skip_special_tokens=False)
+            if said.endswith("\ufffd") and at - first < 3 and at + 1 < len(plain):
+                continue
+            texts[first] = said.removeprefix(known)
+            begun.append(at + 1)
+        return texts
 
     def _task(self, index: int) -> Task:
         at = self._at(index)
@@ -339,12 +407,12 @@ class ChatDataset(Sequence[ChatExample]):
             split=row.split,
             prompt=tuple(dict(message) for message in told[:upto]),
             expected=self._expected(row, found[-1]),
-            reasoning=found[0].thought.text,
+            reasoning=thoughts.get(upto, NOTHING).text,
         )
 
     def _turns(self, row: ChatRow, turn: int) -> list[TrainingTurn]:
         """What is learnt of one assistant turn; both halves under ``two_message_cot``."""
-        turns = turns_of(row, self.strategy, self.config, self.format.markers)
+        turns = turns_of(row, self.strategy, self.format.shown, self.format.guard)
         return [found for found in turns if found.number == turn]
 
     def _expected(self, row: ChatRow, found: TrainingTurn) -> str:
@@ -353,7 +421,8 @@ class ChatDataset(Sequence[ChatExample]):
             upto = row.conversation.turn_ends[found.number]
             return str(row.conversation.messages[upto].get("content") or "")
         rendered = self.format.renderer.render(found)
-        return self.format.parse(rendered.text[rendered.boundary :]).answer or rendered.answer.strip()
+        parsed = self.format.parse(rendered.written, thinks=bool(found.thought), request=found.prompt)
+        return parsed.answer or rendered.answer.strip()
 
 
 class _Tasks(Sequence[Task]):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.row_account import ERROR, PLAIN, UNFILLED, RowAccount
 from ..errors import FormatError
-from ..html_card import card, clip, details, table
+from ..html_card import card, clip, details, html_of, table
 from .loop_report import ClosedLoop
 
 PLACES = 5  # how many row positions are named for a reason
@@ -18,6 +18,7 @@ TOO_LONG = "longer than max_length"
 UNTRAINED = "no token of it carries loss"
 LOST = "its reasoning carries no loss"
 NO_STOP = "its stop token carries no loss"
+INSEPARABLE = "the tokenizer cannot write its prompt and what follows one after the other"
 
 
 Remark = tuple[str, str]  # what was found, and the line to type
@@ -53,6 +54,7 @@ class Preflight(RowAccount):
         places: reason → positions of the first rows that were left out, whole or in part.
         reasoning: training rows with reasoning.
         reasoning_learnt: those of them whose reasoning carries loss.
+        reasoning_weightless: those of them whose reasoning carries none because it has weight 0.
         plain: training rows without.
         plain_rows: rows kept that have no reasoning in any of theirs.
         stops_learnt: training rows whose stop token carries loss.
@@ -61,7 +63,8 @@ class Preflight(RowAccount):
         cut_before_answer: share of rows that a cut at ``max_length`` would have ended before the answer.
         duplicates: requests of validation or test rows that training rows have too, by split.
         verified: rows that were held against the template's own rendering.
-        straddled: rows whose first learnt token begins inside the prompt.
+        apart: rows whose prompt and continuation were encoded one by one: the tokenizer writes the end of the prompt
+            in another way when something follows, and at inference nothing does.
         rebuilt: verified rows that the template renders in another way than its own prompt begins; they
             were put together behind the prompt.
         tools_unseen: rows that offer tools, which the template does not show.
@@ -88,7 +91,8 @@ class Preflight(RowAccount):
     duplicates: Mapping[str, int]
     verified: int
     plain_rows: int = 0
-    straddled: int = 0
+    reasoning_weightless: int = 0
+    apart: int = 0
     rebuilt: int = 0
     tools_unseen: int = 0
     warnings: tuple[Remark, ...] = ()
@@ -151,6 +155,7 @@ class Preflight(RowAccount):
             *(("stop", *pair) for pair in self.problems), *(("note", *pair) for pair in self.warnings)
         ]) if self.problems or self.warnings else ""  # fmt: skip
         body = remedies
+        body += html_of(self.loop) if self.loop is not None else ""
         body += details("rows left out", table(("why", "rows", "first at"), left_out)) if left_out else ""
         told = table(("why", "training rows", "first at"), in_part)
         body += details("training rows left out, also of rows that are kept", told) if in_part else ""
@@ -206,7 +211,7 @@ def findings(
     warnings: list[Remark] = []
     dropped = report.dropped
     kept = sum(report.examples.values())
-    lost = dropped.get(LOST, 0) + report.reasoning - report.reasoning_learnt
+    lost = dropped.get(LOST, 0) + report.reasoning - report.reasoning_learnt - report.reasoning_weightless
     if lost and not masked:
         problems.append((
             f"{lost} of {report.reasoning + dropped.get(LOST, 0)} rows with reasoning would lose it: "
@@ -276,12 +281,6 @@ def findings(
                 f"{count} {split} rows have the same request as a training row.",
                 "df.drop_duplicates(…)   # or split again by group",
             ))  # fmt: skip
-    if report.straddled:
-        warnings.append((
-            f"In {report.straddled} rows the tokenizer joins the end of the prompt with the first "
-            "learnt text; at inference these tokens fall apart.",
-            "chat.preview(0)   # look at the first tinted token",
-        ))  # fmt: skip
     if report.rebuilt:
         warnings.append((
             f"{report.rebuilt} rows are rendered by the template in another way than its own prompt "
@@ -312,7 +311,7 @@ def _remedy(most: str, longest: int) -> str:
     if most == TOO_LONG:
         return f"ChatConfig(max_length={_rounded(longest)})"
     if most == UNTRAINED:
-        return "ChatConfig(mask_reasoning=False, mask_answer=False)   # something must carry loss"
+        return "ChatConfig(mask_reasoning=False, mask_answer=False, weights={})   # something must carry loss"
     return 'df["split"].value_counts()   # rows need split "train", status "ok" and no rejection'
 
 

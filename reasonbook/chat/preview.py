@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from typing import Any
 
-from ..html_card import card
+from ..errors import ReasonbookError
+from ..html_card import card, details, table
+from .loop_report import STEP_MARKS, PlayedRow
 
 _COLOURS = {
     "prompt": "transparent",
@@ -18,6 +21,7 @@ _COLOURS = {
     "empty thinking": "transparent",
     "reasoning": "rgba(60,120,220,.28)",
 }
+_MONO = "font:12px/1.9 ui-monospace,monospace;white-space:pre-wrap;margin-top:6px"
 _FIELD_HUES = (210, 265, 185, 310, 235, 160, 285, 200)
 
 
@@ -32,6 +36,7 @@ class PreviewToken:
         part: ``prompt``, ``tags``, ``reasoning:<field>``, ``reasoning``, ``answer``, ``stop``, ``trailer``,
             ``context`` or ``empty thinking``.
         special: a special or reserved token.
+        weight: how much its loss counts; 0 where it carries none.
 
     Example:
         >>> chat.preview(0).tokens[1]
@@ -43,6 +48,7 @@ class PreviewToken:
     label: int
     part: str
     special: bool
+    weight: float = field(default=1.0, repr=False)
 
     @property
     def learnt(self) -> bool:
@@ -60,8 +66,8 @@ class Preview:
         position: which row of the frame.
         turn: which assistant turn of it.
         split: where it belongs.
-        hash: of this row's ids and labels.
-        fingerprint: of all ids and labels of the dataset.
+        hash: of this row's ids and labels, and of its weights where they are not all 1.
+        fingerprint: the same of all rows of the dataset.
         dataset: where the row comes from, so that the live view can step through the others.
 
     Example:
@@ -87,6 +93,21 @@ class Preview:
                 counts[token.part] = counts.get(token.part, 0) + 1
         return counts
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """Part → how much the loss of its tokens counts; empty where all count 1."""
+        found = {token.part: token.weight for token in self.tokens if token.learnt}
+        return found if any(weight != 1 for weight in found.values()) else {}
+
+    @cached_property
+    def loop(self) -> PlayedRow:
+        """What a perfect student makes of the row; it is played when this is asked for.
+
+        Raises:
+            FormatError: the rows behind the dataset have changed.
+        """
+        return self.dataset.play(self.index)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, for the live view."""
         return {
@@ -97,6 +118,7 @@ class Preview:
             "hash": self.hash,
             "fingerprint": self.fingerprint,
             "parts": self.parts,
+            "weights": self.weights,
             "tokens": [[t.text, t.id, t.label, t.part, t.special] for t in self.tokens],
         }
 
@@ -110,14 +132,16 @@ class Preview:
     def _repr_html_(self) -> str:
         learnt = sum(token.learnt for token in self.tokens)
         painted = "".join(map(_paint, self.tokens))
+        weights = self.weights
         legend = " ".join(
-            f'<span style="background:{_colour(part)};padding:0 4px">{escape(part)} {count}</span>'
+            f'<span style="background:{_colour(part)};padding:0 4px">{escape(part)} {count}'
+            f"{times(weights.get(part, 1))}</span>"
             for part, count in self.parts.items()
         )
         body = (
             f"<div>{legend}</div>"
-            '<div style="font:12px/1.9 ui-monospace,monospace;white-space:pre-wrap;margin-top:6px;'
-            f'max-height:420px;overflow-y:auto">{painted}</div>'
+            f'<div style="{_MONO};max-height:420px;overflow-y:auto">{painted}</div>'
+            f"{self._loop_html()}"
         )
         return card(
             f"What row {self.position} teaches",
@@ -126,14 +150,48 @@ class Preview:
             next_verb="run = rb.train(chat)",
         )
 
+    def _loop_html(self) -> str:
+        """The closed loop of the row, folded; "" for a preview without its dataset, or whose rows have changed."""
+        if self.dataset is None:
+            return ""
+        try:
+            played = self.loop
+        except ReasonbookError:
+            return ""
+        stop = played.end if played.stop < 0 else played.stop
+        written, last, behind = (
+            "│".join(map(_shown, self.tokens[a:b]))
+            for a, b in ((played.start, stop), (stop, min(stop + 1, played.end)), (stop + 1, played.end))
+        )
+        steps = [
+            (f"{STEP_MARKS[step.state]} {step.step}", step.state, step.said, step.fix)
+            for step in played.steps
+        ]
+        back = [(what, read, "✓ the same" if read == row else row) for what, read, row in played.read_back]
+        body = (
+            f'<div style="{_MONO}">{written}│<b style="background:{_COLOURS["stop"]}">{last}</b><s>{behind}</s></div>'
+            + table(("", "read back", "in the row"), back)
+            + table(("step", "", "", ""), steps)
+        )
+        return details(f"{'✓' if played.ok else '✗'} closed loop: {played.story}", body)
+
 
 def _paint(token: PreviewToken) -> str:
-    text = escape(token.text).replace("\n", "⏎\n") if token.text else "·"
     style = f"background:{_colour(token.part)}" if token.learnt else "opacity:.55"
     if token.special:
         style += ";border:1px solid rgba(128,128,128,.6);border-radius:3px"
-    title = f"{token.part} · id {token.id} · {'learnt' if token.learnt else 'read only'}"
-    return f'<span title="{escape(title, quote=True)}" style="{style}">{text}</span>'
+    learnt = f"learnt{times(token.weight)}" if token.learnt else "read only"
+    title = f"{token.part} · id {token.id} · {learnt}"
+    return f'<span title="{escape(title, quote=True)}" style="{style}">{_shown(token)}</span>'
+
+
+def _shown(token: PreviewToken) -> str:
+    return escape(token.text).replace("\n", "⏎\n") if token.text else "·"
+
+
+def times(weight: float) -> str:
+    """A weight behind what it multiplies; nothing for 1."""
+    return "" if weight == 1 else f" × {weight:g}"
 
 
 def _colour(part: str) -> str:

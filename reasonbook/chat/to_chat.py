@@ -12,7 +12,7 @@ from ..data.splits import write_splits
 from ..data.training_rows import ChatRow, training_rows
 from ..store import Store, default_store
 from .builder import DatasetBuilder
-from .closed_loop.loop import check_dataset, check_format
+from .closed_loop.loop import check_dataset, check_format, player_of
 from .config import ChatConfig
 from .dataset import ChatDataset
 from .format import ChatFormat
@@ -56,6 +56,7 @@ def build(
     builder = DatasetBuilder(RowBuffer(rows), chat, notes, origin, left_out)
     dataset = builder.run()
     dataset.report = dataset.report.proven(check_dataset(dataset, builder.kinds))
+    dataset.make_player = player_of
     return dataset
 
 

@@ -1,10 +1,11 @@
-"""Commands: `reasonbook` demo, lab, examples, doctor, inspect, augment, export, train, rerun."""
+"""Commands: `reasonbook` demo, lab, examples, doctor, formats, inspect, augment, export, train, rerun."""
 
 from __future__ import annotations
 
 import argparse
 import ast
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -83,6 +84,20 @@ def doctor(args: argparse.Namespace) -> int:
     return 0
 
 
+def formats(args: argparse.Namespace) -> int:
+    """Says which students can be trained in which way: every known chat template, or a student of yours."""
+    from ..format_matrix import formats as try_out
+
+    matrix = try_out(args.student, strategy=args.strategy)
+    if args.json:
+        print(json.dumps(matrix.to_dict(), ensure_ascii=False, indent=1))
+    else:
+        print(matrix.to_markdown() if args.markdown else matrix, end="" if args.markdown else "\n")
+    if not matrix.complete:
+        return file_commands.INTERRUPTED
+    return 0 if args.student is None or matrix.ok else 1
+
+
 def train(args: argparse.Namespace) -> int:
     """Trains what a run card says; every process of torchrun or accelerate launch calls this."""
     from ..training.launch import train_card
@@ -136,6 +151,20 @@ def parser() -> argparse.ArgumentParser:
     sub = add("examples", examples)
     sub.add_argument("dir", help="folder for your copies; files that are there already are kept")
     add("doctor", doctor)
+    sub = add("formats", formats)
+    sub.add_argument(
+        "student",
+        nargs="?",
+        help="a folder, a Hub name, a .jinja file or a known template such as trl:qwen3 (default: all known ones)",
+    )
+    sub.add_argument(
+        "--strategy",
+        action="append",
+        help="final_and_reasoning, final_only or two_message_cot; may be given more than once (default: all)",
+    )
+    shape = sub.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="everything that was found, as JSON")
+    shape.add_argument("--markdown", action="store_true", help="the page of the documentation")
     for function in (file_commands.inspect, file_commands.augment, file_commands.export):
         file_commands.add_options(add(function.__name__, function), function.__name__)
     sub = add("train", train)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 Message = Mapping[str, Any]
 _DEPTH = 12  # of lists and dicts in a cell; what lies deeper does not tell rows apart
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+LEAST_WEIGHT, MOST_WEIGHT = 1e-6, 1e6
 
 
 @runtime_checkable
@@ -28,8 +30,8 @@ class Conversation:
     """Messages in order; where there is a response, the last one is the assistant's.
 
     Attributes:
-        messages: dicts with ``role`` and ``content``; assistant turns may carry ``reasoning_content`` and
-            ``tool_calls``. None stands nowhere: what is missing is absent.
+        messages: dicts with ``role`` and ``content``; assistant turns may carry ``reasoning_content``,
+            ``tool_calls`` and a ``weight``, see `turn_weight`. None stands nowhere: what is missing is absent.
         problem: why the row cannot be used, in words; empty when it can.
         raw_key: 32 hex digits of the cells of a row that cannot be used; empty when it can.
     """
@@ -109,6 +111,30 @@ def missing(value: object) -> bool:
     return type(value).__name__ in ("NAType", "NaTType")
 
 
+def loss_weight(value: object) -> float:
+    """How much a loss counts beside others of weight 1; 0 is none of it.
+
+    Raises:
+        ValueError: it is no such number; the text says why.
+    """
+    if not isinstance(value, numbers.Real):
+        raise ValueError(f"{value!r}, which is not a number")
+    weight = float(value)
+    if weight and not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+        raise ValueError(f"{weight:g}; it is 0, or between {LEAST_WEIGHT:f} and {MOST_WEIGHT:.0f}")
+    return weight
+
+
+def turn_weight(message: Message) -> float:
+    """How much the loss of an assistant turn counts: its ``weight``, 1 where the data says nothing.
+
+    Raises:
+        ValueError: as `loss_weight`.
+    """
+    value = message.get("weight")
+    return 1.0 if missing(value) else loss_weight(value)
+
+
 def digest(value: object) -> str:
     """32 hex digits of a JSON-ready value."""
     return _hashed(_json(value))
@@ -159,6 +185,10 @@ def _turn(message: Message) -> str:
     if len(message) == 2 and type(role) is str and type(content) is str:
         return f"[{_quoted(role)},{_quoted(content)}]"
     extra = {k: v for k, v in message.items() if k not in ("role", "content", *REASONING_KEYS)}
+    if extra.get(
+        "weight"
+    ):  # how much a turn counts says nothing of which one it is; that it counts nothing does
+        del extra["weight"]
     return _json([role, content, extra] if extra else [role, content])
 
 

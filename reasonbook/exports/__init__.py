@@ -32,7 +32,7 @@ class ExportLayout:
         write: a row as a flat record.
         strategies: which strategies it can express.
         openai: it takes what OpenAI's files may hold besides: the ``tools`` that a row offers, and the ``weight``
-            0 of assistant turns that are not to be learnt.
+            of assistant turns, of which OpenAI itself reads 0 and 1 alone.
         source: who reads it.
     """
 
@@ -143,10 +143,12 @@ def records(
 
 
 def _record(layout: ExportLayout, row: ExportRow) -> dict[str, Any]:
-    if not row.tools and not row.weighted:
+    if not row.tools and not row.weights:
         return layout.write(row)
-    if not layout.openai:
-        what = "it offers tools" if row.tools else "some of its assistant turns have weight 0"
+    strict = layout.name == "openai" and any(row.weights)
+    if strict or not layout.openai:
+        turns = f"some of its assistant turns have weight {max(row.weights, default=0)}"
+        what = "it offers tools" if row.tools and not strict else turns
         raise UnsupportedRowError(f"{what}, which this form has no place for")
     made = layout.write(row)
     return {**made, "tools": list(row.tools)} if row.tools else made

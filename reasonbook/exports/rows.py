@@ -39,9 +39,9 @@ class ExportRow:
     tools: tuple[Any, ...] = ()
 
     @property
-    def weighted(self) -> bool:
-        """Whether some assistant turn is not to be learnt."""
-        return any(message.get("weight") == 0 for message in self.messages)
+    def weights(self) -> tuple[float, ...]:
+        """The weights of assistant turns that are not 1."""
+        return tuple(weight for m in self.messages if (weight := m.get("weight", 1)) != 1)
 
 
 class UnsupportedRowError(Exception):

@@ -228,7 +228,6 @@ class _Answering(Job):
 
     def _answer(self, place: int, student: int, answer: ChatAnswer) -> None:
         run = self.session.runs[student]
-        parts = run.format.parser.stream()
         plain = run.format.calls > 1  # two calls: which is which is known when both are there
         begun = time.perf_counter()
         answer.state = "writing"
@@ -245,6 +244,7 @@ class _Answering(Job):
 
         try:
             messages = self.session.messages(place, student)
+            parts = run.format.parser_after(run.format.thinking, messages).stream()
             reply = run.generate([messages], on_text=written, should_stop=lambda: self.stopping)[0]
         except Exception as error:  # the other student still answers
             problem = getattr(error, "problem", None) or f"{type(error).__name__}: {error}"

@@ -34,7 +34,7 @@ from .run_events import (
     to_data,
 )
 from .runs import run_card
-from .runs.data import RunData, hashes
+from .runs.data import HASHED, RunData, hashes
 from .runs.folder import weights_of
 from .runs.history import recorded
 from .runs.load import format_of, score_of, subject_of
@@ -135,9 +135,9 @@ def verified(folder: Path, record: dict[str, Any]) -> RunData:
     for name, found in hashes(data).items():
         told = record["data"].get(name)
         if told is not None and told != found:
-            what = {"ids_hash": "token ids", "labels_hash": "labels", "rows_hash": "rows"}[name]
             raise TrainingError(
-                f"The {what} beside the card are not those it describes (hash {found[:8]}, the card says {told[:8]}).",
+                f"The {HASHED[name]} beside the card are not those it describes "
+                f"(hash {found[:8]}, the card says {told[:8]}).",
                 "take card.json, data.npz and tasks.jsonl from the same run folder",
             )
     return data

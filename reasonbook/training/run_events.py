@@ -24,7 +24,7 @@ class StepEvent:
     Attributes:
         step: its number, from 1.
         total: steps of the whole plan.
-        loss: mean over the target tokens of the batch, in nats.
+        loss: mean over the target tokens of the batch, each counted by its weight, in nats: what the step lowers.
         learning_rate: of this step.
         grad_norm: L2 norm of the gradient before it is clipped.
         tokens: in the batch, padding left out.
@@ -53,7 +53,8 @@ class EvalEvent:
 
     Attributes:
         step: after which step.
-        eval_loss: mean over the target tokens, in nats.
+        eval_loss: mean over the target tokens, in nats; none counts more than another, so that runs of different
+            weights can be compared.
         score: mean grade of the sampled answers, 0 to 1.
     """
 
@@ -119,7 +120,7 @@ class RowLossEvent:
     Attributes:
         epoch: that has ended, from 1.
         count: rows.
-        mean: of their losses per target token, in nats.
+        mean: of their losses per target token, in nats; weights are left out here too.
     """
 
     kind: ClassVar[str] = "row_loss"

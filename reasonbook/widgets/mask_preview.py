@@ -69,6 +69,7 @@ class MaskPreview(View):
             "texts": [token.text for token in shown.tokens],
             "ids": [token.id for token in shown.tokens],
             "runs": runs,
+            "weights": shown.weights,
             "special": special,
             "odd": list(self._odd.get(index, ())) if "_odd" in self.__dict__ else [],
         }
@@ -81,6 +82,11 @@ class MaskPreview(View):
         row = dataset.rows[int(dataset.arrays.row[dataset.chosen[index]])]
         messages = row.conversation.messages[: len(task.prompt) + 1]
         return {"messages": shown_messages(messages), "reasoning": task.reasoning}
+
+    @verb()
+    def loop(self, index: int) -> dict[str, Any]:
+        """What a perfect student makes of a row."""
+        return self._dataset.play(index).to_dict()
 
     @verb(background=True)
     def unusual(self) -> dict[str, Any]:

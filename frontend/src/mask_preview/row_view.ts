@@ -12,6 +12,7 @@ import {
   type Run,
   runAt,
   runsOf,
+  times,
 } from "./tokens.ts";
 
 const BLOCK = 400; // tokens that the browser lays out together; blocks out of sight cost nothing
@@ -126,7 +127,11 @@ export class RowView {
           { class: "rb-mp-chip", "aria-pressed": String(this.pinned === part), "data-part": part },
           h("i", { class: `rb-mp-swatch ${kind}`, style, "aria-hidden": "true" }),
           partName(part),
-          h("span", { class: "rb-dim" }, learnt ? count(tokens) : `${count(tokens)} read`),
+          h(
+            "span",
+            { class: "rb-dim" },
+            learnt ? count(tokens) + times(this.row as Row, { part, learnt }) : `${count(tokens)} read`,
+          ),
         );
         chip.addEventListener("pointerenter", () => this.light(part));
         chip.addEventListener("pointerleave", () => this.light(this.pinned));
@@ -158,13 +163,7 @@ export class RowView {
         const extra = special.has(token) ? " rb-mp-special" : "";
         const span = h("span", { class: `rb-mp-token ${kind}${extra}`, style });
         span.dataset.token = String(token);
-        for (const piece of pieces(row.texts[token] as string)) {
-          span.append(
-            piece.mark === ""
-              ? piece.text
-              : h("i", { class: blankClass(piece.text), "data-mark": piece.mark }, piece.text),
-          );
-        }
+        span.append(...shown(row.texts[token] as string));
         block.append(span);
         if (run.part === "stop" && run.learnt) block.append(h("span", { class: "rb-mp-note" }, "learns to stop"));
         this.spans.push(span);
@@ -211,10 +210,16 @@ export class RowView {
       h("span", {}, `token ${token + 1}`),
       h("span", {}, `id ${id}`),
       h("span", {}, `label ${run.learnt ? id : "−100"}`),
-      h("span", {}, `${partName(run.part)}, ${does}`),
+      h("span", {}, `${partName(run.part)}, ${does}${times(row, run)}`),
     );
   }
 }
+
+/** A token's text with its blanks marked. */
+export const shown = (text: string): (string | HTMLElement)[] =>
+  pieces(text).map((piece) =>
+    piece.mark === "" ? piece.text : h("i", { class: blankClass(piece.text), "data-mark": piece.mark }, piece.text),
+  );
 
 /** A space carries its dot inside; any other blank shows its mark before it. */
 const blankClass = (text: string) => (text === " " ? "rb-mp-blank rb-mp-space" : "rb-mp-blank");

@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { boundary, countParts, Hues, paintOf, partName, pieces, quoted, type Row, runAt, runsOf } from "./tokens.ts";
+import {
+  boundary,
+  countParts,
+  Hues,
+  paintOf,
+  partName,
+  pieces,
+  quoted,
+  type Row,
+  runAt,
+  runsOf,
+  times,
+} from "./tokens.ts";
 
 const row = {
   texts: ["<s>", "Hi", " ", "x", "y", "</s>"],
@@ -13,6 +25,7 @@ const row = {
     ["reasoning:Intent", true, 1],
     ["stop", true, 1],
   ],
+  weights: { answer: 2, "reasoning:Intent": 0.30000001192092896 },
 } as unknown as Row;
 
 test("runs cover every token once and say where learning starts", () => {
@@ -37,6 +50,12 @@ test("parts are counted in the order in which they first stand", () => {
       ["stop", 1],
     ],
   );
+});
+
+test("a weight is told where it is not 1 and the part is learnt", () => {
+  const told = runsOf(row).map((run) => times(row, run));
+  assert.deepEqual(told, ["", " × 0.3", " × 2", " × 0.3", ""]);
+  assert.equal(times(row, { part: "answer", learnt: false }), "");
 });
 
 test("a field keeps its hue and the next field gets another", () => {

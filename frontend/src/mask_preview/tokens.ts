@@ -11,6 +11,8 @@ export interface Row {
   ids: number[];
   /** Neighbouring tokens of one part: [part, carries loss, how many]. */
   runs: [string, boolean, number][];
+  /** Part → how much the loss of its tokens counts; empty where all count 1. */
+  weights: Record<string, number>;
   special: number[];
   odd: string[];
 }
@@ -57,6 +59,12 @@ export function countParts(runs: Run[]): PartCount[] {
     counts.set(key, count);
   }
   return [...counts.values()];
+}
+
+/** How much a learnt part counts, behind what it multiplies; nothing for 1. */
+export function times(row: Row, { part, learnt }: { part: string; learnt: boolean }): string {
+  const weight = learnt ? (row.weights[part] ?? 1) : 1;
+  return weight === 1 ? "" : ` × ${Number(weight.toPrecision(6))}`;
 }
 
 /** What a part is called for people. */

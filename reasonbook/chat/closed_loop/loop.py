@@ -32,7 +32,7 @@ def check_format(chat: ChatFormat, needed: Collection[str] = CASES) -> ClosedLoo
     begun = time.perf_counter()
     twin = chat.under(
         max_length=_LONG, turns="all", plain="keep", missing="keep", roles=("assistant",),
-        mask_reasoning=False, mask_answer=False,
+        mask_reasoning=False, mask_answer=False, weights={},
     )  # fmt: skip
     served = _served(chat)
     cases: dict[str, int] = {}
@@ -65,7 +65,7 @@ def check_dataset(dataset: ChatDataset, kinds: Collection[str]) -> ClosedLoop:
     if not len(dataset):
         return loop
     begun = time.perf_counter()
-    player = Player(dataset, _served(dataset.format))
+    player = player_of(dataset)
     spread = np.unique(np.linspace(0, len(dataset) - 1, SAMPLE).astype(int)).tolist()
     found = next(filter(None, (player.breaks(i, YOURS, position=True) for i in spread)), None)
     return ClosedLoop(
@@ -73,6 +73,11 @@ def check_dataset(dataset: ChatDataset, kinds: Collection[str]) -> ClosedLoop:
         (*loop.broken, *([found] if found else [])),
         loop.seconds + time.perf_counter() - begun,
     )
+
+
+def player_of(dataset: ChatDataset) -> Player:
+    """Who plays the rows of a dataset, and holds them against the template that is exported with its student."""
+    return Player(dataset, _served(dataset.format))
 
 
 def _served(chat: ChatFormat) -> Template:

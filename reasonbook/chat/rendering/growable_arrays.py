@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ...data.conversation import Conversation
 from ...data.training_rows import ChatRow
 from .segments import TRAINED
+from .token_weights import TokenWeights
 
 SPILL = 8 << 20  # bytes of one array that are kept in memory
 STREAM_SPILL = 1 << 18  # the same where the rows are a stream: its length is not known, so memory stays flat
@@ -29,6 +30,7 @@ class RowNumbers(NamedTuple):
         turn: assistant turn of that row, from 0.
         half: 1 for the thinking half of a ``two_message_cot`` row.
         split: which of the splits.
+        weight: how much its turn counts.
     """
 
     row: int
@@ -36,6 +38,7 @@ class RowNumbers(NamedTuple):
     turn: int
     half: int
     split: int
+    weight: float = 1.0
 
 
 class GrowableArray:
@@ -96,6 +99,9 @@ class DatasetArrays:
         half: which half of a ``two_message_cot`` row.
         split: which of ``splits``.
         splits: names of the splits.
+        weight: float32, how much each training row counts.
+        parts: float32, how much each part code counts, see `part_weights`; None where every token that carries loss
+            counts 1, whatever was asked.
     """
 
     ids: np.ndarray
@@ -107,6 +113,15 @@ class DatasetArrays:
     half: np.ndarray
     split: np.ndarray
     splits: tuple[str, ...]
+    weight: np.ndarray
+    parts: np.ndarray | None = None
+
+    def weights(self, rows: Sequence[int] | np.ndarray) -> TokenWeights | None:
+        """What the tokens of these training rows count; None where all that carry loss count 1."""
+        if self.parts is None:
+            return None
+        codes = [self.codes[self.starts[at] : self.starts[at + 1]] for at in rows]
+        return TokenWeights(codes, self.parts, self.weight[rows])
 
 
 class ArraysWriter:
@@ -114,13 +129,18 @@ class ArraysWriter:
 
     Args:
         spill: bytes of one array that are kept in memory.
+        parts: how much each part code counts, see `part_weights`.
     """
 
-    def __init__(self, *, spill: int) -> None:
+    def __init__(self, *, spill: int, parts: np.ndarray) -> None:
         growing = partial(GrowableArray, spill=spill)
         self._ids, self._codes = growing(np.int32), growing(np.uint8)
         self._sizes = growing(np.int64)
-        self._columns = {name: growing(np.int64) for name in RowNumbers._fields}
+        self._columns = {
+            name: growing(np.float32 if name == "weight" else np.int64) for name in RowNumbers._fields
+        }
+        self._parts, self._even = parts, bool((parts[TRAINED:] == 1).all())
+        self._weighted = False
         self._digest = hashlib.blake2b(digest_size=16)
 
     def extend(
@@ -142,20 +162,31 @@ class ArraysWriter:
         self._sizes.extend(sizes)
         self._digest.update(flat.data)
         self._digest.update(labels_of(flat, codes).data)
+        self._weigh(codes, sizes, np.array([row.weight for row in rows], dtype=np.float32))
         for name, column in self._columns.items():
             column.extend([getattr(row, name) for row in rows])
 
+    def _weigh(self, codes: np.ndarray, sizes: Sequence[int], turns: np.ndarray) -> None:
+        """Weights that are not all 1 go into the fingerprint; those that are leave no trace."""
+        if self._even and (turns == 1).all():
+            return
+        weights = self._parts[codes] * np.repeat(turns, sizes)
+        if (weights[codes >= TRAINED] != 1).any():
+            self._weighted = True
+            self._digest.update(weights.data)
+
     @property
     def fingerprint(self) -> str:
-        """32 hex digits of all ids and labels so far."""
+        """32 hex digits of all ids and labels so far, and of weights that are not all 1."""
         return self._digest.hexdigest()
 
     def finish(self, splits: tuple[str, ...]) -> DatasetArrays:
         """The whole arrays."""
         starts = np.concatenate([[0], np.cumsum(self._sizes.finish())]).astype(np.int64)
         columns = {name: column.finish() for name, column in self._columns.items()}
+        parts = self._parts if self._weighted else None
         return DatasetArrays(
-            ids=self._ids.finish(), codes=self._codes.finish(), starts=starts, splits=splits, **columns
+            self._ids.finish(), self._codes.finish(), starts, splits=splits, parts=parts, **columns
         )
 
 

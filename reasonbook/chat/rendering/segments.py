@@ -45,6 +45,11 @@ class FieldCodes:
         return _NAMES[code] if code < FIELDS else f"reasoning:{self.names[code - FIELDS]}"
 
 
+def code_of(part: str) -> int:
+    """The code of a part that is no field."""
+    return _NAMES.index(part)
+
+
 def is_reasoning(code: int) -> bool:
     """Whether a part is the reasoning's own text."""
     return (code & ~TRAINED) >= REASONING
@@ -66,6 +71,12 @@ class RenderedRow(NamedTuple):
     boundary: int
     answer_at: int
     rebuilt: bool = False
+
+    @property
+    def written(self) -> str:
+        """What the student writes behind the prompt, through its stop token."""
+        end = next((at for at, code in self.segments if code & ~TRAINED == TRAILER), len(self.text))
+        return self.text[self.boundary : end]
 
     @property
     def answer(self) -> str:

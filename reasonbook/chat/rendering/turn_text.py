@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -10,12 +9,14 @@ from ..config import ChatConfig, Roles
 from ..template.families import TAGS
 from ..template.probe import Probe
 from ..template.prompt_mode import PromptMode
-from ..template.sentinels import special_tokens
 from ..template.template import Template, TemplateRenderError
+from ..template.turns.stops import StopFinder
 from ..template.typed_tokenizer import Tokenizer
 from . import segments
+from .call_turn import CallRenderer
 from .non_assistant_loss import context_spans
 from .segments import RenderedRow, RowText
+from .token_weights import field_of, part_weights
 from .turns import TrainingTurn, UnusableRowError
 
 
@@ -37,11 +38,12 @@ class Renderer:
         self.template = template
         self.probe = probe
         self.config = config
-        self.fields = segments.FieldCodes()
-        self.specials = special_tokens(tokenizer)
+        self.fields = segments.FieldCodes([name for name in map(field_of, config.weights) if name])
+        self.weights = part_weights(config.weights, self.fields)
         learn_empty = config.train_empty_thinking
         self.learn_empty = plain_only if learn_empty is None else learn_empty
         self.tags = config.tags or TAGS
+        self.calls = CallRenderer(template, probe, StopFinder(tokenizer), self._opening, self.tags)
 
     def prompt(self, messages: list[dict[str, Any]], mode: PromptMode) -> str:
         """The generation prompt after messages that have the template's form."""
@@ -57,13 +59,16 @@ class Renderer:
         Raises:
             UnusableRowError: the template refuses the messages, or renders them in a way that cannot be learnt.
         """
+        if self.calls.hidden:
+            self.calls.check(turn)
         roles = self.config.roles if roles is None else roles
         mode = self.probe.on if turn.thought and not turn.is_thought else self.probe.off
         messages = self.probe.form.messages(turn.prompt, self.config.system)
         try:
             prompt = self.prompt(messages, mode)
             answer = turn.thought.text if turn.is_thought else turn.answer
-            odd = turn.extra is not None or answer != answer.strip() or messages[-1]["role"] != "user"
+            odd = turn.extra is not None or answer != answer.strip() or not answer
+            odd = odd or messages[-1]["role"] != "user"
             pieces, rebuilt = None, False
             if odd or (verify and mode.exact):
                 pieces = self._from_template(turn, messages, prompt, answer, mode)
@@ -100,41 +105,30 @@ class Renderer:
     def _from_template(
         self, turn: TrainingTurn, messages: list[dict[str, Any]], prompt: str, answer: str, mode: PromptMode
     ) -> RowText | None:
-        """The row as the template renders it; None when the student would see another prompt at inference.
-
-        Raises:
-            UnusableRowError: there are tool calls, which only the template can write, and it writes them elsewhere.
-        """
-        tools = bool(turn.extra and turn.extra.get("tool_calls"))
+        """The row as the template renders it; None when the student would see another prompt at inference."""
         thought = turn.thought.text if turn.thought and not turn.is_thought else ""
+        if turn.extra and turn.extra.get("tool_calls"):
+            return self.calls.render(turn, messages, prompt, thought, mode)
         if not mode.exact and thought:
-            if tools:
-                raise UnusableRowError("the chat template does not show tool calls behind thinking")
             return None
-        form = self.probe.form
-        target = form.answer(answer, thought, tags=self.tags, extra=form.extra(turn.extra))
+        target = self.probe.form.answer(answer, thought, tags=self.tags, extra=turn.extra)
         whole = self.template.render([*messages, target], generation=False, kwargs=mode.kwargs)
         if not whole.startswith(prompt):
-            if tools:
-                raise UnusableRowError(
-                    "the chat template does not show tool calls behind its generation prompt"
-                )
             return None
-        rest = whole[len(prompt) :]
         find = self._with_thought if thought else self._plain
-        pieces = find(prompt, rest, thought, mode)
-        if tools:
-            if not all(name in rest for name in _tool_names(turn.extra)):
-                raise UnusableRowError("the chat template does not show tool calls")
-            return pieces or self._tool_calls(prompt, rest, thought, mode)
+        pieces = find(prompt, whole[len(prompt) :], thought, mode)
         return pieces if pieces and pieces.answer.strip() == answer.strip() else None
 
     def _with_thought(self, prompt: str, rest: str, thought: str, mode: PromptMode) -> RowText | None:
-        at = rest.find(thought + mode.middle)
+        # With nothing to follow, some templates leave out the white space before the answer.
+        middle = mode.middle if thought + mode.middle in rest else mode.middle.rstrip()
+        at = rest.find(thought + middle)
         if at < 0 or rest[:at].strip() not in ("", mode.opening.strip(), self.probe.tags[0]):
             return None
-        ended = self._ended(rest[at + len(thought) + len(mode.middle) :], mode)
-        return RowText(prompt, rest[:at], thought, mode.middle, *ended) if ended else None
+        ended = self._ended(rest[at + len(thought) + len(middle) :], mode)
+        if ended is None or (middle != mode.middle and ended[0]):
+            return None
+        return RowText(prompt, rest[:at], thought, middle, *ended)
 
     def _plain(self, prompt: str, rest: str, _: str, mode: PromptMode) -> RowText | None:
         opening = self._opening(prompt, False, mode)
@@ -143,26 +137,9 @@ class Renderer:
 
     def _ended(self, rest: str, mode: PromptMode) -> tuple[str, str, str] | None:
         """Answer, stop and trailer."""
-        tail = mode.trailer if mode.stop_added else mode.stop + mode.trailer
-        if not rest.endswith(tail):
+        if not rest.endswith(mode.shown):
             return None
-        return rest[: len(rest) - len(tail)], mode.stop, mode.trailer
-
-    def _tool_calls(self, prompt: str, rest: str, thought: str, mode: PromptMode) -> RowText:
-        """Tool calls that the template writes between other pieces than an answer's."""
-        at = rest.find(thought)
-        stops = list(self.specials.finditer(rest, at + len(thought))) if self.specials and at >= 0 else []
-        if (
-            not stops
-            or rest[stops[-1].end() :].strip()
-            or rest[:at].strip() not in ("", mode.opening.strip())
-        ):
-            raise UnusableRowError(
-                "the chat template renders the tool calls differently from the prompt at inference"
-            )
-        last = stops[-1]
-        calls = rest[at + len(thought) : last.start()]
-        return RowText(prompt, rest[:at], thought, "", calls, last[0], rest[last.end() :])
+        return rest[: len(rest) - len(mode.shown)], mode.stop, mode.trailer
 
     # -- its parts ---------------------------------------------------------------------------------------
     def _parted(self, turn: TrainingTurn, pieces: RowText, mode: PromptMode, roles: Roles) -> RenderedRow:
@@ -178,7 +155,7 @@ class Renderer:
         trailer_at = stop_at + len(pieces.stop)
         made = [(0, segments.PROMPT)]
         if pieces.opening:
-            if mode.empty and pieces.opening == mode.opening:
+            if mode.empty and pieces.opening.strip() and pieces.opening.strip() in mode.empty:
                 made.append((opening_at, segments.EMPTY | (learn_answer if self.learn_empty else 0)))
             else:
                 made.append((opening_at, segments.TAGS | (learn_thought if turn.thought else learn_answer)))
@@ -199,11 +176,6 @@ class Renderer:
         code = self.fields.code
         made += [(base + start, code(name) | learn) for name, start, _ in spans]
         return made
-
-
-def _tool_names(extra: Mapping[str, Any] | None) -> list[str]:
-    calls = [call.get("function", call) for call in (extra or {}).get("tool_calls", ())]
-    return [str(call.get("name", "")) for call in calls]
 
 
 def _with_context(rendered: RenderedRow, spans: list[tuple[int, int]]) -> RenderedRow:

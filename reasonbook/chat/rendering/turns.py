@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ...data.conversation import REASONING_KEYS, Message, missing
+from ...data.conversation import REASONING_KEYS, Message, missing, turn_weight
 from ...data.row_account import EMPTY
 from ...data.training_rows import ChatRow
 from ...data.turn_reasoning import TurnCountError, by_turn
 from ...errors import FormatError
 from ..config import ChatConfig
 from ..reasoning_text import NOTHING, Thought, thought
-from ..template.reserved_text import ReservedMarkers
+from .guard import Guard, ReservedMarkerError
 
 # The two-message form as Kiln writes it, so that data and prompts are exchangeable.
 _REQUEST = "The input is:\n<user_input>\n{request}\n</user_input>\n\n{instructions}"
@@ -36,6 +35,7 @@ class TrainingTurn(NamedTuple):
         extra: what else the message holds, such as tool calls.
         first: where the messages begin that no earlier turn of this row has had.
         is_thought: the message is itself the reasoning (first half of ``two_message_cot``).
+        weight: how much its loss counts.
     """
 
     number: int
@@ -45,11 +45,10 @@ class TrainingTurn(NamedTuple):
     extra: Mapping[str, Any] | None = None
     first: int = 0
     is_thought: bool = False
+    weight: float = 1.0
 
 
-def turns_of(
-    row: ChatRow, strategy: str, config: ChatConfig, markers: ReservedMarkers
-) -> Iterator[TrainingTurn]:
+def turns_of(row: ChatRow, strategy: str, config: ChatConfig, guard: Guard) -> Iterator[TrainingTurn]:
     """The turns of a row.
 
     Raises:
@@ -70,7 +69,11 @@ def turns_of(
             f"Row {row.position} has no reasoning.",
             'ChatConfig(missing="drop")   or   ChatConfig(missing="keep") to train it as a plain row',
         )
-    messages, thoughts = _guard(conversation.messages, thoughts, config, markers)
+    try:
+        thoughts = {at: guard.thought(made) for at, made in thoughts.items()}
+        messages = tuple(guard.messages(conversation.messages))
+    except ReservedMarkerError as why:
+        raise UnusableRowError(str(why)) from why
     told = with_thoughts(messages, thoughts, strategy)
     first = 0
     count = 0
@@ -78,12 +81,14 @@ def turns_of(
     for at, message in enumerate(messages):
         if message["role"] != "assistant":
             continue
-        if message.get("weight") == 0:
+        weight = _weight(message)
+        if not weight:
             unlearnt = True
         elif at == last or (config.turns == "all" and at > 0):
             learnt = True
             own = thoughts.get(at, NOTHING)
-            yield from _turn(list(told[:at]), message, own, at == last, strategy, config, first, count)
+            made = _turn(list(told[:at]), message, own, at == last, strategy, config, first, count)
+            yield from made if weight == 1 else (turn._replace(weight=weight) for turn in made)
         first = at + 1
         count += 1
     if unlearnt and not learnt:
@@ -143,6 +148,13 @@ def second_request(prompt: list[Message], instructions: str, thought_text: str) 
     ]
 
 
+def _weight(message: Message) -> float:
+    try:
+        return turn_weight(message)
+    except ValueError as why:
+        raise UnusableRowError(f"the weight of an assistant turn is {why}") from why
+
+
 def _turn(
     prompt: list[Message],
     message: Message,
@@ -166,54 +178,3 @@ def _turn(
     yield TrainingTurn(number, asked, own.text, own, None, first, is_thought=True)
     concluded = second_request(prompt, config.thinking_instructions, own.text)
     yield TrainingTurn(number, concluded, answer, NOTHING, extra or None, len(concluded) - 1)
-
-
-def _guard(
-    messages: tuple[Message, ...], thoughts: dict[int, Thought], config: ChatConfig, markers: ReservedMarkers
-) -> tuple[tuple[Message, ...], dict[int, Thought]]:
-    """Looks for reserved markers in every text of the row; refuses or escapes them."""
-    found: list[tuple[int, str, str]] = []
-    for i, message in enumerate(messages):
-        for key, value in message.items():
-            if key == "role" or value is None:
-                continue
-            marker = markers.find(value if isinstance(value, str) else str(value))
-            if marker and not isinstance(value, str):
-                raise UnusableRowError(
-                    f"the {message['role']} message's {key} hold the reserved marker {marker!r}"
-                )
-            if marker:
-                found.append((i, key, marker))
-    marked = {at: marker for at, made in thoughts.items() if (marker := markers.find(made.text))}
-    if not found and not marked:
-        return messages, thoughts
-    if config.markers == "refuse":
-        for at, marker in marked.items():
-            made = thoughts[at]
-            names = [name for name, start, end in made.spans if markers.find(made.text[start:end])]
-            place = f"the field {names[0]!r}" if names else "the reasoning"
-            raise UnusableRowError(f"{place} holds the reserved marker {marker!r}")
-        i, key, marker = found[0]
-        what = "reasoning" if key in REASONING_KEYS else "message"
-        raise UnusableRowError(f"the {messages[i]['role']} {what} holds the reserved marker {marker!r}")
-    changed = list(messages)
-    for i, key, _ in found:
-        changed[i] = {**changed[i], key: markers.escape(str(changed[i][key]))}
-    return tuple(changed), {
-        at: _escape_thought(made, markers) if at in marked else made for at, made in thoughts.items()
-    }
-
-
-def _escape_thought(final: Thought, markers: ReservedMarkers) -> Thought:
-    parts: list[str] = []
-    spans: list[tuple[str, int, int]] = []
-    at = done = 0
-    for name, start, end in final.spans:
-        between, inside = markers.escape(final.text[done:start]), markers.escape(final.text[start:end])
-        parts += [between, inside]
-        at += len(between)
-        spans.append((name, at, at + len(inside)))
-        at += len(inside)
-        done = end
-    parts.append(markers.escape(final.text[done:]))
-    return replace(final, text="".join(parts), spans=tuple(spans))

@@ -7,6 +7,7 @@ template itself says, its markers and the end of its generation prompt, never by
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -21,6 +22,7 @@ class Family:
         opening: what the student writes before its thinking.
         middle: what it writes between thinking and answer.
         source: where that is seen.
+        ending: what it writes between its answer and the stop token.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Family:
     middle: str
     source: str
     prompt_ends: str = ""
+    ending: str = ""
     markers: tuple[str, ...] = ()
 
 
@@ -54,6 +57,22 @@ FAMILIES: tuple[Family, ...] = (
         source="Magistral and Ministral-3 reasoning templates on the Hub",
     ),
     Family(
+        "Granite 3.3",
+        markers=("<think></think>", "<response></response>"),
+        opening="<think>",
+        middle="</think>\n<response>",
+        ending="</response>",
+        source="the system prompt of Granite 3.3's chat template asks for these tags",
+    ),
+    Family(
+        "Apriel 1.5",
+        markers=("[BEGIN FINAL RESPONSE]", "[END FINAL RESPONSE]"),
+        opening="Here are my reasoning steps:\n",
+        middle="\n[BEGIN FINAL RESPONSE]\n",
+        ending="\n[END FINAL RESPONSE]",
+        source="the system prompt of Apriel-1.5-15b-Thinker's chat template asks for these marks",
+    ),
+    Family(
         "DeepSeek-R1",
         prompt_ends="<think>\n",
         opening="",
@@ -68,6 +87,23 @@ FAMILIES: tuple[Family, ...] = (
         source="DeepSeek-V3.1's template closes the empty block of plain turns in the same way",
     ),
 )
+
+# Marks by which thinking is seen in a template: what a mark looks like, and who writes it.
+MARKS: tuple[tuple[str, str], ...] = (
+    (
+        r"</?(?:\w+:)?think(?:ing)?(?::\w+)?>",
+        "DeepSeek, Qwen, GLM; with a prefix Seed-OSS and MiniMax-M3; with a suffix Hy3",
+    ),
+    (r"<\|/?think\|>", "Solar Open"),
+    (r"\[/?THINK\]", "Magistral, Ministral"),
+    (r"◁/?think▷", "Kimi-VL, Kimi-Dev"),
+    (r"<\|(?:START|END)_THINKING\|>", "Cohere Command A and R7B"),
+    (r"<\|inner_(?:prefix|suffix)\|>", "Apertus"),
+    (r"<\|channel\|?>(?:analysis|thought)", "gpt-oss, Gemma 4"),
+    (r"\[(?:BEGIN|END) FINAL RESPONSE\]|Here are my reasoning steps", "Apriel"),
+)
+MARK = re.compile("|".join(pattern for pattern, _ in MARKS))
+CLOSING = re.compile("/|END|suffix|BEGIN")  # stands in a mark that closes thinking
 
 # Thinking for students that have no form of their own; tags are plain text to them.
 TAGS = ("<think>", "</think>")

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...data.conversation import REASONING_KEYS, Message, is_mapping, missing
+from ...data.conversation import REASONING_KEYS, Message, missing
+from .tool_form import ToolForm, offered
 
 KEYS = ("reasoning_content", "reasoning", "thinking")
 PARTS = "parts"
 EMBEDDED = "embedded"
+OPENED = "embedded, opened by the prompt"
 _OURS = (*REASONING_KEYS, "weight", "tools")  # what no template is handed as part of a message
+
+
+@dataclass(frozen=True)
+class PartForm:
+    """How a content in parts holds thinking and answer.
+
+    Attributes:
+        type: of the part that holds the thinking.
+        key: its key for the text.
+        answer_type: of the part that holds the answer, as ``text``.
+        inside: the content is a mapping that holds the parts under this key; "" where it is their list.
+    """
+
+    type: str = "thinking"
+    key: str = "thinking"
+    answer_type: str = "text"
+    inside: str = ""
+
+    def content(self, thought: str, answer: str) -> object:
+        """A content of both; of the answer alone where there is no thought."""
+        parts = [{"type": self.type, self.key: thought}] if thought else []
+        parts.append({"type": self.answer_type, "text": answer})
+        return {self.inside: parts} if self.inside else parts
 
 
 @dataclass(frozen=True)
@@ -22,14 +46,21 @@ class MessageForm:
     Attributes:
         system: it shows a system message; where it does not, its text goes before the first request.
         parts: contents are lists of ``{"type": "text"}`` parts rather than texts.
-        arguments: tool calls carry theirs as a ``dict`` or as a JSON ``string``.
-        carrier: how reasoning is handed over: a message key, `PARTS`, `EMBEDDED`, or "" for not at all.
+        tools: how calls of tools and their results are handed over.
+        carrier: how reasoning is handed over: a message key, `PARTS`, `EMBEDDED`, `OPENED`, or "" for not at all.
+        part: under `PARTS`: what the parts of a content are called.
     """
 
     system: bool = True
     parts: bool = False
     carrier: str = ""
-    arguments: str = "dict"
+    tools: ToolForm = ToolForm()
+    part: PartForm = PartForm()
+
+    @property
+    def key(self) -> str:
+        """The message key that carries reasoning; "" where it goes in another way."""
+        return "" if self.carrier in (PARTS, EMBEDDED, OPENED) else self.carrier
 
     def messages(self, messages: Iterable[Message], system: str = "") -> list[dict[str, Any]]:
         """Messages for the template: nothing missing in them, reasoning under the template's own key."""
@@ -37,56 +68,42 @@ class MessageForm:
         made = [self._plain(message) for message in given]
         if system and not (made and made[0]["role"] in ("system", "developer")):
             made.insert(0, {"role": "system", "content": system})
+        if any([m["role"] == "tool" or "tool_calls" in m for m in made]):
+            made = self.tools.messages(made)
         if not self.system:
             made = _merge_system(made)
-        if self.parts:
-            made = [{**m, "content": [{"type": "text", "text": m.get("content", "")}]} for m in made]
+        if self.carrier == PARTS and self.part.inside:
+            # Such templates take all answers of a conversation in one form or in the other.
+            made = [
+                {**m, "content": self.part.content("", str(m.get("content") or ""))}
+                if m["role"] == "assistant"
+                else m
+                for m in made
+            ]
+        elif self.parts:
+            made = [{**m, "content": [{"type": "text", "text": m.get("content") or ""}]} for m in made]
         if given and given[0].get("tools"):
-            made[0] = {**made[0], "tools": given[0]["tools"]}
+            made[0] = {**made[0], "tools": offered(given[0]["tools"])}
         return made
-
-    def extra(self, extra: Mapping[str, Any] | None) -> dict[str, Any]:
-        """What a message holds beside its text, tool calls in the template's form."""
-        made = dict(extra or {})
-        if made.get("tool_calls"):
-            made["tool_calls"] = [self._call(call) for call in made["tool_calls"]]
-        return made
-
-    def _call(self, call: object) -> object:
-        if not is_mapping(call):
-            return call
-        plain = {k: v for k, v in call.items() if v is not None}
-        if is_mapping(plain.get("function")):
-            return {**plain, "function": self._call(plain["function"])}
-        given = plain.get("arguments")
-        if self.arguments == "string" and given is not None and not isinstance(given, str):
-            plain["arguments"] = json.dumps(given, ensure_ascii=False)
-        elif self.arguments == "dict" and isinstance(given, str):
-            try:
-                plain["arguments"] = json.loads(given)
-            except ValueError:
-                pass  # the model wrote something that is no JSON; the template shows it as it is
-        return plain
 
     def answer(
         self, content: str, thought: str, *, tags: tuple[str, str], extra: Message | None = None
     ) -> dict[str, Any]:
         """An assistant message with its thinking, as the carrier wants it."""
         message: dict[str, Any] = {"role": "assistant", "content": content, **(extra or {})}
+        if self.carrier == PARTS and (thought or self.part.inside):
+            message["content"] = self.part.content(thought, content)
+            return message
         if not thought:
             pass
-        elif self.carrier == EMBEDDED:
-            message["content"] = f"{tags[0]}\n{thought}\n{tags[1]}\n\n{content}"
-        elif self.carrier == PARTS:
-            message["content"] = [
-                {"type": "thinking", "thinking": thought},
-                {"type": "text", "text": content},
-            ]
+        elif self.carrier in (EMBEDDED, OPENED):
+            opening = f"{tags[0]}\n" if self.carrier == EMBEDDED else ""
+            message["content"] = f"{opening}{thought}\n{tags[1]}\n\n{content}"
         elif self.carrier:
             message[self.carrier] = thought
-        if self.parts and self.carrier != PARTS:
+        if self.parts:
             message["content"] = [{"type": "text", "text": message["content"]}]
-        return message
+        return self.tools.bare(message) if message.get("tool_calls") else message
 
     def _plain(self, message: Message) -> dict[str, Any]:
         if message["role"] == "assistant" and isinstance(said := message.get("content"), str):
@@ -96,12 +113,10 @@ class MessageForm:
             return message  # type: ignore[return-value]  # the common case: role and content, passed as it is
         made = {k: v for k, v in message.items() if k not in _OURS and v is not None and not _is_nan(v)}
         made.setdefault("content", "")
-        if made.get("tool_calls"):
-            made = self.extra(made)
-        if self.carrier in KEYS:
+        if self.key:
             text = next((message[k] for k in REASONING_KEYS if not missing(message.get(k))), None)
             if text is not None:
-                made[self.carrier] = text
+                made[self.key] = text
         return made
 
 
@@ -114,5 +129,5 @@ def _merge_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rest = [m for m in messages if m["role"] not in ("system", "developer")]
     if texts and rest:
         first: Mapping[str, Any] = rest[0]
-        rest[0] = {**first, "content": "\n\n".join([*texts, first["content"]])}
+        rest[0] = {**first, "content": "\n\n".join([*texts, first.get("content") or ""])}
     return rest

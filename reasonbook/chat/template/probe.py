@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ...html_card import card, details, table
+from .carriers.search import CarrierSearch
 from .message_form import EMBEDDED, MessageForm
 from .prompt_mode import PromptMode
 from .sentinels import TemplateProber
 from .template import Template
+from .turns.tool_turn import ToolTurn
 from .typed_tokenizer import Tokenizer
 
 
@@ -25,8 +27,9 @@ class Probe:
         off: without.
         source: where the thinking format comes from: ``template``, a family's name, or ``tags``.
         tags: opening and closing mark of the thinking, as they stand in text.
-        stop_ids: ids that end an answer.
+        stop_ids: ids that end an answer, or calls of tools.
         keeps_history: earlier turns show their reasoning to the student.
+        tools: what stands around the calls of a turn.
         tried: carrier → why it does not work.
         notes: what a person should know.
 
@@ -42,13 +45,14 @@ class Probe:
     tags: tuple[str, str]
     stop_ids: tuple[int, ...]
     keeps_history: bool
+    tools: ToolTurn = ToolTurn()
     tried: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
 
     @property
     def prefilled(self) -> bool:
         """Whether the generation prompt opens the thinking, so that the student must not."""
-        return not self.on.opening.strip()
+        return self.on.tail.rstrip().endswith(self.tags[0])
 
     @property
     def switch(self) -> bool:
@@ -93,27 +97,33 @@ class Probe:
         )
 
 
-def probe(tokenizer: Tokenizer, template: Template, *, tags: tuple[str, str] | None = None) -> Probe:
-    """Renders sentinel conversations in every way there is and keeps the way that loses nothing.
+def probe(
+    tokenizer: Tokenizer, template: Template, *, tags: tuple[str, str] | None = None, needed: bool = True
+) -> Probe:
+    """Renders sentinel conversations in every way that the template reads, and keeps the way that loses nothing.
 
     Args:
         tags: thinking tags to use whatever the template's own are.
+        needed: reasoning is to be learnt.
 
     Raises:
-        FormatError: the template shows no requests, or nothing can end an answer.
+        FormatError: the template shows no requests, or thinking of its own that cannot be used, or nothing can end an
+            answer.
     """
-    finder = TemplateProber(tokenizer, template, tags)
-    form = finder.form()
+    prober = TemplateProber(tokenizer, template)
+    form = prober.form()
     notes: list[str] = []
     if not form.system:
         notes.append("The template shows no system prompt; it goes before the first request instead.")
-    form, on, source, tried = finder.thinking(form)
-    off = finder.plain(form, on)
+    search = CarrierSearch(prober, form, tags, needed=needed)
+    form, on, source, tried = search.thinking()
+    off = search.plain(form, on)
     if source == "tags":
-        notes.append(
-            f"The student has no thinking format of its own; it learns {on.opening.strip()} as plain text."
+        known = (
+            "has another thinking format of its own" if search.seen else "has no thinking format of its own"
         )
-    elif not form.carrier:
+        notes.append(f"The student {known}; it learns {on.opening.strip()} as plain text.")
+    elif not on.exact:
         notes.append(
             "The template loses reasoning whichever way it goes in; it is written after the prompt instead."
         )
@@ -121,20 +131,34 @@ def probe(tokenizer: Tokenizer, template: Template, *, tags: tuple[str, str] | N
         notes.append(
             f"The template ends answers without a stop token; {on.stop.strip()!r} is added and learnt."
         )
+    marks = (on.opening.strip() or _last_tag(on.tail, off.tail), on.middle.strip())
+    tools = prober.tool_turn(form, on, off, marks[0])
     return Probe(
         form=form,
         on=on,
         off=off,
         source=source,
-        tags=(on.opening.strip() or _last_tag(on.tail), on.middle.strip()),
-        stop_ids=finder.stop_ids(on, off),
-        keeps_history=finder.keeps_history(form, on),
+        tags=marks,
+        stop_ids=prober.stop_ids(on, off, tools),
+        keeps_history=search.keeps_history(form, on),
+        tools=tools,
         tried=tried,
         notes=tuple(notes),
     )
 
 
-def _last_tag(tail: str) -> str:
-    """What opens the thinking at the end of a generation prompt: a tag, else its last line."""
-    match = re.search(r"(<[^<>]+>|\[[^\[\]]+\]|◁[^◁▷]+▷)\s*$", tail)
-    return match[1] if match else (tail.strip().splitlines() or [""])[-1]
+_MARKS = re.compile(r"<[^<>]+>|\[[^\[\]]+\]|◁[^◁▷]+▷")
+
+
+def _last_tag(tail: str, plain: str) -> str:
+    """What opens the thinking at the end of a generation prompt: a tag, else its last line.
+
+    Where the prompt without thinking ends in that tag as well, it begins before what tells the two apart.
+    """
+    marks = list(_MARKS.finditer(tail.rstrip()))
+    if not marks or marks[-1].end() < len(tail.rstrip()):
+        return (tail.strip().splitlines() or [""])[-1]
+    if plain != tail and plain.rstrip().endswith(marks[-1][0]):
+        same = next((i for i, (x, y) in enumerate(zip(tail, plain, strict=False)) if x != y), 0)
+        return tail[next((mark.start() for mark in reversed(marks) if mark.end() <= same), 0) :].strip()
+    return marks[-1][0]

@@ -24,6 +24,7 @@ class PromptMode:
         exact: learnt from the template's own rendering, so that rows can be held against it.
         stop_added: the template ends without a stop token and ours was added.
         empty: the empty thinking block inside ``opening`` of a plain row.
+        shown: what the template itself writes after an answer: ``stop`` and ``trailer``, but for an added stop.
     """
 
     kwargs: Mapping[str, Any]
@@ -35,3 +36,4 @@ class PromptMode:
     exact: bool = True
     stop_added: bool = False
     empty: str = ""
+    shown: str = ""

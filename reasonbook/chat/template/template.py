@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date as Date
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ...errors import FormatError
+from .jinja_environment import compile_template
 from .typed_tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from .syntax.reading import TemplateReading
 
 # For base models that come without a template: plain words, no new tokens.
 PLAIN_TEMPLATE = """\
@@ -43,20 +45,17 @@ class Template:
     """
 
     def __init__(self, tokenizer: Tokenizer, *, source: str | None = None, date: str | None = None) -> None:
-        from transformers.utils import chat_template_utils
-
         self.own = True
         if source is None:
             source = _own_source(tokenizer)
             self.own = source is not None
         self.source: str = source if source is not None else PLAIN_TEMPLATE
         try:
-            self._compiled = chat_template_utils._compile_jinja_template(self.source)  # type: ignore[attr-defined] # noqa: SLF001 - no public name
+            self._compiled = compile_template(self.source)
         except Exception as error:
             raise FormatError(
                 f"The chat template cannot be compiled: {error}.", 'ChatConfig(chat_template="…")'
             ) from error
-        self.variables = _variables(self._compiled.environment, self.source)
         self._constants: dict[str, Any] = {"tools": None, "documents": None}
         self._constants |= {k: v for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)}
         self._known: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = {}
@@ -65,10 +64,22 @@ class Template:
             moment = datetime.combine(Date.fromisoformat(date), datetime.min.time())
             self._constants["strftime_now"] = moment.strftime
 
+    @cached_property
+    def reading(self) -> TemplateReading:
+        """What it reads, by its syntax tree."""
+        from .syntax.reading import read
+
+        return read(self._compiled.environment, self.source)
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Names that every server gives."""
+        return frozenset(("messages", "add_generation_prompt", *self._constants))
+
     @property
     def shows_tools(self) -> bool:
         """Whether the template looks at the tools that are offered."""
-        return "tools" in self.variables
+        return "tools" in self.reading.names
 
     @property
     def dated(self) -> bool:
@@ -113,9 +124,3 @@ def _own_source(tokenizer: Tokenizer) -> str | None:
         return tokenizer.get_chat_template()
     except ValueError:
         return next(iter(own.values()))
-
-
-def _variables(environment: Environment, source: str) -> frozenset[str]:
-    from jinja2 import meta
-
-    return frozenset(meta.find_undeclared_variables(environment.parse(source)))

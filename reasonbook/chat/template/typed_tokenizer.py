@@ -20,6 +20,26 @@ class AddedToken(Protocol):
         """Whether decoding may leave it out."""
         ...
 
+    @property
+    def lstrip(self) -> bool:
+        """Whether it takes the white space before it."""
+        ...
+
+    @property
+    def rstrip(self) -> bool:
+        """Whether it takes the white space behind it."""
+        ...
+
+    @property
+    def single_word(self) -> bool:
+        """Whether it must stand by itself."""
+        ...
+
+    @property
+    def normalized(self) -> bool:
+        """Whether it is looked for in the normalised text."""
+        ...
+
 
 class Encoding(Protocol):
     """One text as tokens, with their places in it."""
@@ -49,6 +69,11 @@ class BackendTokenizer(Protocol):
     @property
     def decoder(self) -> object:
         """What joins tokens to text."""
+        ...
+
+    @property
+    def normalizer(self) -> object:
+        """What changes a text before it is encoded, or None."""
         ...
 
     def encode(self, sequence: str, *, add_special_tokens: bool) -> Encoding:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from ..conversation import REASONING_KEYS, Message, is_mapping, is_sequence, missing
+from ..conversation import REASONING_KEYS, Message, is_mapping, is_sequence, missing, turn_weight
 from .hub import ANSWER, CALL_ROLES, CONTENT_KEYS, INLINE, ROLE_KEYS, ROLES, SOLUTION, TURN_PAIRS
 from .literals import parsed
 from .values import said, text_of
@@ -150,12 +150,21 @@ def _turn(item: object, where: str) -> list[Message]:
     before: list[Message] = [*parts.results]
     if role != "assistant":
         return [*before, {"role": role, "content": content, **extra}] if content or not before else before
-    if known.get("weight") == 0:  # OpenAI's flag: a turn that is read, not learnt; 1 says nothing
-        extra["weight"] = 0
+    if "weight" in known and (weight := _weight(known, where)) != 1:
+        extra["weight"] = weight  # 0, as in OpenAI's files: read, not learnt
     reasoning = _reasoning(known, where) or parts.thought
     if not reasoning:
         return [*before, {**assistant(content), **extra}]
     return [*before, {"role": role, "content": content, **extra, "reasoning_content": reasoning.strip()}]
+
+
+def _weight(known: Mapping[str, Any], where: str) -> float:
+    """How much an assistant turn counts; whole numbers as such, as they are written."""
+    try:
+        weight = turn_weight(known)
+    except ValueError as why:
+        raise UnusableCellError(f"{where}.weight is {why}") from None
+    return int(weight) if weight.is_integer() else weight
 
 
 def _reasoning(known: Mapping[str, Any], where: str) -> str:

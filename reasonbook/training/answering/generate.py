@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from ...chat.written_text import WrittenText
-from ...errors import TrainingError
+from ...errors import FormatError, TrainingError
 from ..planning.device import out_of_memory
 
 if TYPE_CHECKING:
@@ -92,12 +92,25 @@ def replies(
     written = _write(model, form, ids, max_tokens, size, on_text, stop)
     texts = [_decode(form, tokens) for tokens in written]
     if form.calls == 1:
-        parsed = [form.parse(text) for text in texts]
+        parsed = [form.parse(text, request=r) for r, text in zip(requests, texts, strict=True)]
         counts = [len(tokens) for tokens in written]
     else:
         thoughts = texts
-        again = [form.prompt_ids(r, thought=t) for r, t in zip(requests, thoughts, strict=True)]
-        second = _write(model, form, again, max_tokens, size, on_text, stop)
+        again: dict[int, list[int]] = {}
+        for i, (request, thought) in enumerate(zip(requests, thoughts, strict=True)):
+            with suppress(
+                FormatError
+            ):  # it thought what no row may hold: there is no second call, and no answer
+                again[i] = form.prompt_ids(request, thought=thought)
+        numbers = list(again)
+
+        def tell(place: int, text: str) -> None:
+            if on_text is not None:
+                on_text(numbers[place], text)
+
+        told = tell if on_text else None
+        found = _write(model, form, list(again.values()), max_tokens, size, told, stop)
+        second = [dict(zip(numbers, found, strict=True)).get(i, []) for i in range(len(thoughts))]
         texts = [_decode(form, tokens) for tokens in second]
         parsed = [form.parse(text, thought=t) for text, t in zip(texts, thoughts, strict=True)]
         counts = [len(a) + len(b) for a, b in zip(written, second, strict=True)]

@@ -305,9 +305,25 @@ def compare(
         for each in students
         if each.step < each.plan.steps
     ]
+    told = [_refused(each) for each in students]
+    notes += dict.fromkeys(note for note in told if note)
     if split == "train":
         notes.append("These rows were trained on: the figures say what was memorised.")
     return Comparison(_aligned(_distinct(evaluations), common), notes=notes)
+
+
+def _refused(student: TrainedStudent) -> str:
+    """How many rows are not judged because the student could not be asked them as in training."""
+    account = student.data.account
+    if account is None:
+        return ""
+    count = sum(rows for why, rows in account.left_out.items() if "reserved marker" in why)
+    if not count:
+        return ""
+    return (
+        f"{count} rows of {student.name} hold reserved markers of its student: they were not trained, and are not "
+        'judged (markers="escape" takes them in).'
+    )
 
 
 def _identity(task: Task) -> tuple[str, int]:

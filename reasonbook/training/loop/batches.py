@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ...chat import ChatDataset
+    from ...chat.rendering.token_weights import TokenWeights
 
 IGNORED = -100
 
@@ -24,21 +25,26 @@ class Examples:
         input_ids: one int32 array per example.
         labels: same shapes; -100 where a token carries no loss.
         rows: each example's row, for per-row figures.
+        weights: how much the loss of each token counts; None where all count the same, which costs nothing.
     """
 
     input_ids: Sequence[np.ndarray]
     labels: Sequence[np.ndarray]
     rows: Sequence[int]
+    weights: TokenWeights | None = None
 
     def __len__(self) -> int:
         return len(self.input_ids)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """An example; a negative index is a blank, one token that carries no loss."""
-        ids, labels = self.input_ids[index], self.labels[index]
+        example = {"input_ids": self.input_ids[index], "labels": self.labels[index]}
+        if self.weights is not None:
+            example["weights"] = self.weights[index]
         if index < 0:
-            ids, labels = ids[:1], np.full(1, IGNORED, dtype=np.int32)
-        return {"index": index, "input_ids": ids, "labels": labels}
+            example = {name: np.zeros_like(values[:1]) for name, values in example.items()}
+            example["labels"] += IGNORED
+        return {"index": index, **example}
 
     @property
     def lengths(self) -> np.ndarray:
@@ -49,7 +55,8 @@ class Examples:
     def of(cls, chat: ChatDataset) -> Examples:
         """The examples of a `ChatDataset`, as they are."""
         items = [chat[i] for i in range(len(chat))]
-        return cls([e.input_ids for e in items], [e.labels for e in items], [e.position for e in items])
+        ids, labels = [e.input_ids for e in items], [e.labels for e in items]
+        return cls(ids, labels, [e.position for e in items], chat.weights)
 
 
 class LengthOrder:
@@ -106,7 +113,7 @@ class LengthOrder:
 
 
 class Collator:
-    """Pads on the right: ``pad_id`` for tokens, -100 for labels, 0 for the attention mask."""
+    """Pads on the right: ``pad_id`` for tokens, -100 for labels, 0 for the attention mask and the weights."""
 
     def __init__(self, pad_id: int) -> None:
         self.pad_id = pad_id
@@ -120,16 +127,20 @@ class Collator:
         ids = np.full(shape, self.pad_id, dtype=np.int64)
         labels = np.full(shape, IGNORED, dtype=np.int64)
         mask = np.zeros(shape, dtype=np.int64)
+        weights = np.zeros(shape, dtype=np.float32) if "weights" in examples[0] else None
         for i, example in enumerate(examples):
             n = len(example["input_ids"])
             ids[i, :n] = example["input_ids"]
             labels[i, :n] = example["labels"]
             mask[i, :n] = 1
+            if weights is not None:
+                weights[i, :n] = example["weights"]
         return {
             "input_ids": torch.as_tensor(ids),
             "attention_mask": torch.as_tensor(mask),
             "labels": torch.as_tensor(labels),
             "index": torch.tensor([e["index"] for e in examples]),
+            **({} if weights is None else {"weights": torch.as_tensor(weights)}),
         }
 
 

@@ -171,7 +171,7 @@ def _callback(trainer: Any, monitor: Monitor, switch: Control) -> Any:
         def on_epoch_end(
             self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
         ) -> None:
-            if not trainer.own_loss:
+            if not trainer.sees_rows:
                 trainer.look_at_rows()
             monitor.epoch_ends()
 

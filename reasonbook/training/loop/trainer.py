@@ -15,7 +15,7 @@ from . import checkpoints
 from .backend import FitTask
 from .batches import Collator, LengthOrder, cut
 from .control import Control
-from .loss import inputs_of, model_losses, target_losses
+from .loss import inputs_of, model_losses, target_losses, weighted_losses
 from .monitor import Monitor
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def trainer_class() -> type:
         ) -> None:
             self.task, self.emit_event, self.switch, self.monitor = task, emit, control, monitor
             self.own_loss = own_loss
+            self.sees_rows = own_loss or task.train.weights is not None
             self.micro = task.plan.micro_batch_size
             self.order = LengthOrder(
                 task.train.lengths,
@@ -69,12 +70,15 @@ def trainer_class() -> type:
         def training_step(
             self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
         ) -> Tensor:
-            if num_items_in_batch is None:
-                num_items_in_batch = (inputs["labels"][:, 1:] != -100).sum()
+            items = num_items_in_batch
+            if "weights" in inputs:
+                items = self.accelerator.gather(inputs["weights"][:, 1:].sum()).sum()
+            elif items is None:
+                items = (inputs["labels"][:, 1:] != -100).sum()
             self.monitor.batch(inputs)
             while True:
                 try:
-                    return self._accumulate(model, inputs, num_items_in_batch)
+                    return self._accumulate(model, inputs, items)
                 except (RuntimeError, MemoryError) as error:
                     if not out_of_memory(error):
                         raise
@@ -97,12 +101,15 @@ def trainer_class() -> type:
             return total
 
         def _loss(self, model: Any, piece: dict[str, Tensor], items: Tensor | int) -> Tensor:
-            index = piece["index"]
             scale = self.accelerator.num_processes
-            if not self.own_loss:
+            if not self.sees_rows:
                 return model(**inputs_of(piece), num_items_in_batch=items).loss * scale
-            each, counts = target_losses(model, piece)
-            self.monitor.rows(index, each.detach(), counts)
+            if "weights" in piece:
+                each, plain, counts = weighted_losses(model, piece, tail=not self.own_loss)
+            else:
+                each, counts = target_losses(model, piece)
+                plain = each.detach()
+            self.monitor.rows(piece["index"], plain, counts)
             return each.sum() / items * scale
 
         def _shrink(self, model: Any, rows: int, error: BaseException) -> None:
@@ -134,7 +141,7 @@ def trainer_class() -> type:
 
         # -- evaluation ----------------------------------------------------------------------------------
         def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-            """Token-weighted loss on the validation rows, then samples."""
+            """Mean loss per target token of the validation rows, whatever these weigh, then samples."""
             with self.switch.working():
                 loss = self._eval_loss()
                 score = self.task.observe(self.model, self.state.global_step)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ...chat import ChatDataset, Task
+from ...chat.rendering.token_weights import TokenWeights
 from ...data.row_account import RowAccount
 from ...errors import TrainingError
 from ..loop.batches import Examples
 
 ARRAYS, TASKS = "data.npz", "tasks.jsonl"
+HASHED = {"ids_hash": "token ids", "labels_hash": "labels", "weights_hash": "weights", "rows_hash": "rows"}
 
 
 class RunData:
     """The arrays that train and validate, and every row as a task.
 
     Args:
-        fingerprint: of all ids and labels of the chat dataset.
+        fingerprint: of the chat dataset.
         examples: split → arrays.
         tasks: one per row and turn, all splits.
         account: of the rows of the frame; None for data that was kept by an older version.
@@ -66,11 +69,17 @@ class RunData:
     def save(self, folder: Path) -> None:
         """Writes arrays and tasks; nothing in them is ever executed when they are read."""
         arrays: dict[str, np.ndarray] = {}
+        weights = self.train.weights
+        if weights is not None:
+            arrays["part_weights"] = weights.parts
         for name, examples in self.examples.items():
             arrays[f"{name}_lengths"] = examples.lengths
             arrays[f"{name}_rows"] = np.asarray(examples.rows, dtype=np.int64)
             arrays[f"{name}_ids"] = _flat(examples.input_ids)
             arrays[f"{name}_labels"] = _flat(examples.labels)
+            if examples.weights is not None:
+                arrays[f"{name}_codes"] = _flat(examples.weights.codes, np.uint8)
+                arrays[f"{name}_turn_weights"] = examples.weights.turns
         if self.account is not None:
             arrays["account"] = np.array(json.dumps(self.account.account, ensure_ascii=False))
         np.savez(folder / ARRAYS, fingerprint=np.array(self.fingerprint), **arrays)  # pyright: ignore[reportArgumentType]
@@ -93,6 +102,7 @@ class RunData:
                         _cut(arrays[f"{name}_ids"], arrays[f"{name}_lengths"]),
                         _cut(arrays[f"{name}_labels"], arrays[f"{name}_lengths"]),
                         arrays[f"{name}_rows"].tolist(),
+                        _weights(arrays, name),
                     )
                     for name in ("train", "validation")
                 }
@@ -106,12 +116,20 @@ class RunData:
             ) from error
 
 
-def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate(list(arrays)).astype(np.int32) if len(arrays) else np.zeros(0, np.int32)
+def _flat(arrays: Sequence[np.ndarray], dtype: npt.DTypeLike = np.int32) -> np.ndarray:
+    return np.concatenate(list(arrays)).astype(dtype) if len(arrays) else np.zeros(0, dtype)
 
 
 def _cut(flat: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
     return np.split(flat, np.cumsum(lengths)[:-1]) if len(lengths) else []
+
+
+def _weights(arrays: Mapping[str, np.ndarray], name: str) -> TokenWeights | None:
+    """The weights of one split; None in the data of a run without them."""
+    if "part_weights" not in arrays:
+        return None
+    codes = _cut(arrays[f"{name}_codes"], arrays[f"{name}_lengths"])
+    return TokenWeights(codes, arrays["part_weights"], arrays[f"{name}_turn_weights"])
 
 
 def read_tasks(path: Path) -> Iterator[Task]:
@@ -123,19 +141,20 @@ def read_tasks(path: Path) -> Iterator[Task]:
 
 
 def hashes(data: RunData) -> dict[str, str]:
-    """Hashes of the ids, of the labels and of the rows as text, 32 hex digits each."""
+    """Hashes of what `HASHED` names, 32 hex digits each."""
     parts = [data.examples[name] for name in sorted(data.examples)]
     return {
         "ids_hash": _arrays(ids for part in parts for ids in part.input_ids),
         "labels_hash": _arrays(labels for part in parts for labels in part.labels),
+        "weights_hash": _arrays((each for part in parts for each in part.weights or ()), np.float32),
         "rows_hash": _texts(data.tasks),
     }
 
 
-def _arrays(arrays: Iterable[np.ndarray]) -> str:
+def _arrays(arrays: Iterable[np.ndarray], dtype: npt.DTypeLike = np.int32) -> str:
     state = hashlib.blake2b(digest_size=16)
     for array in arrays:
-        values = np.ascontiguousarray(array, dtype=np.int32)
+        values = np.ascontiguousarray(array, dtype=dtype)
         state.update(len(values).to_bytes(4, "little"))
         state.update(values.tobytes())
     return state.hexdigest()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 TYPES = ("f16", "bf16", "f32", "q8_0")
 OWN = ("qwen2", "qwen3")  # what is written here; every other family goes through llama.cpp's converter
+GIVEN = {"enable_thinking": True}  # llama.cpp gives each template this, whoever asks
 
 # A tokenizer's splitting rules, one after the other → the name by which llama.cpp knows the same.
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
@@ -170,13 +171,13 @@ def _add_tokenizer(writer: GGUFWriter, form: ChatFormat, rows: int) -> None:
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges(merges)
-    writer.add_eos_token_id(form.stop_ids[0])
+    writer.add_eos_token_id(form.encode([form.mode.stop])[0].ids[-1])  # the one that is learnt
     for name in ("bos", "pad"):
         value = getattr(tokenizer, f"{name}_token_id", None)
         if value is not None:
             getattr(writer, f"add_{name}_token_id")(value)
     writer.add_add_bos_token(False)  # the template says where one stands
-    writer.add_chat_template(form.template.source)
+    writer.add_chat_template(form.exported_for(GIVEN))
 
 
 def rule_name(spec: Mapping[str, Any]) -> str | None:
@@ -226,7 +227,9 @@ def _convert(student: TrainedStudent, path: Path, quantization: str) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         with merged_model(student, "bfloat16") as model:
             model.save_pretrained(folder)
-        student.format.export_tokenizer().save_pretrained(folder)
+        tokenizer = student.format.export_tokenizer()
+        tokenizer.chat_template = student.format.exported_for(GIVEN)
+        tokenizer.save_pretrained(folder)
         done = subprocess.run(
             [sys.executable, str(script), folder, "--outfile", str(path), "--outtype", quantization],
             capture_output=True, text=True, check=False,

@@ -82,11 +82,10 @@ def model_card(student: TrainedStudent, name: str) -> str:
                 f"| {r['tokens']:.1f} |"
             )
         lines.append("")
-    kwargs = student.format.template_kwargs
-    call = "".join(f", {k}={v!r}" for k, v in kwargs.items())
     lines += [
-        "Prompts must be made as in training:", "", "```python",
-        f"tokenizer.apply_chat_template(messages, add_generation_prompt=True{call})", "```", "",
+        "The chat template makes the trained prompts by default:", "", "```python",
+        "tokenizer.apply_chat_template(messages, add_generation_prompt=True)", "```", "",
+        *(f"- {note}" for note in student.format.serving_notes), "",
         "`card.json` holds data hash, settings, versions and curves.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"

@@ -68,4 +68,5 @@ def merged_model(student: TrainedStudent, dtype: str) -> Generator[LanguageModel
     if hasattr(model.config, "reasonbook_random_weights"):
         delattr(model.config, "reasonbook_random_weights")
     model.config.use_cache = True
+    model.generation_config.eos_token_id = list(student.format.stop_ids)
     yield model.eval()

@@ -91,8 +91,8 @@ def modelfile(form: ChatFormat, found: ModelfileParts | None, *, context: int) -
     """The Modelfile: greedy, with the stop tokens and the context that training had."""
     lines = ["FROM ./model.gguf", "PARAMETER temperature 0", f"PARAMETER num_ctx {max(256, context)}"]
     lines += [f'PARAMETER stop "{form.tokenizer.decode([i])}"' for i in form.stop_ids]
-    if form.config.system:
-        lines.append(f'SYSTEM """{form.config.system}"""')
+    if form.shown.system and '"""' not in form.shown.system:  # for `/show system`: the template has it too
+        lines.append(f'SYSTEM """{form.shown.system}"""')
     if found is not None:
         lines.append(f'TEMPLATE """{found.template()}"""')
     return "\n".join(lines) + "\n"

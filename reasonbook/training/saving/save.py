@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def save(student: TrainedStudent, path: str | Path, *, format: str = "adapter", 
             f"{student.name} is still training.", "run.wait()   or   run.stop()   and then save"
         )
     try:
-        return FORMATS[format](student, path if format == "hub" else Path(path).expanduser(), **options)
+        saved = FORMATS[format](student, path if format == "hub" else Path(path).expanduser(), **options)
     except Exception as error:
         if not checkpoints.disk_full(error):
             raise
@@ -54,3 +55,4 @@ def save(student: TrainedStudent, path: str | Path, *, format: str = "adapter", 
             f"The disk is full: {str(path)!r} could not be written.",
             "free some space, then run.save(…) again; the trained weights are safe in run.folder",
         ) from error
+    return replace(saved, note=" ".join(filter(None, [saved.note, *student.format.serving_notes])))

@@ -1,0 +1,1 @@
+"""Ways in which reasoning goes into a chat template, and the arguments that ask for it."""

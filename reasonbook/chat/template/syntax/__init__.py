@@ -1,0 +1,1 @@
+"""What a chat template reads, by its syntax tree."""
