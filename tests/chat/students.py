@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-import re
+import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from reasonbook.chat import ChatRow
 from reasonbook.data.conversation import Conversation
+from reasonbook.format_matrix.byte_tokenizer import BOS, byte_tokenizer, markers_of
+from reasonbook.format_matrix.known_templates import known_templates
 
-_SPECIAL = re.compile(
-    r"<\|[^<>|\s'\"]+\|>|<｜[^<>\s'\"]+｜>|<\|[a-z_]+>|<[a-z_]+\|>|<(?:start|end)_of_turn>|<(?:start|end)_of_image>"
-    r"|</?s>|<eos>|<bos>|\[/?INST\]|<end_of_utterance>|<\w+_TOKEN\|>|<image>"
-)
 _WORDS = ["refund", "order", "café", "naïve", "日本語", "🙂", "thought", "answer", "42", "\n\n", "  indented"]
+_TEXTS = [" ".join(_WORDS * 3), "\n\n".join(_WORDS), ".\n\n  1234567\n\n\nThe refund: 100 200\n" * 3]
+
+_LETTERS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+"
+_REST = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_SPLITS = {
+    "bytes": "",  # one token per byte
+    "bpe": rf"{_LETTERS}|\p{{N}}|{_REST}",  # as Qwen: digits one by one, line breaks in a run
+    "llama3": rf"{_LETTERS}|\p{{N}}{{1,3}}|{_REST}",  # digits in threes
+    "gpt2": "gpt2",  # its own split: a run of white space gives its last one to the word behind it
+}
+KINDS = (*_SPLITS, "sentencepiece")
 
 
 def trl_templates() -> dict[str, str]:
     """Name → source of every chat template that the installed trl ships."""
-    import importlib.util
+    return _templates_of("trl")
 
-    spec = importlib.util.find_spec("trl")
-    if spec is None or spec.origin is None:
-        return {}
-    folder = Path(spec.origin).parent / "chat_templates"
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.jinja"))}
+
+def unsloth_templates() -> dict[str, str]:
+    """Name → source of unsloth's chat templates; aliases once."""
+    return _templates_of("unsloth")
+
+
+def _templates_of(package: str) -> dict[str, str]:
+    known = ((name.partition(":"), each.source) for name, each in known_templates().items())
+    return {name: source for (owner, _, name), source in known if owner == package}
 
 
 @cache
@@ -33,37 +45,81 @@ def template(name: str) -> str:
     return trl_templates()[name]
 
 
-def tokenizer(source: str | None, *, kind: str = "bytes", eos: str = "<EOS>") -> Any:
-    """A tokenizer for a chat template: one token per byte, or a BPE trained on a few lines.
+def tokenizer(source: str | None, *, kind: str = "bytes", eos: str = "<EOS>", strip: str = "") -> Any:
+    """A tokenizer for a chat template, of one of `KINDS`.
 
     The template's own markers are special tokens; thinking tags are ordinary added tokens, as in the wild.
+
+    Args:
+        strip: which white space special tokens take: "l" what stands before them, "r" what stands behind, or both.
     """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import AddedToken
     from transformers import PreTrainedTokenizerFast
 
-    marks = sorted(set(_SPECIAL.findall(source or "")) | {eos, "<BOS>"})
-    thinks = [t for t in ("<think>", "</think>", "[THINK]", "[/THINK]") if t in (source or "")]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    if kind == "bytes":
-        backend = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
-        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    else:
-        backend = Tokenizer(models.BPE())
-        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        trainer = trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False)
-        backend.train_from_iterator(
-            [" ".join(_WORDS * 3), "\n\n".join(_WORDS), (source or "")[:4000]], trainer
-        )
-    backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens([AddedToken(m, special=True, normalized=False) for m in marks])
+    if kind == "bytes" and not strip:
+        return byte_tokenizer(source or "", eos=eos)
+    special, thinks = markers_of(source or "")
+    backend = _backend(kind)
+    left, right = "l" in strip, "r" in strip
+    backend.add_special_tokens(
+        [
+            AddedToken(m, special=True, normalized=False, lstrip=left, rstrip=right)
+            for m in sorted({*special, eos, BOS})
+        ]
+    )
     backend.add_tokens([AddedToken(t, special=False, normalized=False) for t in thinks])
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         eos_token=eos,
-        bos_token="<BOS>",
+        bos_token=BOS,
         chat_template=source,
         clean_up_tokenization_spaces=False,
     )
+
+
+def _backend(kind: str) -> Any:
+    """A tokenizer of this kind without special tokens, a copy of its own."""
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_str(_trained(kind))
+
+
+@cache
+def _trained(kind: str) -> str:
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    if (
+        kind == "sentencepiece"
+    ):  # as Llama 2 and Phi-3: each stretch begins with a space; bytes where no piece fits
+        backend = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
+        backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        backend.decoder = decoders.Sequence(
+            [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+        )
+        first = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
+        trainer = trainers.BpeTrainer(
+            vocab_size=600, special_tokens=first, limit_alphabet=80, show_progress=False
+        )
+        backend.train_from_iterator([text.replace("\n", " ") for text in _TEXTS], trainer)
+        made = json.loads(backend.to_str())
+        made[
+            "added_tokens"
+        ] = []  # to the trainer bytes are special; in the wild they are pieces like any other
+        return json.dumps(made)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    split = _SPLITS[kind]
+    if kind == "bytes":
+        backend = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
+    else:
+        backend = Tokenizer(models.BPE())
+    whole = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=split == "gpt2")
+    apart = [pre_tokenizers.Split(Regex(split), "isolated")] if split not in ("", "gpt2") else []
+    backend.pre_tokenizer = pre_tokenizers.Sequence([*apart, whole])
+    backend.decoder = decoders.ByteLevel()
+    if kind != "bytes":
+        trainer = trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False)
+        backend.train_from_iterator(_TEXTS, trainer)
+    return backend.to_str()
 
 
 @cache
@@ -90,26 +146,3 @@ def row(
 def learnt_text(example: Any, student: Any) -> str:
     """What the labels of a training row say."""
     return student.decode([i for i in example.labels.tolist() if i != -100], skip_special_tokens=False)
-
-
-def unsloth_templates() -> dict[str, str]:
-    """Name → source of unsloth's chat templates, read from its source without importing it; aliases once."""
-    import ast
-    import importlib.metadata
-
-    try:
-        path = importlib.metadata.distribution("unsloth").locate_file("unsloth/chat_templates.py")
-    except importlib.metadata.PackageNotFoundError:
-        return {}
-    scope: dict[str, Any] = {"CHAT_TEMPLATES": {}, "_ollama_template": lambda name: "", "gemma4_ollama": ""}
-    for node in ast.parse(Path(str(path)).read_text(encoding="utf-8")).body:
-        if isinstance(node, (ast.Assign, ast.AugAssign, ast.For)):
-            try:
-                exec(compile(ast.Module([node], []), "chat_templates", "exec"), scope)
-            except Exception:
-                continue  # what needs the package itself holds no template
-    sources: dict[str, str] = {}
-    for name, entry in scope["CHAT_TEMPLATES"].items():
-        if isinstance(entry[0], str) and entry[0] not in sources.values():
-            sources[name] = entry[0]
-    return sources

@@ -139,6 +139,7 @@ def test_a_student_that_cannot_be_found(name, monkeypatch):
     assert "tiny_student" in caught.value.fix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proxy", [None, "http://proxy.invalid:8080"])
 def test_a_hub_that_does_not_answer_costs_two_seconds_at_most(proxy, monkeypatch):
     """A network that swallows packets: the name look-up hangs, and so does the proxy."""
@@ -195,3 +196,15 @@ def test_the_task_of_each_turn_knows_its_own_reasoning_under_two_messages():
         ("2.", "So two."),
         ("2.", "So two."),
     ]
+
+
+@pytest.mark.parametrize("strategy", ["final_and_reasoning", "final_only", "two_message_cot"])
+def test_a_row_of_empty_and_unlearnt_turns_is_left_out_with_a_reason(strategy):
+    talk = [
+        {"role": "user", "content": "One?"},
+        {"role": "assistant", "content": ""},
+        {"role": "user", "content": "Two?"},
+        {"role": "assistant", "content": "2.", "weight": 0},
+    ]
+    report = build([row(messages=talk)], student("qwen3"), strategy=strategy).report
+    assert report.left_out == report.dropped == {"nothing in it is to be learnt": 1}

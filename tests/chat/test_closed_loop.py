@@ -57,7 +57,7 @@ def test_an_answer_that_nothing_ends_is_seen():
 
 def test_thinking_that_is_read_wrongly_is_seen():
     chat = made()
-    chat.parser_after = lambda thinks: ChatFormat.parser_after(made(tags=("<a>", "</a>")), thinks)  # type: ignore[method-assign]
+    chat.parser_after = lambda thinks, _: ChatFormat.parser_after(made(tags=("<a>", "</a>")), thinks)  # type: ignore[method-assign]
     assert steps(check_format(chat))[THINKING] == "parse"
 
 

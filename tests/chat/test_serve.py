@@ -11,6 +11,7 @@ import pytest
 from reasonbook.chat import ChatConfig, ChatFormat, ChatRow, build
 from reasonbook.chat.rendering import growable_arrays as arrays_module
 from reasonbook.data.conversation import Conversation
+from tests.walks import walk
 
 from .students import row, student, template, tokenizer, trl_templates
 
@@ -29,30 +30,25 @@ FAMILIES = [
     )
     if name in trl_templates()
 ]
+FAST = ["gptoss", "qwen3"]
 
 
 @pytest.mark.parametrize("strategy", ["final_and_reasoning", "final_only"])
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_exported_tokenizer_gives_the_same_prompt(name, strategy, tmp_path):
-    chat = build([row()], student(name), strategy=strategy, config=ChatConfig(date="2026-11-01"))
+@pytest.mark.parametrize("name", walk(FAMILIES, fast=FAST))
+def test_the_exported_tokenizer_gives_the_same_prompt_without_arguments(name, strategy, tmp_path):
+    chat = build(
+        [row()], student(name), strategy=strategy
+    )  # a server's date is its own day, as today's is here
     chat.format.export_tokenizer().save_pretrained(tmp_path)
-    from datetime import datetime
-
     from transformers import AutoTokenizer
 
     served = AutoTokenizer.from_pretrained(tmp_path)
-    ids = served.apply_chat_template(
-        REQUEST,
-        add_generation_prompt=True,
-        return_dict=False,
-        strftime_now=datetime(2026, 11, 1).strftime,
-        **chat.format.template_kwargs,
-    )
+    ids = served.apply_chat_template(REQUEST, add_generation_prompt=True, return_dict=False)
     assert ids == chat.prompt_ids(REQUEST) == chat.prompt_ids(chat.tasks[0].prompt)
     assert chat[0].input_ids[: len(ids)].tolist() == ids, "and training saw just that"
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", walk(FAMILIES, fast=FAST))
 def test_a_run_cards_format_comes_back(name):
     first = ChatFormat(student(name), config=ChatConfig(date="2026-11-01"))
     record = json.loads(json.dumps(first.to_dict()))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date as Date
 from functools import cache
 
 import pytest
 
-from reasonbook.chat import ChatConfig, build
+from reasonbook.chat import ChatConfig, ChatFormat, build
+from reasonbook.chat.builder import DatasetBuilder
+from reasonbook.chat.rendering.growable_arrays import RowBuffer
 from reasonbook.chat.template.message_form import EMBEDDED
+from tests.walks import walk
 
-from .students import learnt_text, row, tokenizer, trl_templates, unsloth_templates
+from .students import KINDS, learnt_text, row, tokenizer, trl_templates, unsloth_templates
 
 TEMPLATES = {f"trl:{name}": source for name, source in trl_templates().items()}
 TEMPLATES |= {f"unsloth:{name}": source for name, source in unsloth_templates().items()}
-PINNED = {"date": "2026-11-01"}
-CLOCK = datetime(2026, 11, 1).strftime  # for templates that print the date
+FAST = ["trl:deepseekv3", "trl:gemma3", "trl:gptoss", "trl:llama3", "trl:qwen2_5", "trl:qwen3_training"]
+PINNED = {"date": Date.today().isoformat()}  # transformers' own call takes today's
 
 TOOLS = [
     {"role": "user", "content": "Weather in Rome?"},
@@ -42,6 +45,7 @@ HISTORY = [
 ]
 SYSTEM = [{"role": "system", "content": "systemquartz"}, *HISTORY]
 THOUGHT = "thoughtquartz: ä 日本 🙂\n\n- second line"
+CALL_THOUGHT = "callquartz"
 CASES = {
     "single": row("What?", "It is so.", THOUGHT),
     "single plain": row("What?", "It is so.", None),
@@ -53,34 +57,11 @@ CASES = {
     "system": row(messages=SYSTEM, reasoning=THOUGHT),
 }
 
-# Templates that cannot show a tool call, or refuse the turn after it, with the reason that the user reads.
-UNSEEN = "the chat template does not show tool calls"
-BEHIND = "the chat template does not show tool calls behind its generation prompt"
-ALTERNATE = (
-    "the chat template refuses it: Conversation roles must alternate user/assistant/user/assistant/..."
-)
-ROLES = "the chat template refuses it: Only user and assistant roles are supported!"
-NO_TOOLS = {
-    UNSEEN: """
-        trl:cohere trl:cohere2 trl:cohere2_training trl:cohere_training trl:gemma trl:gemma3
-        trl:gemma3_training trl:gemma_training trl:idefics3 trl:idefics3_training trl:lfm2
-        trl:lfm2_training trl:llama3 trl:llama3_training trl:llava_next trl:llava_next_training trl:phi3
-        trl:phi3_5 trl:phi3_5_training trl:phi3_training trl:qwen2_5_vl trl:qwen2_5_vl_training
-        trl:smolvlm trl:smolvlm_training unsloth:unsloth unsloth:zephyr unsloth:chatml unsloth:mistral
-        unsloth:llama unsloth:vicuna unsloth:vicuna_old unsloth:alpaca unsloth:gemma
-        unsloth:gemma_chatml unsloth:llama-3 unsloth:phi-3 unsloth:phi-4 unsloth:gemma-3
-        unsloth:gemma-3n unsloth:lfm-2 unsloth:starling unsloth:yi-chat""",
-    BEHIND: """
-        trl:deepseek_r1_distill trl:deepseek_r1_distill_training trl:deepseekv3 trl:deepseekv3_training
-        unsloth:gemma-4-thinking""",
-    ALTERNATE: """
-        trl:cohere trl:cohere2 trl:cohere2_training trl:cohere_training trl:gemma trl:gemma_training
-        trl:gemma3 trl:gemma3_training unsloth:gemma-3 unsloth:gemma-3n""",
-    ROLES: """
-        trl:llava_next trl:llava_next_training unsloth:unsloth unsloth:mistral unsloth:llama
-        unsloth:vicuna unsloth:vicuna_old unsloth:alpaca unsloth:gemma""",
-}
-WHY_NO_TOOLS = {name: {why for why, names in NO_TOOLS.items() if name in names.split()} for name in TEMPLATES}
+NO_CALLS = "the chat template does not show tool calls"
+
+MERGING = [
+    kind for kind in KINDS if kind not in ("bytes", "sentencepiece")
+]  # the last one's decoding adds spaces
 
 if not TEMPLATES:
     pytest.skip("trl is not installed: it brings the chat templates", allow_module_level=True)
@@ -108,17 +89,17 @@ def generation_prompt(chat, index: int, thinks: bool) -> str:
     mode = chat.probe.on if thinks else chat.probe.off
     messages = chat.probe.form.messages(chat.tasks[index].prompt)
     return chat.tokenizer.apply_chat_template(
-        messages, tokenize=False, add_generation_prompt=True, strftime_now=CLOCK, **mode.kwargs
+        messages, tokenize=False, add_generation_prompt=True, **mode.kwargs
     )
 
 
-@pytest.mark.parametrize("kind", ["bytes", "bpe"])
-@pytest.mark.parametrize("name", sorted(TEMPLATES))
-def test_what_was_reviewed_is_what_is_learnt(name, kind):
-    chat = built(name, kind)
+@pytest.mark.parametrize("name", walk(sorted(TEMPLATES), fast=FAST))
+@pytest.mark.parametrize("merges", [False, True])
+def test_what_was_reviewed_is_what_is_learnt(name, merges):
+    """By bytes, and with merges: each template meets one of the other ways to split a text."""
+    chat = built(name, MERGING[sorted(TEMPLATES).index(name) % len(MERGING)] if merges else "bytes")
     assert chat.report.ok and not chat.report.dropped, (chat.report.dropped, chat.report.problems)
     assert len(chat) == sum(turns_in(given) for given in CASES.values())
-    joins = 0
     for index, example in enumerate(chat):
         case = list(CASES)[example.position]
         given = CASES[case]
@@ -135,9 +116,7 @@ def test_what_was_reviewed_is_what_is_learnt(name, kind):
         prompt = generation_prompt(chat, index, thinks)
         assert text.startswith(prompt), case
         if not chat.probe.off.empty or thinks:
-            joined = next(n for n in range(9) if text[len(prompt) - n :].startswith(learnt))
-            assert not joined or kind == "bpe", case
-            joins += joined > 0
+            assert text[len(prompt) :].startswith(learnt), case
         # it ends in a stop token
         spans = {span.part: span for span in example.spans}
         assert spans["stop"].learnt, case
@@ -148,10 +127,9 @@ def test_what_was_reviewed_is_what_is_learnt(name, kind):
             middle = chat.probe.tags[1]
             assert learnt.index(thought) < learnt.index(middle) < learnt.rindex(answer.strip()), case
             assert chat.probe.tags[0] in text[: text.index(learnt)] + learnt, case
-    assert joins <= chat.report.straddled
 
 
-@pytest.mark.parametrize("name", sorted(TEMPLATES))
+@pytest.mark.parametrize("name", walk(sorted(TEMPLATES), fast=FAST))
 def test_the_whole_is_the_templates_own_rendering(name):
     """Where the template shows thinking, a row is character for character what it renders."""
     chat = built(name, "bytes")
@@ -167,9 +145,7 @@ def test_the_whole_is_the_templates_own_rendering(name):
             *form.messages(earlier),
             form.answer(last["content"], thought, tags=("<think>", "</think>")),
         ]
-        whole = chat.tokenizer.apply_chat_template(
-            messages, tokenize=False, strftime_now=CLOCK, **mode.kwargs
-        )
+        whole = chat.tokenizer.apply_chat_template(messages, tokenize=False, **mode.kwargs)
         text = decoded(chat, example)
         if mode.stop_added:
             assert (
@@ -183,18 +159,26 @@ def turns_in(given) -> int:
     return sum(message["role"] == "assistant" for message in given.conversation.messages)
 
 
-@pytest.mark.parametrize("name", sorted(TEMPLATES))
-def test_tool_calls_are_learnt_or_refused_by_name(name):
-    chat = build(
-        [row(messages=TOOLS, reasoning=THOUGHT)], made(name, "bytes"), config=ChatConfig(max_length=100_000)
-    )
-    assert set(chat.report.dropped) == WHY_NO_TOOLS[name]
-    if chat.report.dropped:
+@pytest.mark.parametrize("name", walk(sorted(TEMPLATES), fast=FAST))
+def test_tool_calls_are_learnt_wherever_the_template_reads_them(name):
+    """With thinking before the call and without, up to the stop token and no further."""
+    thinking = [{**m, "reasoning_content": CALL_THOUGHT} if m.get("tool_calls") else m for m in TOOLS]
+    rows = [row(messages=m, reasoning=THOUGHT, position=i) for i, m in enumerate((TOOLS, thinking))]
+    format = ChatFormat(made(name, "bytes"), config=ChatConfig(max_length=100_000, **PINNED))
+    chat = DatasetBuilder(RowBuffer(rows), format).run()
+    if "tool_calls" not in TEMPLATES[name]:
+        assert set(chat.report.dropped) == {NO_CALLS} and not len(chat)
         return
-    assert len(chat) == 2
-    call, answer = (learnt_text(example, chat.tokenizer) for example in chat)
-    assert "weather" in call and "Rome" in call and THOUGHT not in call
-    assert answer.count(THOUGHT) == 1 and "It is sunny." in answer
+    assert not chat.report.dropped and len(chat) == 4
+    for example in chat:
+        learnt = learnt_text(example, chat.tokenizer)
+        if example.turn:
+            assert learnt.count(THOUGHT) == 1 and "It is sunny." in learnt
+        else:
+            assert learnt.index("weather") < learnt.index("Rome") and THOUGHT not in learnt
+            assert learnt.partition("weather")[0].count(CALL_THOUGHT) == example.position
+        stops = [token in chat.stop_ids for token in example.labels.tolist() if token != -100]
+        assert stops.index(True) == len(stops) - 1
 
 
 @pytest.mark.slow

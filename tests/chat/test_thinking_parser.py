@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonbook.chat import ThinkingParser
+from reasonbook.chat import ChatConfig, ChatFormat, Parsed, ThinkingParser
+
+from .students import student
 
 PARSER = ThinkingParser(stops=("<|im_end|>", "<EOS>"))
 OPENED = ThinkingParser(stops=("<|im_end|>", "<EOS>"), prefilled=True)
@@ -56,51 +61,64 @@ def test_reasoning_that_came_apart_is_left_alone():
     assert PARSER.parse("B", reasoning=" ").health == "empty"
 
 
-PIECES = st.lists(
-    st.sampled_from(
-        [
-            "<think>",
-            "</think>",
-            "<",
-            "</",
-            "think>",
-            "\n",
-            "  ",
-            "A",
-            "é",
-            "b b",
-            "<|im_end|>",
-            "<EOS>",
-            "<|im",
-        ]
-    ),
-    max_size=12,
+@cache
+def escapes():
+    return ChatFormat(student("qwen3"), config=ChatConfig(markers="escape")).markers
+
+
+PARSERS = {
+    "unknown": PARSER,
+    "opened": OPENED,
+    "not opened": replace(PARSER, prefilled=False),
+    "answers": replace(PARSER, prefilled=False, plain="<think>\n\n</think>", opening="<think>\n"),
+    "channels": replace(HARMONY, mark="<|end|>", plain="<|channel|>final<|message|>", prefilled=False),
+    "stop that closes": ThinkingParser("<think>", "<EOS>", stops=("<EOS>",), prefilled=True),
+}
+MARKS = (
+    "<think> </think> < </ think> <|im_end|> <EOS> <|im <|channel|> analysis final <|message|> <|end|> <|start|> "
+    "assistant <|return|>"
 )
+PIECES = st.lists(st.sampled_from([*MARKS.split(), "\n", "  ", "A", "é", "b b", "\u200b"]), max_size=14)
 
 
-@given(PIECES, st.booleans(), st.data())
-def test_streaming_gives_what_parsing_the_whole_gives(pieces, prefilled, data):
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(sorted(PARSERS)), st.booleans(), PIECES, st.data())
+def test_streaming_gives_what_parsing_the_whole_gives(name, escaped, pieces, data):
     text = "".join(pieces)
-    parser = OPENED if prefilled else PARSER
+    parser = replace(PARSERS[name], escapes=escapes() if escaped else None)
     whole = parser.parse(text)
-    # Left out: what only the end can tell, such as a closing tag that nothing opened.
-    if not prefilled and not text.lstrip().startswith("<think>") and "think>" in text:
-        return
-    if whole.flags and "never ended" not in whole.flags[0] and "nothing" not in whole.flags[0]:
-        return
-    if text.count("<think>") + prefilled > 1:
-        return
     stream = parser.stream()
-    given_pieces: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
     at = 0
     while at < len(text):
-        size = data.draw(st.integers(1, 7))
-        given_pieces += stream.feed(text[at : at + size])
+        size = data.draw(st.integers(1, 9))
+        found += stream.feed(text[at : at + size])
         at += size
-    given_pieces += stream.close()
-    said = {kind: "".join(t for k, t in given_pieces if k == kind) for kind in ("thinking", "answer")}
-    assert (said["thinking"].strip(), said["answer"].strip()) == (whole.thinking, whole.answer)
-    assert stream.parsed == whole
+    found += stream.close()
+    said = {kind: "".join(t for k, t in found if k == kind) for kind in ("thinking", "answer")}
+    assert (said["thinking"], said["answer"]) == (whole.thinking, whole.answer)
+    assert stream.parsed == whole and whole.text == text
+
+
+def test_what_stands_between_thinking_and_answer_is_taken_off_whole():
+    parser = PARSERS["channels"]
+    final = parser.parse("<|channel|>final<|message|>B<|return|>")
+    assert (final.thinking, final.answer, final.health) == ("", "B", "missing")
+    cut = parser.parse("<|channel|>analysis<|message|>A<|end|><|start|>assis")
+    assert (cut.thinking, cut.answer) == ("A", "") and "nothing follows" in cut.flags[0]
+    call = parser.parse(
+        "<|channel|>analysis<|message|>A<|end|><|start|>assistant<|channel|>commentary<|message|>{}"
+    )
+    assert (call.thinking, call.answer) == ("A", "<|start|>assistant<|channel|>commentary<|message|>{}")
+
+
+def test_unfinished_thinking_never_becomes_the_answer():
+    assert OPENED.parse("A<|im_end|>") == Parsed(
+        "A", "", "unfinished", ("the thinking never ended",), "A<|im_end|>"
+    )
+    known = PARSERS["not opened"]
+    assert known.parse("A</think>B").answer == "A</think>B" and known.parse("A</think>B").flags
+    assert known.parse("\n<think>A").answer == ""
 
 
 def test_streaming_does_not_wait_for_the_end():

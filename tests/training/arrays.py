@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reasonbook.chat.rendering.token_weights import TokenWeights
 from reasonbook.training import planner
 from reasonbook.training.backends.pick import get_backend
 from reasonbook.training.loop.backend import FitResult, FitTask
@@ -50,6 +51,17 @@ def rows(count: int, *, seed: int = 0, shortest: int = 8, longest: int = 24) -> 
         ids.append(row)
         labels.append(target)
     return Examples(ids, labels, list(range(count)))
+
+
+def heavier(data: Examples, weights: list[float]) -> Examples:
+    """The same rows, whose target tokens take these weights in turn."""
+    table = np.zeros(256, np.float32)
+    table[128 : 128 + len(weights)] = weights
+    codes = [
+        np.where(labels == -100, 0, 128 + np.arange(len(labels)) % len(weights)).astype(np.uint8)
+        for labels in data.labels
+    ]
+    return replace(data, weights=TokenWeights(codes, table, np.ones(len(codes), np.float32)))
 
 
 class Fit:

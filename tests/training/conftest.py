@@ -31,7 +31,13 @@ def pair(trained, home, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_student, tmp_path_factory):
+def weights():
+    """What the parts of the thinking run count; a module may have its own."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_student, tmp_path_factory, weights):
     """Answers only and thinking first, twelve steps each: (plain, thinking)."""
     from reasonbook.training import train
 
@@ -40,6 +46,6 @@ def trained(tiny_student, tmp_path_factory):
     patch.setenv("OMP_NUM_THREADS", "1")
     settings = {"max_steps": 12, "batch_size": 8, "eval_every": 6, "samples": 2, "sample_tokens": 24}
     plain = train(refund_chat(tiny_student, strategy="final_only"), **settings).wait()
-    thinking = train(refund_chat(tiny_student), **settings).wait()
+    thinking = train(refund_chat(tiny_student, weights=weights), **settings).wait()
     yield plain, thinking
     patch.undo()

@@ -23,6 +23,11 @@ pytestmark = pytest.mark.train
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="module")
+def weights():
+    return {"answer": 3.0, "Amount": 0.5}  # they go the same ways as the ids and the labels
+
+
 def test_again_from_the_card_gives_the_same_curve(pair):
     run = pair[1]
     run.evaluate("test")
@@ -32,6 +37,10 @@ def test_again_from_the_card_gives_the_same_curve(pair):
     assert "the same curve" in str(done) and done.versions == {}
     again = Run.load(done.new)
     assert str(again.status) == "COMPLETED" and again.card["from_card"] == run.id
+    held, ours = again.data.train.weights, run.data.train.weights
+    assert {3.0, 0.5} < set(np.concatenate(list(held)).tolist())
+    assert all(np.array_equal(a, b) for a, b in zip(held, ours, strict=True))
+    assert again.card["format"]["config"]["weights"] == {"answer": 3.0, "Amount": 0.5}
 
 
 def test_two_processes_share_the_batch_and_take_the_same_steps(pair, tmp_path):
@@ -72,10 +81,13 @@ def test_the_same_id_again_goes_on_from_its_checkpoint(pair):
     assert before[-1] == run.plan.steps and after == before  # it was complete: nothing is trained twice
 
 
-@pytest.mark.parametrize(("what", "word"), [("labels", "labels"), ("ids", "token ids"), ("rows", "rows")])
+@pytest.mark.parametrize(
+    ("what", "word"),
+    [("labels", "labels"), ("ids", "token ids"), ("rows", "rows"), ("turn_weights", "weights")],
+)
 def test_data_that_is_not_the_cards_is_refused(pair, tmp_path, what, word):
     folder = tmp_path / "copy"
-    shutil.copytree(pair[0].folder, folder, ignore=shutil.ignore_patterns("checkpoint-*", "model"))
+    shutil.copytree(pair[1].folder, folder, ignore=shutil.ignore_patterns("checkpoint-*", "model"))
     if what == "rows":
         text = (folder / "tasks.jsonl").read_text()
         (folder / "tasks.jsonl").write_text(text.replace("$", "€", 1))

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from reasonbook.chat import ChatConfig, ChatFormat
 from reasonbook.errors import TrainingError
 from reasonbook.training import Run
-from reasonbook.training.saving.gguf import RULES, rule_name
+from reasonbook.training.saving.gguf import RULES, rule_name, write
 from reasonbook.training.saving.llamacpp_check import Llama, missing
 from reasonbook.training.saving.ollama import pieces
 
@@ -28,6 +29,27 @@ def test_merged_weights_answer_the_same(pair, tmp_path):
     )
     names = {p.name for p in (tmp_path / "merged").iterdir()}
     assert "model.safetensors" in names and not any(n.endswith((".bin", ".pt")) for n in names)
+
+
+def test_pipeline_serves_the_trained_prompt(pair, tmp_path):
+    """Messages and nothing else: the plain student is not asked to think, and stops where it learnt to."""
+    from transformers import pipeline
+    from transformers.pipelines.text_generation import Chat
+
+    for run in pair:
+        saved = run.save(tmp_path / run.strategy, format="merged", dtype="float32")
+        serve = pipeline("text-generation", model=saved.path, device="cpu")
+        messages = [{"role": "user", "content": QUESTION}]
+        ids = serve.preprocess(Chat(messages))["input_ids"][0].tolist()
+        assert ids == run.format.prompt_ids(QUESTION)
+        assert set(run.format.stop_ids) <= set(serve.model.generation_config.eos_token_id)
+        written = serve(messages, max_new_tokens=12, do_sample=False, return_full_text=False)[0][
+            "generated_text"
+        ]
+        reply = run.generate([QUESTION], max_tokens=12)[0]
+        assert written == serve.tokenizer.decode(
+            run.format.encode([reply.text])[0].ids, skip_special_tokens=True
+        )
 
 
 @needs_llama
@@ -68,10 +90,30 @@ def test_the_tiny_students_prompt_ids_are_those_of_training(pair, tmp_path):
         encode = run.format.encode
         with Llama(saved.path) as llama:
             for task in run.data.tasks:
-                text = llama.template([dict(m) for m in task.prompt], **run.format.template_kwargs)
+                text = llama.template([dict(m) for m in task.prompt])
                 assert llama.tokenize(text) == run.format.prompt_ids(task.prompt)
             for text in ODD_TEXTS:
                 assert llama.tokenize(text) == encode([text])[0].ids
+
+
+NO_SYSTEM = """{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('none') }}{% endif %}
+{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}
+{%- if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+
+
+@needs_llama
+def test_llama_reads_the_lines_before_a_template(tmp_path, tiny_student):
+    """The system prompt and its merging, as data before the maker's source, in an engine that is not Python's."""
+    from transformers import AutoModelForCausalLM
+
+    form = ChatFormat(tiny_student, config=ChatConfig(chat_template=NO_SYSTEM, system='Be "exact" %}.\nÄ'))
+    assert not form.probe.form.system
+    write(tmp_path / "x.gguf", AutoModelForCausalLM.from_pretrained(tiny_student), form)
+    talk = [{"role": "system", "content": "Short."}, {"role": "user", "content": " One?\n"}]
+    with Llama(tmp_path / "x.gguf") as llama:
+        for messages in (talk, talk[1:]):
+            assert llama.template(messages) == form.prompt_text(messages)
 
 
 @needs_llama
@@ -97,7 +139,7 @@ def test_prompt_ids_of_a_known_rule_are_those_of_training(tmp_path, tiny_student
     assert "same prompt ids" in saved.note, saved.note
     with Llama(tmp_path / "student.gguf") as llama:
         for task in run.data.of("test"):
-            text = llama.template([dict(m) for m in task.prompt], **run.format.template_kwargs)
+            text = llama.template([dict(m) for m in task.prompt])
             assert llama.tokenize(text) == run.format.prompt_ids(task.prompt)
 
 

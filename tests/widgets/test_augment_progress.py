@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from reasonbook.augment import Augmentation, AugmentConfig
+from reasonbook.augment.engine.failures.breaker import Patience
 from reasonbook.data.frame import Frame
 from reasonbook.data.layout import Layout
 from reasonbook.schema import Schema
@@ -113,7 +114,10 @@ def test_retry_asks_for_the_failed_rows_alone(page, job):
         probe.call("retry")
 
 
-def test_an_outage_is_told_while_it_lasts(page, job):
+def test_an_outage_is_told_while_it_lasts(page, job, monkeypatch):
+    monkeypatch.setattr(
+        "reasonbook.augment.engine.failures.breaker.PATIENCE", Patience(first=0.1, longest=0.5)
+    )
     job.config = AugmentConfig(max_retries=4)
     probe = page(AugmentProgress(job))
     job.gate.down = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reasonbook.chat import ChatRow, build
+from reasonbook.chat import ChatConfig, ChatRow, build
 from reasonbook.data.conversation import Conversation
 from reasonbook.widgets.mask_preview import MaskPreview
 
@@ -41,6 +41,13 @@ def test_every_row_shows_the_arrays_that_are_trained(chat, page):
         assert row["position"] == chat[index].position and row["split"] == chat[index].split
 
 
+def test_a_row_says_what_its_parts_count(chat, page):
+    assert page(MaskPreview(chat)).call("row", index=5)["weights"] == {}
+    heavier = build(chat.rows, chat.tokenizer, config=ChatConfig(weights={"answer": 2.0, "Amount": 0.5}))
+    told = page(MaskPreview(heavier)).call("row", index=5)["weights"]
+    assert (told["answer"], told["reasoning:Amount"], told["reasoning:Policy"]) == (2.0, 0.5, 1.0)
+
+
 def test_the_texts_of_a_row_add_up_to_what_the_student_sees(chat, page):
     row = page(MaskPreview(chat)).call("row", index=5)
     assert "".join(row["texts"]) == chat.tokenizer.decode(chat[5].input_ids, skip_special_tokens=False)
@@ -60,6 +67,15 @@ def test_a_view_of_one_split_counts_within_it(chat, page):
     opened = page(MaskPreview(train.preview(2)))
     assert opened.call("snapshot")["rows"] == 30
     assert opened.call("row", index=2)["position"] == train[2].position
+
+
+def test_a_row_is_played_when_the_page_asks(chat, page):
+    opened = page(MaskPreview(chat))
+    for index in (0, 9):
+        row, played = opened.call("row", index=index), opened.call("loop", index=index)
+        assert row["ids"][played["stop"]] in chat.stop_ids and played["answer"] == f"${index}"
+        assert {step["state"] for step in played["steps"]} <= {"passed", "not asked"}
+    assert played["thinking"] == ""
 
 
 def test_unusual_rows_come_with_their_reasons(chat, page):

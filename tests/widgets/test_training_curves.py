@@ -51,6 +51,7 @@ def test_a_view_opened_late_shows_the_whole_run(page):
     assert info["verbs"] == []
 
 
+@pytest.mark.slow
 def test_what_is_pushed_while_it_trains_adds_up_to_the_run(page):
     run = PacedRun(steps=150, rate=250)
     opened = page(TrainingCurves(run))
@@ -67,6 +68,7 @@ def test_what_is_pushed_while_it_trains_adds_up_to_the_run(page):
     assert all(start == known for start, known in starts), "every message says where its points begin"
 
 
+@pytest.mark.slow
 def test_no_more_than_twenty_messages_a_second_and_small_ones(page):
     run = PacedRun(steps=400, rate=200, every=1000)
     opened = page(TrainingCurves(run))
