@@ -17,13 +17,14 @@ PY := $(BIN)/python
 STAMPS := $(VENV)/.stamps
 PIP := $(PY) -m pip --disable-pip-version-check
 FRONTEND := $(shell find frontend -path frontend/node_modules -prune -o -path frontend/.test-build -prune -o -type f -print 2>/dev/null)
+# What was compiled is kept, whatever the shell says: every worker, kernel and script would compile it again.
 # One thread a process: on a small shared machine two spinning OpenMP threads lose three to eight times.
-TESTENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1
+TESTENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=
 PYTEST := $(TESTENV) $(PY) -m pytest
 # pytest says 5 when nothing was selected; for a part of the suite that is no failure.
 NONE_IS_FINE := || { code=$$?; [ $$code = 5 ]; }
 
-.PHONY: help setup frontend unsloth demo test test-fast test-browser chromium lab lint format types map node-test build clean
+.PHONY: help setup frontend unsloth demo test test-fast test-browser chromium lab lint format types map formats node-test build clean
 
 help:  ## what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,12 +63,12 @@ lab: setup  ## open JupyterLab on the quickstart
 	@$(PY) -m reasonbook.cli lab --dir build/lab
 
 test: setup chromium  ## the whole suite: parallel where that is safe, then the rest alone
-	$(PYTEST) -q -n $(JOBS) -m "not browser and not alone and not train" $(NONE_IS_FINE)
+	$(PYTEST) -q -n $(JOBS) --ignore tests/browser -m "not browser and not alone and not train" $(NONE_IS_FINE)
 	$(PYTEST) -q -n $(JOBS) -m "train and not browser and not alone" $(NONE_IS_FINE)
 	$(PYTEST) -q -m "browser or alone" $(NONE_IS_FINE)
 
 test-fast: setup  ## under a minute: no browser, no training, nothing slow
-	$(PYTEST) -q -n $(JOBS) -m "not browser and not train and not alone and not slow"
+	$(PYTEST) -q -n $(JOBS) --ignore tests/browser -m "not browser and not train and not alone and not slow"
 
 test-browser: setup chromium  ## JupyterLab and Notebook 7 in Chromium
 	$(PYTEST) -q -m browser
@@ -100,6 +101,9 @@ types: setup  ## pyright and tsc
 
 map: setup  ## draw the map in CONTRIBUTING.md again, from the modules' docstrings
 	$(PY) -m tests.contributing
+
+formats: setup  ## write docs/formats.md again: every known chat template, played through
+	@mkdir -p build && $(TESTENV) $(BIN)/reasonbook formats --markdown > build/formats.md && mv build/formats.md docs/formats.md
 
 node-test: setup  ## the front end's unit tests
 	$(call npm,test)

@@ -1,9 +1,29 @@
 """What every test may use: a home of its own, and the tiny student, made once."""
 
+import gc
+import hashlib
+import os
 import signal
 import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+
+# The format "iri" of JSON Schema, which no notebook has: jsonschema would build 38 grammars for it at its import.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection():
+    """What collecting imports and makes lives to the end; no collection of garbage need look at it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +56,17 @@ def interruptible():
 
 
 @pytest.fixture(scope="session")
-def tiny_student(tmp_path_factory) -> str:
-    """The folder of the tiny student: random weights, a tokenizer trained on the spot."""
-    pytest.importorskip("transformers")
-    from reasonbook.examples import tiny_student
+def tiny_student(pytestconfig) -> str:
+    """The folder of the tiny student: random weights, a tokenizer trained once for all processes and sessions."""
+    version = pytest.importorskip("transformers").__version__
+    from reasonbook.examples import small_student, tiny_student
 
-    return str(tiny_student(tmp_path_factory.mktemp("student") / "tiny"))
+    sources = b"".join(path.read_bytes() for path in sorted(Path(small_student.__file__).parent.glob("*.py")))
+    students = pytestconfig.cache.mkdir("students")
+    place = students / f"{version}-{hashlib.sha256(sources).hexdigest()[:12]}"
+    if not place.exists():
+        with tempfile.TemporaryDirectory(dir=students) as scratch:
+            tiny_student(Path(scratch) / "made" / "tiny")
+            with suppress(OSError):  # another worker was quicker
+                os.rename(f"{scratch}/made", place)
+    return str(place / "tiny")

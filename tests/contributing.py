@@ -9,7 +9,7 @@ import ast
 import re
 from pathlib import Path
 
-from tests.house import PACKAGE, House, short
+from tests.house import HOUSE, House, short
 from tests.test_architecture import LAYERS
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
@@ -46,6 +46,4 @@ def said(house: House, module: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(
-        MAP.sub(lambda _: drawn(House(PACKAGE)), PAGE.read_text(encoding="utf-8")), encoding="utf-8"
-    )
+    PAGE.write_text(MAP.sub(lambda _: drawn(HOUSE), PAGE.read_text(encoding="utf-8")), encoding="utf-8")

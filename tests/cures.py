@@ -3,8 +3,9 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
+
+from tests.house import House
 
 ROOTS = (
     "rb", "df", "schema", "job", "review", "repair", "chat", "run", "session", "ablation", "comparison",
@@ -21,18 +22,12 @@ class Cure(NamedTuple):
     code: str
 
 
-def cures(package: Path) -> Iterator[Cure]:
+def cures(house: House) -> Iterator[Cure]:
     """Every piece of code in a string of the package that is no docstring."""
-    for path in sorted(package.rglob("*.py")):
-        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-        skipped = {id(node) for each in nodes for node in _docstring(each)}
-        inside = {id(part) for each in nodes if isinstance(each, ast.JoinedStr) for part in each.values}
-        for node in nodes:
-            if id(node) in skipped or id(node) in inside:
-                continue
-            text = said(node)
-            for code in pieces(text) if text else ():
-                yield Cure(f"{path.relative_to(package)}:{node.lineno}", code)  # type: ignore[attr-defined]
+    for name, tree in house.trees.items():
+        for node in _strings(tree):
+            for code in pieces(said(node) or ""):
+                yield Cure(f"{house.files[name].relative_to(house.package)}:{node.lineno}", code)
 
 
 def said(node: ast.AST) -> str | None:
@@ -78,7 +73,16 @@ def _end(text: str, at: int) -> int:
     return len(text)
 
 
-def _docstring(node: ast.AST) -> Iterator[ast.AST]:
+def _strings(node: ast.AST) -> Iterator[ast.Constant | ast.JoinedStr]:
+    """Every constant and every f-string below a node, but docstrings and what only is a part of an f-string."""
     body = getattr(node, "body", None)
-    if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-        yield body[0].value
+    first = body[0] if isinstance(body, list) and body else None
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Constant):
+            if not isinstance(node, ast.JoinedStr):
+                yield child
+            continue
+        if isinstance(child, ast.JoinedStr):
+            yield child
+        if child is not first or not isinstance(child, ast.Expr) or not isinstance(child.value, ast.Constant):
+            yield from _strings(child)

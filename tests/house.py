@@ -97,6 +97,9 @@ class House:
             yield below if below in self.files else base
 
 
+HOUSE = House(PACKAGE)  # ours, parsed once for all who read its source
+
+
 def room(module: str, folder: str) -> str:
     """The room of a folder in which a module lies, by full name; empty outside it and for its own index."""
     if module == folder or not inside(module, folder):

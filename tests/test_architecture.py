@@ -12,7 +12,7 @@ from importlib import import_module
 
 import pytest
 
-from tests.house import PACKAGE, House, built, circles, inside, short
+from tests.house import HOUSE, House, built, circles, inside, short
 
 # ---------------------------------------------------------------------------------------------------- the law
 # A room imports from lines further down only, wherever the import stands: at import time, inside a function, under
@@ -23,7 +23,7 @@ LAYERS = {
         "cli ipython",
         "demo widgets",
         "accessor",
-        "environment exports history",
+        "environment exports format_matrix history",
         "augment training examples",
         "review",
         "chat teachers schema",
@@ -51,7 +51,8 @@ LAYERS = {
         "dataset",
         "format preflight written_text",
         "rendering",
-        "template config loop_report preview reasoning_text thinking_parser",
+        "template config preview reasoning_text thinking_parser",
+        "loop_report",
     ),
     "reasonbook.augment": ("datasets estimation", "augmentation", "engine", "*"),
     "reasonbook.teachers": ("ask batches", "*", "hosted", "pricing", "json_access teacher"),
@@ -82,7 +83,6 @@ ONE_FILE_EACH = {
 }
 # ------------------------------------------------------------------------------------------------------------
 
-HOUSE = House(PACKAGE)
 NOT_LOADED = ("torch", "transformers", "openai", "anthropic", "ipywidgets", "plotly", "aiohttp", "anywidget")
 IMPORT_BUDGET = 0.5  # seconds, pandas among them
 

@@ -89,6 +89,7 @@ def test_who_leaves_holds_nothing(store):
     assert two.freed(asks("x"), lambda ask: ask) == asks("x")
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_seen_at_once(store):
     other = elsewhere(store, "take(claims, asks('x')); print('claimed', flush=True); time.sleep(60)")
     assert other.stdout.readline() == "claimed\n"
@@ -162,6 +163,7 @@ def test_members_hear_what_the_others_say(store):
     assert two.others()[0].state == {}
 
 
+@pytest.mark.slow
 def test_claims_of_many_processes_never_overlap(store):
     """Each takes what it can get of the same rows, in an order of its own, and gives it back unanswered."""
     code = """

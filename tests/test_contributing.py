@@ -3,19 +3,19 @@
 import re
 
 from tests.contributing import MAP, PAGE, drawn
-from tests.house import PACKAGE, House, built
+from tests.house import HOUSE, built
 
 WIDTH = 120
 
 
 def test_the_map_is_of_today():
     found = MAP.search(PAGE.read_text(encoding="utf-8"))
-    assert found and found.group() == drawn(House(PACKAGE)), "stale: make map"
+    assert found and found.group() == drawn(HOUSE), "stale: make map"
 
 
 def test_each_line_of_it_fits():
     """A first line that does not fit says too much for a first line."""
-    assert [line for line in drawn(House(PACKAGE)).splitlines() if len(line) > WIDTH] == []
+    assert [line for line in drawn(HOUSE).splitlines() if len(line) > WIDTH] == []
 
 
 def test_the_map_is_in_the_laws_order_and_says_what_the_docstrings_say(tmp_path):

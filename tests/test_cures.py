@@ -1,11 +1,9 @@
 """Cures: every piece of code that an error or a card tells to type is typed here, in a world where it makes sense."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-import reasonbook
 import reasonbook as rb
 from reasonbook.augment import AugmentConfig
 from reasonbook.chat import ChatConfig
@@ -15,9 +13,9 @@ from reasonbook.teachers.llamacpp import LlamaCpp
 from reasonbook.training import TrainConfig
 
 from .cures import cures, pieces
+from .house import HOUSE
 from .servers.provider import KEY, Provider
 
-PACKAGE = Path(reasonbook.__file__).parent
 # What a person fills in: the code as it stands → as it is typed. An expression of the source stands in ⟨ ⟩.
 FILLED = {
     r"field_lines\(names\)": "field_lines()",
@@ -54,6 +52,7 @@ FILLED = {
     r"⟨\{said\}⟩⟨\{needs\}⟩": '"raw", confirm=True',
     r"⟨\{self\.task[^}]*\}⟩": "512",
     r'"STUDENT"|"Qwen/Qwen3-4B"': "student",
+    r'"template\.jinja"': "template",
     r'"RUN_ID"': "run.id",
     r'"openai:MODEL"': "teacher",
     r"teacher=…": "teacher=teacher",
@@ -128,7 +127,7 @@ def typed(code: str) -> str:
     return code
 
 
-CURES = {cure.code: cure.where for cure in cures(PACKAGE)}
+CURES = {cure.code: cure.where for cure in cures(HOUSE)}
 
 
 def unfinished(world: dict, code: str) -> dict:

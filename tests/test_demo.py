@@ -57,6 +57,7 @@ def test_a_run_reports_headings_and_writes_outputs_without_widget_state(tmp_path
     assert seen[-1].cell == seen[-1].cells == 4 and seen[-1].heading == "Two" and seen[-1].detail == "7"
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_named_and_what_ran_is_kept(tmp_path):
     import nbformat
 
@@ -97,6 +98,7 @@ def test_the_page_needs_no_network_and_shows_cards_and_figures(tmp_path):
     assert "widget-view+json" not in html
 
 
+@pytest.mark.slow
 def test_a_page_without_figures_is_small(tmp_path):
     executed = notebooks.execute(written(tmp_path, ("code", "1")), target=tmp_path / "run.ipynb")
     assert len(html_page.to_html(executed, title="one")) < 1_000_000
@@ -126,6 +128,7 @@ def test_tables_come_out_as_aligned_text():
     assert html_page.table_text("<p>none</p>") == ""
 
 
+@pytest.mark.slow
 def test_tagged_text_takes_the_table_once(tmp_path):
     source = written(
         tmp_path,
@@ -156,6 +159,7 @@ def bundled(tmp_path, monkeypatch):
     return place
 
 
+@pytest.mark.slow
 def test_demo_writes_both_files_and_prints_progress_and_the_table(bundled, tmp_path, capsys):
     out = tmp_path / "build"
     assert cli.main(["demo", "--out", str(out), "--set", "rows=41"]) == 0

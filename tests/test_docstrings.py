@@ -15,8 +15,8 @@ import pytest
 
 import reasonbook as rb
 from reasonbook.accessor import ReasonAccessor
+from tests.house import HOUSE
 
-PACKAGE = Path(rb.__file__).parent
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PUBLIC = ("", "schema", "review", "teachers", "augment", "chat", "training", "widgets", "examples")
 RUNS = {"run", "thinking", "plain"}
@@ -24,10 +24,9 @@ RUNS = {"run", "thinking", "plain"}
 SKIPPED: dict[str, str] = {}
 
 
-def docstrings(path: Path) -> Iterator[tuple[str, str]]:
-    """Dotted name and text of every docstring of a file that holds an example."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    todo = [(".".join(part for part in parts if part != "__init__"), ast.parse(path.read_text("utf-8")))]
+def docstrings(module: str) -> Iterator[tuple[str, str]]:
+    """Dotted name and text of every docstring of a module that holds an example."""
+    todo: list[tuple[str, ast.AST]] = [(module.removeprefix("reasonbook").lstrip("."), HOUSE.trees[module])]
     while todo:
         name, node = todo.pop()
         text = ast.get_docstring(node)  # type: ignore[arg-type]
@@ -41,7 +40,7 @@ def docstrings(path: Path) -> Iterator[tuple[str, str]]:
 @cache
 def collected() -> list[doctest.DocTest]:
     parser = doctest.DocTestParser()
-    found = [each for path in sorted(PACKAGE.rglob("*.py")) for each in docstrings(path)]
+    found = [each for module in HOUSE.files for each in docstrings(module)]
     return [parser.get_doctest(text, {}, name, None, None) for name, text in found]
 
 
@@ -55,8 +54,10 @@ def names(test: doctest.DocTest) -> set[str]:
 
 def params() -> Iterator[Any]:
     for test in collected():
-        trains = names(test) & {*RUNS, "train", "ablate"}
-        yield pytest.param(test, id=test.name, marks=[pytest.mark.train] if trains else [])
+        spoken = names(test)
+        trains = [pytest.mark.train] * bool(spoken & {*RUNS, "train", "ablate"})
+        builds = [pytest.mark.slow] * bool(spoken & {"tiny_student", "to_chat"})
+        yield pytest.param(test, id=test.name, marks=trains + builds)
 
 
 def filled() -> Any:
@@ -88,6 +89,16 @@ def trained(tiny_student, tmp_path_factory) -> dict[str, Any]:
     return {"run": thinking, "thinking": thinking, "plain": plain, "home": home}
 
 
+@pytest.fixture(scope="session")
+def built(tiny_student, tmp_path_factory) -> dict[str, Any]:
+    """What nobody trains and nobody changes: the training rows of forty requests, in a store of their own."""
+    home = tmp_path_factory.mktemp("docstrings") / ".reasonbook"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REASONBOOK_HOME", str(home))
+        link_student(tiny_student, home)
+        return {"chat": filled().reason.to_chat(rb.examples.tiny_student()), "home": home}
+
+
 @pytest.fixture
 def namespace(request, home, tmp_path, monkeypatch):
     """What an example may take as there: ``rb``, and of ``df``, ``schema``, ``chat`` and runs what it names."""
@@ -101,6 +112,10 @@ def namespace(request, home, tmp_path, monkeypatch):
             folder = runs["home"]
             monkeypatch.setenv("REASONBOOK_HOME", str(folder))
             there |= {name: runs[name] for name in RUNS}
+        elif "chat" in wanted and not wanted & {"df", "tiny_student", "train", "ablate"}:
+            rows = request.getfixturevalue("built")
+            monkeypatch.setenv("REASONBOOK_HOME", str(rows["home"]))
+            return there | {"chat": rows["chat"]}
         if wanted & {"chat", "tiny_student", "train"}:
             link_student(request.getfixturevalue("tiny_student"), folder)
         if wanted & {"df", "chat"}:

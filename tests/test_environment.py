@@ -68,6 +68,7 @@ def test_a_driver_without_cuda_torch(monkeypatch):
     ("given", "spins"),
     [({}, "10000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "PASSIVE"}, "None")],
 )
+@pytest.mark.slow
 def test_waiting_threads_give_the_core_back_unless_told_otherwise(given, spins):
     env = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")} | given
     code = "import os, sys, reasonbook; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"

@@ -15,6 +15,7 @@ from reasonbook.data.conversation import Conversation, missing
 from reasonbook.data.layout import INLINE, detect
 from reasonbook.errors import FormatError
 from reasonbook.exports import LAYOUTS, export, records
+from tests.walks import walk
 
 TEXTS = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs"])
@@ -59,7 +60,7 @@ def back(frame: pd.DataFrame) -> list[tuple]:
     return [conversation.messages for conversation in detect(frame).read(frame)]
 
 
-@pytest.mark.parametrize("layout", CONVERSATIONAL + INLINED)
+@pytest.mark.parametrize("layout", walk(CONVERSATIONAL + INLINED, fast=["messages", "openai", "sharegpt"]))
 @FEW
 @given(st.lists(conversations(), min_size=1, max_size=3))
 def test_conversations_come_in_as_they_went_out(layout, given_messages):
@@ -68,7 +69,7 @@ def test_conversations_come_in_as_they_went_out(layout, given_messages):
     assert back(export(rows(*given_messages), layout=layout)) == given_messages
 
 
-@pytest.mark.parametrize("layout", PAIRED)
+@pytest.mark.parametrize("layout", walk(PAIRED, fast=["prompt_response", "openr1", "kiln"]))
 @FEW
 @given(st.lists(conversations(turns=1), min_size=1, max_size=3))
 def test_pairs_come_in_as_they_went_out(layout, given_messages):
@@ -86,7 +87,7 @@ def test_gemini_comes_in_as_it_went_out(given_messages):
     assert back(export(rows(*given_messages), layout="kiln_gemini", strategy="final_only")) == plain
 
 
-@pytest.mark.parametrize("ending", [".jsonl", ".json", ".parquet"])
+@pytest.mark.parametrize("ending", walk([".jsonl", ".json", ".parquet"], fast=[".jsonl"]))
 @FEW
 @given(st.lists(conversations(), min_size=1, max_size=3))
 def test_files_hold_all_of_it(ending, tmp_path, given_messages):
@@ -141,7 +142,7 @@ def openai_rows(draw):
     return tuple(messages)
 
 
-@pytest.mark.parametrize("layout", OPENAI)
+@pytest.mark.parametrize("layout", walk(OPENAI, fast=["openai"]))
 @FEW
 @given(st.lists(openai_rows(), min_size=1, max_size=4))
 def test_tools_and_weights_come_in_as_they_went_out(layout, given_messages):
@@ -150,7 +151,7 @@ def test_tools_and_weights_come_in_as_they_went_out(layout, given_messages):
     assert back(export(rows(*given_messages), layout=layout)) == given_messages
 
 
-@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("ending", walk([".jsonl", ".parquet"], fast=[".parquet"]))
 @FEW
 @given(st.lists(openai_rows(), min_size=1, max_size=4))
 def test_files_hold_tools_and_weights(ending, tmp_path, given_messages):

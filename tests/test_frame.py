@@ -161,6 +161,7 @@ def test_ten_times_the_rows_take_about_ten_times_the_time():
     assert seconds(40_000) < 40 * max(seconds(4_000), 0.005)  # quadratic writing would be 100 times
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.text(), st.text() | st.sampled_from(["<think>a</think>b", "a</think>b"])), min_size=1

@@ -579,6 +579,7 @@ def test_text_from_outside_is_escaped_everywhere(provider):
 
 
 # -- jobs ----------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 def test_a_job_whose_kernel_died_is_interrupted(home, monkeypatch):
     code = textwrap.dedent(
@@ -701,6 +702,7 @@ def test_no_key_reaches_the_store_or_a_run(provider, home):
     assert [path.name for path in kept if KEY.encode() in path.read_bytes()] == []
 
 
+@pytest.mark.slow
 def test_the_record_is_small_beside_the_answers(tmp_path, provider):
     df = frame(300)
     fill(df, provider, instructions="Look closely. " * 100)
@@ -816,21 +818,34 @@ def test_an_old_store_is_brought_up_where_it_stands(home):
     assert "not recorded" in df.reason.history(1)._repr_html_()
 
 
-def test_an_old_store_is_brought_up_once_by_two_processes(home):
+@pytest.mark.slow
+def test_an_old_store_is_brought_up_once_by_four_processes(home):
     path = old_store(home)
     code = textwrap.dedent(
         """
         import sys, time
         from reasonbook.store import Call, Context, Store
-        while time.time() < float(sys.argv[2]):
+        print("ready", flush=True)
+        at = float(input())
+        while time.time() < at:
             pass
         store = Store(sys.argv[1])
         for i in range(20):
-            store.put([Call("t", "", {f"{sys.argv[3]}-{i}": i}, context=Context("repair"), rows=b"x", cost=1.0)])
+            store.put([Call("t", "", {f"{sys.argv[2]}-{i}": i}, context=Context("repair"), rows=b"x", cost=1.0)])
         """
     )
-    at = str(time.time() + 3)
-    others = [subprocess.Popen([sys.executable, "-c", code, str(home), at, name]) for name in "abcd"]
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(home), name],
+            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+        for name in "abcd"
+    ]  # fmt: skip
+    assert [each.stdout.readline() for each in others] == ["ready\n"] * 4
+    at = time.time() + 0.2
+    for each in others:
+        each.stdin.write(f"{at}\n")
+        each.stdin.flush()
     assert [each.wait(60) for each in others] == [0] * 4
     db = sqlite3.connect(path)
     assert db.execute("SELECT count(*) FROM calls").fetchone() == (83,)

@@ -45,8 +45,9 @@ def build(workspace: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
     return done, target
 
 
-def test_the_page_knows_the_events_that_python_has():
-    assert page_events.TARGET.read_text(encoding="utf-8") == page_events.written(), "stale: make frontend"
+def test_the_page_knows_what_python_sends():
+    for path, text in page_events.targets().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is stale: make frontend"
 
 
 @needs_node
@@ -79,6 +80,7 @@ def test_the_licences_of_what_is_bundled_are_passed_on(workspace):
     assert passed_on.startswith("uplot 1.") and "Copyright" in passed_on and "esbuild" not in passed_on
 
 
+@pytest.mark.slow
 @needs_node
 def test_what_only_some_rows_need_is_a_module_of_its_own(workspace):
     (workspace / "src" / "one.ts").write_text(GOOD)
@@ -98,6 +100,7 @@ def test_what_only_some_rows_need_is_a_module_of_its_own(workspace):
     assert done.returncode != 0 and "late/heavy.js" in done.stderr
 
 
+@pytest.mark.slow
 @needs_node
 @pytest.mark.parametrize(
     ("source", "complaint"),

@@ -22,6 +22,7 @@ from reasonbook.events import Event
 from reasonbook.review import Review
 from reasonbook.review.decisions import SUBJECT
 from reasonbook.store import Store
+from tests.walks import walk
 
 PAIR = Layout(prompt="prompt", response="response")
 TALK = Layout(messages="messages")
@@ -53,6 +54,7 @@ def test_keys_of_usable_rows_are_those_of_old_stores():
     assert Frame(df, TALK).keys == ["e1b8fb262cbaf8f631a0b31b20beead4.0"]
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_used_are_told_apart():
     prompts = [cell for cell in BROKEN if not (isinstance(cell, str) or missing(cell))]
     df = pd.DataFrame(
@@ -375,7 +377,7 @@ def alike(review, model, ids, now, why):
     assert have == Counter((now[i][:32], repr(model.of(i))) for i in ids), why
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", walk(range(60), fast=range(6)))
 def test_any_acts_on_any_frame_come_back_as_they_were(seed, tmp_path):
     rng = random.Random(seed)
     df, layout = some_frame(rng)

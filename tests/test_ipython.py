@@ -69,7 +69,7 @@ def test_errors_render_as_two_lines(shell, capsys):
 
 
 def test_public_names_are_few_and_complete_themselves():
-    assert len(dir(rb)) <= 19
+    assert len(dir(rb)) <= 20
     import pandas as pd
 
     assert len(dir(pd.DataFrame({"prompt": ["a"], "response": ["b"]}).reason)) <= 9

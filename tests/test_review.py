@@ -193,6 +193,7 @@ def test_search_and_flags_follow_every_act(store, tmp_path):
     assert any(row.names for row in review.flags)
 
 
+@pytest.mark.slow
 def test_rows_are_decided_and_edited_while_all_are_checked(store):
     df = data(20_000)
     review = opened(df, store)

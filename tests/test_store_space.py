@@ -172,6 +172,7 @@ def test_a_disk_that_is_full_serves_cached_rows_and_refuses_others_unpaid(
         default_store().close()
 
 
+@pytest.mark.slow
 def test_a_limit_on_files_is_found_before_anything_is_paid(provider, tmp_path):  # noqa: F811
     """No disk tells of a quota: only writing does."""
     code = textwrap.dedent(
@@ -334,7 +335,10 @@ def test_cleaning_makes_the_file_smaller_while_another_notebook_has_it_open(home
 
 
 @pytest.mark.slow
-def test_a_store_that_somebody_is_writing_to_is_cleaned_and_says_what_became_of_the_file(home):
+def test_a_store_that_somebody_is_writing_to_is_cleaned_and_says_what_became_of_the_file(home, monkeypatch):
+    monkeypatch.setattr(
+        "reasonbook.store.store_file._PATIENCE", 1.0
+    )  # nobody lets go before the cleaning gives up
     store = default_store()
     store.put([Call("t", "r" * 5000, {f"k{i}": i}) for i in range(500)])
     reader = sqlite3.connect(store.path, isolation_level=None)

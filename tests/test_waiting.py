@@ -56,6 +56,7 @@ def verbs(df: pd.DataFrame, student: str, folder) -> dict:
     }
 
 
+@pytest.mark.slow
 def test_every_reader_refuses_or_waits(df, tiny_student, tmp_path):
     made = verbs(df, tiny_student, tmp_path)
     job = begun(df)
@@ -115,6 +116,7 @@ def test_a_copy_or_slice_is_not_waited_for_and_its_rows_are_accounted_for(df, ti
     assert df.reason.to_chat(tiny_student).report.rows_kept == ROWS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["final_and_reasoning", "two_message_cot"])
 def test_stopped_short_is_told_and_refused_until_the_caller_decides(df, tiny_student, strategy):
     teacher, gate = held(5)
@@ -156,6 +158,7 @@ def test_an_answers_only_student_takes_the_same_rows(df, tiny_student):
     assert any("were to get reasoning" in what for what, _ in report.warnings)
 
 
+@pytest.mark.slow
 def test_the_line_shows_how_far_and_how_long(df, tiny_student, capsys, monkeypatch):
     monkeypatch.setitem(waiting._PATIENCE, "terminal", 0.0)
     monkeypatch.setattr(waiting.sys.stderr, "isatty", lambda: True, raising=False)
@@ -186,6 +189,7 @@ def test_an_interrupt_ends_the_waiting_and_not_the_job(df, tiny_student, capsys,
     assert df.reason.to_chat(tiny_student).report.rows_kept == ROWS, "and the same line waits again"
 
 
+@pytest.mark.slow
 def test_another_thread_is_told_where_the_rows_arrive(df, tiny_student):
     job, caught = begun(df), []
 
@@ -203,6 +207,7 @@ def test_another_thread_is_told_where_the_rows_arrive(df, tiny_student):
     assert df.reason.to_chat(tiny_student).report.rows_kept == ROWS
 
 
+@pytest.mark.slow
 def test_a_frame_that_is_gone_is_not_held():
     df = rb.examples.refunds(5)
     begun(df).wait()

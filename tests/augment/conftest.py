@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 import reasonbook as rb
+from reasonbook.augment.engine.failures.breaker import Patience
 from tests.servers.provider import KEY, Provider
 
 
@@ -38,6 +39,15 @@ def provider(monkeypatch):
         monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
         server.chat = f"openai:mock@{server.url}"
         yield server
+
+
+FAST = Patience(first=0.05, longest=0.75, refused=3.0, unreached=0.5, unanswered=0.5)
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    """Outages, twenty times as fast as they are waited out in the field."""
+    monkeypatch.setattr("reasonbook.augment.engine.failures.breaker.PATIENCE", FAST)
 
 
 def check(df: pd.DataFrame, positions=None) -> None:

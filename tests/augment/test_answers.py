@@ -8,6 +8,7 @@ import reasonbook as rb
 from reasonbook.job import Status
 from tests.augment.conftest import check, frame
 from tests.augment.test_live import teachers
+from tests.walks import walk
 
 ONE = "ROW-000001"
 
@@ -16,7 +17,7 @@ def at(fault, *, attempts=1, row=ONE):
     return lambda name, attempt: fault if name == row and attempt <= attempts else None
 
 
-@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+@pytest.mark.parametrize("dialect", walk(["chat", "responses", "messages"], fast=["chat"]))
 @pytest.mark.parametrize("fault", ["malformed", "cut", "refuse", "wrong"])
 def test_one_bad_answer_is_asked_again_with_the_error_in_sight(provider, schema, dialect, fault):
     provider.script = at(fault)
@@ -30,7 +31,7 @@ def test_one_bad_answer_is_asked_again_with_the_error_in_sight(provider, schema,
     assert job.usage.calls == 4  # the bad one is paid for too, and said
 
 
-@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+@pytest.mark.parametrize("dialect", walk(["chat", "responses", "messages"], fast=["chat"]))
 @pytest.mark.parametrize(
     "fault, words",
     [
@@ -117,17 +118,20 @@ def test_field_order_is_the_schemas(provider, schema):
     assert list(df["reasoning"][0]) == list(schema.names)
 
 
-@pytest.mark.parametrize("fault", ["rate", "server", "overloaded", "reset", "html", "hang"])
+@pytest.mark.parametrize(
+    "fault", walk(["rate", "server", "overloaded", "reset", "html", "hang"], fast=["server"])
+)
 def test_what_passes_is_tried_again(provider, schema, fault):
     provider.retry_after = 0.1
     provider.script = at(fault)
     df = frame(5)
-    job = df.reason.augment(schema, teacher=provider.chat, timeout=3.0).wait()
+    job = df.reason.augment(schema, teacher=provider.chat, timeout=2.0).wait()
     assert job.status is Status.COMPLETED
     check(df)
     assert sum(provider.paid.values()) == 5 and provider.attempts[ONE] == 2
 
 
+@pytest.mark.slow
 def test_an_outage_that_stays_is_a_row_error_and_retry_takes_only_that_row(provider, schema):
     provider.script = at("server", attempts=99)
     df = frame(4)
@@ -142,7 +146,7 @@ def test_an_outage_that_stays_is_a_row_error_and_retry_takes_only_that_row(provi
         job.retry()
 
 
-@pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
+@pytest.mark.parametrize("dialect", walk(["chat", "responses", "messages"], fast=["chat"]))
 @pytest.mark.parametrize("fault, words", [("auth", "refused the API key"), ("quota", "no more answers")])
 def test_key_and_quota_end_the_job_at_once_with_one_sentence(provider, schema, dialect, fault, words):
     provider.latency = 0.005
@@ -171,7 +175,7 @@ def test_a_teacher_that_refuses_everything_ends_early(provider, schema):
     assert provider.requests < 40
 
 
-def test_an_address_where_nobody_answers_ends_early(schema):
+def test_an_address_where_nobody_answers_ends_early(schema, fast):
     df = frame(500)
     job = df.reason.augment(schema, teacher="openai:m@http://127.0.0.1:9/v1", concurrency=16)
     with pytest.raises(rb.ReasonbookError, match="cannot be reached"):

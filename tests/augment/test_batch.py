@@ -13,6 +13,7 @@ from reasonbook.job import Status
 from reasonbook.store import default_store
 from tests.augment.conftest import check, frame
 from tests.augment.test_live import teachers
+from tests.walks import walk
 
 DIALECTS = ["chat", "responses", "messages"]
 
@@ -90,7 +91,7 @@ def test_a_batch_whose_receipt_was_lost_is_found_again(provider, schema, dialect
     assert set(provider.paid.values()) == {1}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_a_batch_that_never_arrived_is_sent_once_more(provider, schema, dialect):
     provider.batches.breaks = "before"
     df = frame(3)
@@ -104,6 +105,7 @@ def test_a_batch_that_never_arrived_is_sent_once_more(provider, schema, dialect)
     assert len(provider.batches.made) == 1 and set(provider.paid.values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_batch_of_two_frames_serves_both(provider, schema):
     """A frame that has only some of a batch's rows takes those and leaves the others for their own frame."""
     provider.batches.seconds = 1.0
@@ -148,7 +150,7 @@ def test_rows_that_fail_are_told_and_rows_that_expire_go_again(provider, schema,
     assert len(provider.batches.made) == 2
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_cancel_ends_the_batch_and_keeps_what_it_has(provider, schema, dialect):
     provider.batches.seconds = 60.0
     df = frame(20)
@@ -243,11 +245,12 @@ def test_native_thinking_comes_through_a_batch(provider):
     assert df["reasoning"][3]["Reasoning"] == "Thinking about ROW-000003."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_batch_is_looked_at_through_an_outage(provider, schema, dialect, monkeypatch):
     """Twenty looks in a row that fail are no reason to leave a batch that is paid for."""
-    monkeypatch.setattr("reasonbook.augment.engine.batch._LONGEST_LOOK", 0.1)
-    monkeypatch.setattr("reasonbook.augment.engine.batch._FIRST_LOOK", 0.05)
+    monkeypatch.setattr("reasonbook.augment.engine.batch._LONGEST_LOOK", 0.04)
+    monkeypatch.setattr("reasonbook.augment.engine.batch._FIRST_LOOK", 0.02)
     provider.batches.down = 30
     df = frame(6)
     job = df.reason.augment(schema, teacher=teachers(provider)[dialect], mode="batch")

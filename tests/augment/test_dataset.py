@@ -12,6 +12,7 @@ from reasonbook.augment.datasets.dask_frame import share
 from reasonbook.errors import LayoutError, ReasonbookError
 from reasonbook.job import Status
 from tests.augment.conftest import check, frame
+from tests.walks import walk
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -71,7 +72,9 @@ def same(values, expected):
     ] == expected
 
 
-@pytest.mark.parametrize("rows,group", [(7, None), (7, 3), (1, 10), (100, 4), (1000, None)])
+@pytest.mark.parametrize(
+    "rows,group", walk([(7, None), (7, 3), (1, 10), (100, 4), (1000, None)], fast=[(7, 3)])
+)
 def test_row_for_row_the_same_as_in_memory(tmp_path, rows, group):
     df = make(50)
     source = write(tmp_path / "in.parquet", df, group)
@@ -230,9 +233,9 @@ def lines(path, df):
     return path
 
 
-@pytest.mark.parametrize("name", ["in.jsonl", "in.csv", "in.tsv"])
-@pytest.mark.parametrize("rows", [7, 1000])
-def test_lines_row_for_row_the_same_as_in_memory(tmp_path, name, rows):
+@pytest.mark.parametrize("name", walk(["in.jsonl", "in.csv", "in.tsv"], fast=["in.jsonl"]))
+@pytest.mark.parametrize("rows", walk([7, 1000], fast=[7]))
+def test_lines_row_for_row_the_same_as_in_memory(tmp_path, tiny_student, name, rows):
     df = make(50)[["question", "answer", "weight"]]
     source = tmp_path / name
     if name == "in.tsv":
@@ -247,7 +250,7 @@ def test_lines_row_for_row_the_same_as_in_memory(tmp_path, name, rows):
     assert out["reasoning"].tolist() == df["reasoning"].tolist() and len(calls) == 50
     assert out["question"].tolist() == df["question"].tolist()
     assert f'rb.frame("{tmp_path / "out"}")' in job._repr_html_().replace("&quot;", '"')
-    assert out.reason.to_chat(rb.examples.tiny_student()).report.rows == 50
+    assert out.reason.to_chat(tiny_student).report.rows == 50
 
 
 def test_json_lines_keep_values_that_no_table_could_hold(tmp_path):
@@ -275,7 +278,7 @@ def test_the_cells_of_a_csv_stay_the_texts_that_they_are(tmp_path):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])
+@pytest.mark.parametrize("name", walk(["in.jsonl", "in.csv"], fast=["in.jsonl"]))
 def test_lines_go_on_where_they_ended_and_start_anew_when_the_file_changed(tmp_path, name):
     source = lines(tmp_path / name, make(40)[["question", "answer"]])
     rb.augment_dataset(source, tmp_path / "out", SCHEMA, teacher=rules, rows=10).wait()
@@ -331,7 +334,7 @@ def test_an_unknown_ending_and_a_mixed_folder_name_what_is_read(tmp_path):
 
 
 # -- Dask --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("index", ["range", "same", "text"])
+@pytest.mark.parametrize("index", walk(["range", "same", "text"], fast=["same"]))
 def test_dask_gives_the_same_row_for_row(index):
     dd = pytest.importorskip("dask.dataframe")
     df = make(24).drop(columns=["tags"])
@@ -351,6 +354,7 @@ def test_dask_gives_the_same_row_for_row(index):
     assert out.index.tolist() == df.index.tolist() and out["question"].tolist() == df["question"].tolist()
 
 
+@pytest.mark.slow
 def test_dask_assigning_columns_aligns(tmp_path):
     """The trap: a column taken from the result meets its own row again, in every partition."""
     dd = pytest.importorskip("dask.dataframe")
@@ -369,6 +373,7 @@ def test_the_cluster_shares_what_the_account_allows():
     assert share(AugmentConfig(concurrency=2), 8).concurrency == 1
 
 
+@pytest.mark.slow
 def test_an_empty_partition_passes():
     dd = pytest.importorskip("dask.dataframe")
     ddf = dd.from_pandas(make(12).drop(columns=["tags"]), npartitions=3)
@@ -377,7 +382,7 @@ def test_an_empty_partition_passes():
     assert out["reasoning_status"].tolist() == ["ok"] * len(out) and len(out) == 2
 
 
-@pytest.mark.alone
+@pytest.mark.slow
 def test_a_cluster_of_processes_gives_the_same_and_shares_one_store(provider, schema):
     """Two worker processes on one store, at one provider: every row asked once, the second time none."""
     dd = pytest.importorskip("dask.dataframe")

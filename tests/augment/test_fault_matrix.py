@@ -5,10 +5,9 @@ import time
 import pytest
 
 import reasonbook as rb
-from reasonbook.augment.engine.failures.breaker import Patience
 from reasonbook.job import Status
 from reasonbook.teachers.openai import OpenAI
-from tests.augment.conftest import check, frame
+from tests.augment.conftest import FAST, check, frame
 from tests.servers.faults import ALWAYS, MATRIX, Exchange, Fault
 from tests.servers.provider import KEY, Provider
 
@@ -115,15 +114,7 @@ def test_a_very_long_wait_that_is_asked_for_once_is_looked_at_twice(provider, sc
     check(df)
 
 
-# -- outages, twenty times as fast as they are waited out in the field --------------------------------------------
-FAST = Patience(first=0.05, longest=0.75, refused=3.0, unreached=0.5, unanswered=0.5)
-
-
-@pytest.fixture
-def fast(monkeypatch):
-    monkeypatch.setattr("reasonbook.augment.engine.failures.breaker.PATIENCE", FAST)
-
-
+# -- outages -------------------------------------------------------------------------------------------------------
 class Outage:
     """A script by which every call meets a fault for so many seconds, from so many requests on."""
 

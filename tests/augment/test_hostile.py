@@ -26,6 +26,7 @@ from tests.augment.test_live import teachers
 from tests.servers.hostile import DIALECTS, Hostile, as_stream, dumped, streamed, tool_call
 from tests.servers.provider import KEY
 from tests.teachers.test_decoding import PROTOCOLS
+from tests.walks import walk
 
 # What a provider makes of a good answer: (dialect, answer, its text) → bytes; then whether it can be used, how many
 # tokens it tells of (part of 120), and what the row says.
@@ -96,7 +97,7 @@ def spoil(dialect: str, row: str, attempt: int, raw: bytes) -> bytes | None:
     return SPOILERS[name_of(row)][0](dialect, json.loads(raw))
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_every_kind_of_odd_answer_costs_its_row_only(provider, schema, dialect):
     provider.spoil = spoil
     df = frame(3 * len(NAMES))
@@ -125,7 +126,7 @@ def test_every_kind_of_odd_answer_costs_its_row_only(provider, schema, dialect):
     check(df)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_random_hostile_answers_end_no_job(provider, schema, dialect):
     hostile, spoilt = Hostile(dialect, schema.json_schema(), seed=5), set()
 
@@ -188,7 +189,7 @@ def test_lines_of_a_batch_that_cannot_be_read_cost_their_rows_only(provider, sch
     check(df)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_an_error_inside_is_waited_for_or_ends_the_job_as_its_code_says(provider, schema, dialect):
     codes = {1: 429, 2: "overloaded_error", 3: 503}
 

@@ -126,7 +126,7 @@ def test_usage_and_cost(provider, schema):
 
 def test_rows_arrive_while_a_live_loop_runs(provider, schema):
     provider.latency = 0.05
-    df = frame(160)
+    df = frame(40)
 
     async def cells():
         job = df.reason.augment(schema, teacher=provider.chat, concurrency=4)
@@ -139,7 +139,7 @@ def test_rows_arrive_while_a_live_loop_runs(provider, schema):
         return job, seen
 
     job, seen = asyncio.run(cells())
-    assert any(0 < count < 160 for count in seen), "rows come one after another, without wait()"
+    assert any(0 < count < 40 for count in seen), "rows come one after another, without wait()"
     assert job.status is Status.COMPLETED
     check(df)
 
@@ -160,6 +160,7 @@ def test_limit_asks_only_the_first(provider, schema):
     assert df["reasoning"][3:].isna().all()
 
 
+@pytest.mark.slow
 def test_a_budget_is_passed_by_no_more_than_the_calls_in_flight(provider, schema):
     provider.latency = 0.01
     df = frame(400)
@@ -230,6 +231,7 @@ def test_a_row_that_gives_orders_is_fenced_as_data(provider, schema):
     assert "not followed" in system["content"]
 
 
+@pytest.mark.slow
 def test_edits_of_the_schema_do_not_reach_a_running_job(provider, schema):
     provider.latency = 0.02
     df = frame(30)
@@ -239,6 +241,7 @@ def test_edits_of_the_schema_do_not_reach_a_running_job(provider, schema):
     check(df)
 
 
+@pytest.mark.slow
 def test_a_frame_changed_meanwhile_gets_its_rows_by_key(provider, schema):
     provider.latency = 0.03
     df = frame(40)
@@ -310,6 +313,7 @@ def test_concurrency_is_a_bound(provider, schema):
     assert 5 <= provider.most_in_flight <= 7
 
 
+@pytest.mark.slow
 def test_two_jobs_on_one_store(provider, schema):
     one, two = frame(50), frame(50, start=25)
     jobs = [df.reason.augment(schema, teacher=provider.chat, concurrency=8) for df in (one, two)]

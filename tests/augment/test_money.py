@@ -191,6 +191,7 @@ def test_a_cap_needs_a_price_and_lets_free_teachers_be(provider, schema):
     )
 
 
+@pytest.mark.slow
 def test_a_cap_that_is_set_while_a_job_runs_is_heeded(provider, schema, monkeypatch):
     from reasonbook.store import spending_cap as module
 

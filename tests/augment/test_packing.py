@@ -8,6 +8,7 @@ import reasonbook as rb
 from reasonbook.job import Status
 from tests.augment.conftest import check, frame
 from tests.augment.test_live import teachers
+from tests.walks import walk
 
 
 @pytest.mark.parametrize("dialect", ["chat", "responses", "messages"])
@@ -21,7 +22,10 @@ def test_rows_share_calls(provider, schema, dialect):
     assert provider.requests == 7, "packed answers are the rows' own in the store"
 
 
-@pytest.mark.parametrize("fault", ["malformed", "cut", "refuse", "wrong", "request", "reset", "rate"])
+FAULTS = ["malformed", "cut", "refuse", "wrong", "request", "reset", "rate"]
+
+
+@pytest.mark.parametrize("fault", walk(FAULTS, fast=["malformed", "wrong"]))
 def test_a_pack_that_fails_is_split(provider, schema, fault):
     provider.retry_after = 0.05
     bad = "ROW-000003"

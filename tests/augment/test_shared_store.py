@@ -24,6 +24,7 @@ from reasonbook.teachers import Request, Usage
 from reasonbook.teachers.pricing.price import Price
 from tests.augment.conftest import check, fields, frame
 from tests.servers import weather
+from tests.walks import walk
 
 NOTEBOOK = """
 import json, sys, time
@@ -210,6 +211,7 @@ def test_rows_of_a_killed_notebook_are_asked_at_once(provider, schema):
     check(df)
 
 
+@pytest.mark.slow
 def test_rows_that_another_job_of_this_notebook_asks_wait_too(provider, schema):
     provider.latency = 0.4
     first, second = frame(30), frame(40)
@@ -224,6 +226,7 @@ def test_rows_that_another_job_of_this_notebook_asks_wait_too(provider, schema):
     check(second)
 
 
+@pytest.mark.slow
 def test_jobs_that_ask_other_fields_of_the_same_rows_do_not_wait(provider, schema):
     provider.latency = 0.5
     one = frame(5).reason.augment(rb.Schema(fields()[:2]), teacher=provider.chat)
@@ -235,6 +238,7 @@ def test_jobs_that_ask_other_fields_of_the_same_rows_do_not_wait(provider, schem
     two.wait()
 
 
+@pytest.mark.slow
 def test_a_row_that_another_job_gives_up_is_asked(provider, schema):
     failing = ["ROW-000001", "ROW-000002"]
     provider.latency = 0.3
@@ -249,7 +253,7 @@ def test_a_row_that_another_job_gives_up_is_asked(provider, schema):
     check(df)
 
 
-@pytest.mark.parametrize("pack", [1, 4])
+@pytest.mark.parametrize("pack", walk([1, 4], fast=[1]))
 def test_stop_acts_at_once_while_rows_wait(provider, schema, pack):
     provider.script = lambda row, attempt: "hang"
     one = frame(20).reason.augment(schema, teacher=provider.chat)
@@ -262,6 +266,7 @@ def test_stop_acts_at_once_while_rows_wait(provider, schema, pack):
     one.stop().wait()
 
 
+@pytest.mark.slow
 def test_two_that_wait_for_each_other_come_through(provider, schema):
     """Each begins with rows that the other asks later."""
     provider.latency = 0.02
@@ -274,6 +279,7 @@ def test_two_that_wait_for_each_other_come_through(provider, schema):
     assert len(provider.paid) == 300 and repeats(provider) == 0
 
 
+@pytest.mark.slow
 def test_samples_that_another_job_took_are_taken_over(provider, schema):
     provider.latency = 0.3
     one = frame(3).reason.augment(schema, teacher=provider.chat, samples=2)
@@ -286,6 +292,7 @@ def test_samples_that_another_job_took_are_taken_over(provider, schema):
     check(df)
 
 
+@pytest.mark.slow
 def test_a_batch_and_a_live_job_do_not_pay_for_the_same_rows(provider, schema):
     provider.batches.seconds = 1.0
     df, other, third = frame(20), frame(30), frame(25)

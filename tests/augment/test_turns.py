@@ -287,6 +287,7 @@ def test_a_dataset_on_disk_holds_a_list_per_row_in_every_part(turns, schema, tmp
     assert turns.requests == 6 and names(whole["reasoning"][2]) == [None, None, *of(12)]
 
 
+@pytest.mark.slow
 def test_dask_partitions_have_one_form(turns, schema, tmp_path):
     dd = pytest.importorskip("dask.dataframe")
     import dask

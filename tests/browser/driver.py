@@ -80,6 +80,13 @@ class NotebookPage:
         if "blob:" in error or "[anywidget]" in error:
             self.widget_errors.append(error)
 
+    def forget(self) -> None:
+        """Takes out what pages before this one have left in the browser, but what is fetched and compiled."""
+        left = {"origin": self.server.base, "storageTypes": "cookies,local_storage,indexeddb,service_workers"}
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Storage.clearDataForOrigin", left)
+        session.detach()
+
     def open(self, *, timeout: float = 90.0) -> NotebookPage:
         """Goes to the notebook and waits until its kernel answers."""
         self.page.goto(self.server.url(self.path.relative_to(self.server.root).as_posix()))

@@ -65,6 +65,7 @@ def test_follows_stops_goes_on_and_retries(open_anywhere):
 def test_says_that_the_provider_is_down_and_that_it_is_back(open_notebook):
     outage = """
 from reasonbook.teachers import CallError
+df = rb.examples.refunds(40)
 down = True
 def teacher(request):
     if down:

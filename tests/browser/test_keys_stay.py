@@ -8,10 +8,8 @@ from tests.browser.test_keyboard import TEACH
 from tests.browser.test_saved import SETUP, SHOW, VIEWS
 
 KEYS = ("a", "b", "d", "d", "x")  # above, below, cut: what the notebook would do with them
-CELLS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map((cell) => {
-  const {id, cell_type, source, execution_count} = cell.toJSON();
-  return [id, cell_type, source, execution_count ?? null];
-})"""
+CELLS = """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map(
+  (cell) => [cell.id, cell.cell_type, cell.getSource(), cell.execution_count ?? null])"""
 FOCUS = """(root, index) => {
   const all = [root, ...root.querySelectorAll('*')].filter((element) => element.tabIndex >= 0
     || element.hasAttribute('tabindex')).filter((element) => !element.disabled

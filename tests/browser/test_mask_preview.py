@@ -57,6 +57,17 @@ def test_rows_are_stepped_through_by_key_and_match_the_arrays(open_anywhere):
         f"id {nb.kernel_value(f'int(chat[4].input_ids[{first + 1}])')}", exact=True
     ).wait_for()
 
+    # The closed loop is folded until it is asked for; it shows what carries loss, and where that stops.
+    loop = view.locator(".rb-mp-loop")
+    assert loop.is_hidden()
+    nb.page.keyboard.press("l")
+    loop.get_by_text("A perfect student gets this row right.").wait_for()
+    written = loop.locator(".rb-mp-wrote").evaluate_all("spans => spans.map(span => span.title)")
+    learnt = nb.kernel_value("[int(i) for i in chat[4].labels if i != -100]")
+    assert written == [f"id {i}" for i in learnt] and learnt[-1] in nb.kernel_value("list(chat.stop_ids)")
+    assert loop.locator(".rb-mp-stop").count() == 1 and loop.get_by_text("✓ as in the row").count() == 2
+    nb.screenshot(f"mask-loop-{nb.server.kind}", of=view)
+
     nb.page.keyboard.press("u")
     view.get_by_text("Row 9", exact=True).wait_for()
     view.get_by_text("learns no reasoning, while other rows do").wait_for()
@@ -78,6 +89,8 @@ MaskPreview(data)
     nb.run_all()
     view = nb.output(1).locator(".rb-mask-preview")
     view.locator(".rb-mp-token").first.wait_for()
+    view.focus()
+    nb.page.keyboard.press("l")
     assert nb.kernel_value("len(data)") == len(PAYLOADS)
     for number in range(len(PAYLOADS)):
         view.get_by_text(f"Row {number}", exact=True).wait_for()
@@ -85,6 +98,7 @@ MaskPreview(data)
         for key in ("ArrowDown", "ArrowDown", "ArrowRight", "j"):
             nb.page.keyboard.press(key)
     view.locator(".rb-mp-chip").first.hover()
+    view.locator(".rb-mp-wrote").first.wait_for()
     assert nothing_ran(nb.page)
     assert PAYLOADS[-1][:20] in view.locator(".rb-mp-text").text_content()
     nb.output(2).get_by_text("There is no training row here").wait_for()

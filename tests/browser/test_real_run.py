@@ -13,7 +13,7 @@ chat = df.reason.to_chat(rb.examples.tiny_student("student"))
 chat.preview(0)
 """
 TRAIN = """
-run = rb.train(chat, max_steps=60, name="thinking first")
+run = rb.train(chat, max_steps=40, name="thinking first")
 run
 """
 COMPARE = """
@@ -52,8 +52,8 @@ def test_from_tokens_to_a_chat_with_the_student(open_notebook):
     curves.get_by_role("button", name="Resume").click(timeout=30_000)
     curves.locator(".rb-tc-state", has_text="done").wait_for(timeout=120_000)
     curves.scroll_into_view_if_needed()
-    nb.page.wait_for_function(done, arg=[curves.element_handle(), 60], timeout=10_000)
-    assert int(curves.get_attribute("data-step")) == nb.kernel_value("run.step") == 60
+    nb.page.wait_for_function(done, arg=[curves.element_handle(), 40], timeout=10_000)
+    assert int(curves.get_attribute("data-step")) == nb.kernel_value("run.step") == 40
     curves.get_by_role("tab", name="Samples").click()
     curves.locator(".rb-tc-sample").first.wait_for()
     nb.screenshot("real-run", of=curves)

@@ -19,6 +19,7 @@ def test_a_scaled_recipe_differs_in_its_steps_alone():
     assert recipe.scaled(1e-9).max_steps == 1
 
 
+@pytest.mark.slow
 def test_answers_only_reads_no_fewer_tokens(tiny_student):
     pytest.importorskip("transformers")
     df = refunds(400)

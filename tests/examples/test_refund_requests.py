@@ -28,6 +28,7 @@ def test_a_draw_is_decided_by_its_seed():
     assert list(first.columns) == ["prompt", "response"]
 
 
+@pytest.mark.slow
 def test_no_request_occurs_twice():
     frame = refunds(20_000)
     assert len(frame) == 20_000

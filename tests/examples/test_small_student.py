@@ -53,6 +53,7 @@ def test_the_seed_decides_the_weights(tmp_path):
     assert not a.equal(c)
 
 
+@pytest.mark.slow
 def test_making_it_leaves_the_random_state_alone(tmp_path):
     import torch
 
@@ -100,6 +101,7 @@ def test_it_writes_nothing_into_the_cell(tmp_path, capfd):
     assert (out, err) == ("", "")
 
 
+@pytest.mark.slow
 def test_decoding_gives_every_text_back(tokenizer):
     frame = refunds(3_000, seed=8)
     texts = [*frame["prompt"], *frame["response"], *(row(p, r)[1] for p, r in frame.itertuples(index=False))]

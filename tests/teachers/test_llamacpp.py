@@ -148,6 +148,7 @@ def test_a_file_that_is_not_there_or_not_a_model_is_said(tmp_path):
         Augmentation(frame, SCHEMA, f"llamacpp:{broken}").start().wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("api", ["chat", "responses"])
 def test_a_foreign_server_in_openais_protocols(server, api):
     from reasonbook.teachers.openai import OpenAI
@@ -161,6 +162,7 @@ def test_a_foreign_server_in_openais_protocols(server, api):
     assert job.usage.input > 0 and job.usage.output > 0
 
 
+@pytest.mark.slow
 def test_a_foreign_server_in_anthropics_protocol(server):
     from reasonbook.teachers.anthropic import Anthropic
 

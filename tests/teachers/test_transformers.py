@@ -57,6 +57,7 @@ def test_own_thoughts_in_plain_text(tiny_student):
     assert set(df["reasoning_status"]) <= {"ok", "error"}
 
 
+@pytest.mark.slow
 def test_stop_ends_a_generation_between_two_tokens(tiny_student):
     _, frame = frame_of(50)
     others = set(threading.enumerate())
@@ -140,6 +141,7 @@ def _field(kind: str, optional: bool) -> Field:
 FIELDS = st.builds(_field, st.sampled_from(["text", "number", "boolean", "choice", "list"]), st.booleans())
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**6), fields=st.lists(FIELDS, min_size=1, max_size=4))
 def test_whatever_the_model_wants_the_answer_fits(seed, fields):
