@@ -3,6 +3,7 @@
     python -m benchmarks.formats                     the table (20 000 rows, three rounds; some minutes)
     python -m benchmarks.formats --rows 5000         a smaller one
     python -m benchmarks.formats --arms bare ours    some arms only
+    python -m benchmarks.formats --system 2000       every row behind the same system prompt of so many characters
     python -m benchmarks.formats --memory 1000000    memory over a stream of that many rows
 
 Every arm is a process of its own that gets the same rows, the same tokenizer (a small BPE) and the template of
@@ -10,6 +11,10 @@ Qwen3 as installed trl ships it; rounds alternate between the arms. ``bare`` ren
 encodes all texts in one call: no masks, no offsets. ``bare (transformers)`` does the same through
 `apply_chat_template` and the tokenizer's own call. What is not installed is left out with a word. CPU is user +
 system of the arm; on a busy machine trust it, and the ratios, before the rows/s.
+
+InstructLab asks for packages that quarrel with the project's own, so it may stand in an environment of its own beside
+them: ``python -m venv peers``, ``peers/bin/pip install --no-deps instructlab-training aiofiles``, a ``.pth`` file in
+there that names this environment's site-packages for the rest, then ``--peers peers/bin/python``.
 """
 
 from __future__ import annotations
@@ -38,6 +43,11 @@ ARMS: dict[str, str] = {
     "unsloth": "Unsloth train_on_responses_only",
 }
 ROUNDS = 3
+PEERS = ("instructlab", "instructlab_workers")  # arms that ``--peers`` runs
+SYSTEM = (
+    "You settle refunds for a shop. A lamp is worth what was paid for it, less the fee for its return. " * 500
+)
+SHARED = int(os.environ.get("BENCHMARK_SYSTEM", "0"))  # characters of it that every row begins with
 
 
 def conversations(count: int) -> Iterator[dict[str, Any]]:
@@ -57,6 +67,7 @@ def messages(row: dict[str, Any]) -> list[dict[str, str]]:
     from reasonbook.chat import thought
 
     return [
+        *([{"role": "system", "content": SYSTEM[:SHARED].strip()}] if SHARED else []),
         {"role": "user", "content": row["prompt"]},
         {"role": "assistant", "content": row["response"], "reasoning_content": thought(row["fields"]).text},
     ]
@@ -113,10 +124,10 @@ def _chat_rows(rows: list[dict[str, Any]], fields: bool) -> list[Any]:
 
     made = []
     for i, row in enumerate(rows):
-        request, reply = messages(row)
+        *request, reply = messages(row)
         reasoning = row["fields"] if fields else reply.pop("reasoning_content")
         reply = {"role": "assistant", "content": row["response"]}
-        made.append(ChatRow(i, str(i), "train", Conversation((request, reply)), reasoning))
+        made.append(ChatRow(i, str(i), "train", Conversation((*request, reply)), reasoning))
     return made
 
 
@@ -149,7 +160,7 @@ def trl(rows: list[dict[str, Any]], student: str) -> Callable[[], int]:
     datasets.disable_progress_bars()
     tokenizer = AutoTokenizer.from_pretrained(student)
     chats = [messages(row) for row in rows]
-    given = [{"prompt": chat[:1], "completion": chat[1:]} for chat in chats]
+    given = [{"prompt": chat[:-1], "completion": chat[-1:]} for chat in chats]
     with tempfile.TemporaryDirectory() as folder:
         args = SFTConfig(output_dir=folder, report_to="none", bf16=False, max_length=4096, use_cpu=True)
         trainer = SFTTrainer(
@@ -243,7 +254,7 @@ def _cpu() -> float:
     return mine.ru_utime + mine.ru_stime + theirs.ru_utime + theirs.ru_stime
 
 
-def compare(arms: list[str], count: int, rounds: int) -> dict[str, list[dict[str, float]]]:
+def compare(arms: list[str], count: int, rounds: int, peers: str) -> dict[str, list[dict[str, float]]]:
     """Wall and CPU seconds of every arm in every round."""
     with tempfile.TemporaryDirectory() as home:
         student = Path(home) / "student"
@@ -251,7 +262,7 @@ def compare(arms: list[str], count: int, rounds: int) -> dict[str, list[dict[str
         servers, figures = {}, {}
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "REASONBOOK_HOME": home, "WANDB_MODE": "disabled"}
         for arm in arms:
-            command = [sys.executable, "-m", "benchmarks.formats", "--serve", arm]
+            command = [peers if arm in PEERS else sys.executable, "-m", "benchmarks.formats", "--serve", arm]
             command += ["--rows", str(count), "--student", str(student)]
             server = subprocess.Popen(
                 command, stdin=-1, stdout=-1, stderr=subprocess.DEVNULL, text=True, env=environment,
@@ -335,6 +346,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--system", type=int, default=0)
+    parser.add_argument("--peers", default=sys.executable)
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--serve", choices=list(ARMS))
     parser.add_argument("--student")
@@ -344,7 +357,8 @@ def main() -> None:
     elif options.memory:
         memory(options.memory)
     else:
-        print(table(compare(options.arms, options.rows, options.rounds)))
+        os.environ["BENCHMARK_SYSTEM"] = str(options.system)
+        print(table(compare(options.arms, options.rows, options.rounds, options.peers)))
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ def lab() -> Iterator[tuple[Any, JupyterServer]]:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = chromium(playwright)
-        server = JupyterServer("lab", Path(folder)).start()
+        browser = chromium(playwright, Path(folder) / "chromium")
+        server = JupyterServer("lab", Path(folder) / "lab").start()
         try:
-            yield browser.new_context(viewport={"width": 1280, "height": 900}), server
+            yield browser, server
         finally:
             server.stop()
             browser.close()
