@@ -35,6 +35,7 @@ def written(folder: Path, *cells: tuple[str, ...]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_run_reports_headings_and_writes_outputs_without_widget_state(tmp_path):
     import nbformat
 

@@ -132,6 +132,7 @@ def test_an_old_store_that_can_only_be_read_is_read(tmp_path):
 
 
 # -- where there is no room ----------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_disk_without_room_for_the_open_rows_is_found_before_anything_is_paid(
     provider, schema, tmp_path, monkeypatch  # noqa: F811
 ):  # fmt: skip
@@ -242,6 +243,7 @@ def test_a_repair_is_refused_before_it_is_paid(provider, schema, home, new_kerne
         assert provider.requests == paid
 
 
+@pytest.mark.slow
 def test_the_room_that_is_asked_for_is_enough_and_not_absurd(provider, schema, home):  # noqa: F811
     for rows in (20, 300):
         df = frame(rows)

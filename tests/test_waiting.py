@@ -173,12 +173,14 @@ def test_the_line_shows_how_far_and_how_long(df, tiny_student, capsys, monkeypat
     assert said.count("\n") == 1, "one line"
 
 
+@pytest.mark.slow
 def test_a_short_wait_says_nothing(df, tiny_student, capsys):
     begun(df)
     df.reason.to_chat(tiny_student)
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_waiting_and_not_the_job(df, tiny_student, capsys, interruptible):
     job = begun(df)
     threading.Timer(0.1, _thread.interrupt_main).start()

@@ -175,6 +175,7 @@ def test_a_teacher_that_refuses_everything_ends_early(provider, schema):
     assert provider.requests < 40
 
 
+@pytest.mark.slow
 def test_an_address_where_nobody_answers_ends_early(schema, fast):
     df = frame(500)
     job = df.reason.augment(schema, teacher="openai:m@http://127.0.0.1:9/v1", concurrency=16)

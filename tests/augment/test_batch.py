@@ -261,6 +261,7 @@ def test_a_batch_is_looked_at_through_an_outage(provider, schema, dialect, monke
     assert provider.batches.down == 0 and set(provider.paid.values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_batch_whose_provider_stays_away_is_collected_by_the_next_run(provider, schema, monkeypatch):
     monkeypatch.setattr("reasonbook.augment.engine.batch._FIRST_LOOK", 0.05)
     provider.batches.down = 10**6

@@ -238,6 +238,7 @@ def test_the_cap_is_on_the_card(provider, schema):
 
 
 # -- a tokenizer that is at hand -----------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_local_model_counts_with_its_own_tokenizer(tiny_student):
     df = frame(3)
     fields = {"Urgency": {"instruction": "How soon?", "type": "choice", "options": ["low", "high"]}}

@@ -126,6 +126,7 @@ def test_every_kind_of_odd_answer_costs_its_row_only(provider, schema, dialect):
     check(df)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_random_hostile_answers_end_no_job(provider, schema, dialect):
     hostile, spoilt = Hostile(dialect, schema.json_schema(), seed=5), set()

@@ -1,6 +1,7 @@
 """Properties of writing in place: any index, any dtype, rows dropped, added or reordered meanwhile."""
 
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ def frame(texts, index, dtype):
     return df
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     texts=st.lists(st.sampled_from(["a", "b", "c", "ü", "d e"]), min_size=1, max_size=12),

@@ -124,6 +124,7 @@ def test_usage_and_cost(provider, schema):
     assert job.cost == pytest.approx(10 * (120 * 1.0 + 40 * 2.0) / 1e6)
 
 
+@pytest.mark.slow
 def test_rows_arrive_while_a_live_loop_runs(provider, schema):
     provider.latency = 0.05
     df = frame(40)

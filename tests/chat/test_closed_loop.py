@@ -127,6 +127,7 @@ def test_a_row_of_the_data_is_named(monkeypatch):
     assert "row 1, parse: the answer 'two 7' comes back as '2'" in str(found[0])
 
 
+@pytest.mark.slow
 def test_it_costs_less_than_the_time_of_a_breath():
     chat = ChatFormat(rb.examples.tiny_student())
     begun = time.process_time()
@@ -140,6 +141,7 @@ def test_its_result_is_in_the_record():
     assert plain["loop"]["cases"]["your rows"] == 1 and plain["loop"]["broken"] == []
 
 
+@pytest.mark.slow
 def test_a_student_is_checked_without_data():
     assert check(rb.examples.tiny_student()).ok
     assert THINKING not in check(rb.examples.tiny_student(), strategy="final_only").cases

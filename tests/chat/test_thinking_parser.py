@@ -81,6 +81,7 @@ MARKS = (
 PIECES = st.lists(st.sampled_from([*MARKS.split(), "\n", "  ", "A", "é", "b b", "\u200b"]), max_size=14)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(sorted(PARSERS)), st.booleans(), PIECES, st.data())
 def test_streaming_gives_what_parsing_the_whole_gives(name, escaped, pieces, data):

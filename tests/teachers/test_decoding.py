@@ -126,6 +126,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(changes=st.dictionaries(st.sampled_from([*RIGHT, "extra", "Intent"]), json_values, max_size=3))
 def test_any_values_are_taken_as_they_are_meant_or_refused(changes):

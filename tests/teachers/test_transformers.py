@@ -32,6 +32,7 @@ def frame_of(n):
     return df, Frame(df, detect(df))
 
 
+@pytest.mark.slow
 def test_random_weights_fill_every_field(tiny_student):
     df, frame = frame_of(4)
     config = AugmentConfig(temperature=1.0, max_tokens=700)
@@ -46,6 +47,7 @@ def test_random_weights_fill_every_field(tiny_student):
     assert job.usage.output > 0 and job.cost == 0.0
 
 
+@pytest.mark.slow
 def test_own_thoughts_in_plain_text(tiny_student):
     df, frame = frame_of(2)
     config = AugmentConfig(method="chain_of_thought", max_tokens=40, temperature=1.0, reasks=0)

@@ -114,6 +114,7 @@ def test_retry_asks_for_the_failed_rows_alone(page, job):
         probe.call("retry")
 
 
+@pytest.mark.slow
 def test_an_outage_is_told_while_it_lasts(page, job, monkeypatch):
     monkeypatch.setattr(
         "reasonbook.augment.engine.failures.breaker.PATIENCE", Patience(first=0.1, longest=0.5)
