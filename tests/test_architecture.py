@@ -468,6 +468,7 @@ def fresh_import(probe: str = PROBE) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_import_loads_nothing_heavy():
     # Not through PROBE: pandas itself may load pyarrow, and that is not ours.
     loaded = set(fresh_import()["loaded"])

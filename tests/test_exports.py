@@ -60,6 +60,7 @@ def back(frame: pd.DataFrame) -> list[tuple]:
     return [conversation.messages for conversation in detect(frame).read(frame)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", walk(CONVERSATIONAL + INLINED, fast=["messages", "openai", "sharegpt"]))
 @FEW
 @given(st.lists(conversations(), min_size=1, max_size=3))
@@ -142,6 +143,7 @@ def openai_rows(draw):
     return tuple(messages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", walk(OPENAI, fast=["openai"]))
 @FEW
 @given(st.lists(openai_rows(), min_size=1, max_size=4))
@@ -151,6 +153,7 @@ def test_tools_and_weights_come_in_as_they_went_out(layout, given_messages):
     assert back(export(rows(*given_messages), layout=layout)) == given_messages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", walk([".jsonl", ".parquet"], fast=[".parquet"]))
 @FEW
 @given(st.lists(openai_rows(), min_size=1, max_size=4))

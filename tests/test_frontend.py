@@ -146,6 +146,7 @@ def hook(workspace, monkeypatch):
     return module
 
 
+@pytest.mark.slow
 @needs_node
 def test_the_hook_builds_once_and_again_when_a_source_changes(hook, workspace, capsys, monkeypatch):
     monkeypatch.setattr(hook, "install_modules", lambda node, npm: None)  # they are linked in already

@@ -87,6 +87,7 @@ def test_equal_rows_of_two_teachers_keep_each_its_own(other, home):
     assert other.__name__ in traced(others)[0].teacher and traced(others)[1] == ()
 
 
+@pytest.mark.slow
 def test_rows_of_several_teachers_have_no_one_origin_and_the_report_says_whose_they_are(tiny_student, home):
     df = filled(rules)
     df.reason.augment(schema(), teacher=shouting, limit=10).wait()

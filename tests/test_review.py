@@ -168,6 +168,7 @@ def test_queries(store):
         review.where(verdict="accepte")
 
 
+@pytest.mark.slow
 def test_search_and_flags_follow_every_act(store, tmp_path):
     """Through edits, undo, redo and another notebook's decisions they say what a fresh review says."""
     df, random = data(40), np.random.default_rng(7)

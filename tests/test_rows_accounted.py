@@ -152,6 +152,7 @@ def test_a_limit_says_how_many_of_all(ten_of_fifty, tiny_student, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["final_and_reasoning", "final_only"])
 def test_the_caller_says_what_becomes_of_plain_rows(ten_of_fifty, tiny_student, strategy):
     reports = {
@@ -190,6 +191,7 @@ def test_data_that_came_with_reasoning_keeps_its_plain_rows_and_says_so(tiny_stu
     assert sums(df.reason.to_chat(tiny_student, plain="drop").report) == (20, 10, {"plain": 10})
 
 
+@pytest.mark.slow
 def test_rows_that_failed_are_told_and_left_out_and_pending_ones_hold_the_student_back(tiny_student):
     df = filled(20)
     df.loc[3, "reasoning_status"] = "error"

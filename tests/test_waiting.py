@@ -85,6 +85,7 @@ def test_in_one_cell_a_student_gets_all_of_its_reasoning(df, tiny_student):
     assert all(task.reasoning for task in run.data.tasks)
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_delivered_without_a_wait(df, tiny_student):
     job = begun(df)
     job._done.wait(30)  # nobody has looked at the frame since
@@ -100,6 +101,7 @@ def test_an_augmentation_of_another_door_is_known_too(df, tiny_student):
     assert df.reason.to_chat(tiny_student).report.reasoning == ROWS and not job.running
 
 
+@pytest.mark.slow
 def test_a_copy_or_slice_is_not_waited_for_and_its_rows_are_accounted_for(df, tiny_student):
     teacher, gate = held(5)
     job = df.reason.augment(rb.examples.refund_schema(), teacher=teacher, concurrency=2)

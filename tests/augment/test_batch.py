@@ -188,6 +188,7 @@ def test_a_batch_that_keeps_expiring_is_given_up(provider, schema):
     assert len(provider.batches.made) == 2
 
 
+@pytest.mark.slow
 def test_a_budget_is_reckoned_before_a_batch_is_handed_in(provider, schema):
     df = frame(200)
     job = df.reason.augment(

@@ -56,6 +56,7 @@ BRAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", walk(BRAKES, fast=["clear", "200 a second"]))
 def test_the_brake_is_said_in_words_and_near_the_truth(name):
     said = []

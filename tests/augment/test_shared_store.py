@@ -253,6 +253,7 @@ def test_a_row_that_another_job_gives_up_is_asked(provider, schema):
     check(df)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", walk([1, 4], fast=[1]))
 def test_stop_acts_at_once_while_rows_wait(provider, schema, pack):
     provider.script = lambda row, attempt: "hang"

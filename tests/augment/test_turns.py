@@ -144,6 +144,7 @@ def test_a_turn_that_fails_is_named_the_others_stay_and_a_retry_asks_it_alone(tu
     assert df["reasoning_status"].tolist() == ["ok", "ok"] and df["reasoning_error"].isna().all()
 
 
+@pytest.mark.slow
 def test_a_stopped_job_leaves_rows_pending_and_the_next_pays_for_the_turns_that_are_left(turns, schema):
     df = talks(talk(10), talk(20))
     turns.script = lambda row, attempt: "hang" if "ROW-000021" in str(turns.bodies[-1]["messages"]) else None

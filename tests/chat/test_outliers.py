@@ -39,6 +39,7 @@ def rows(**special):
     return made
 
 
+@pytest.mark.slow
 def test_even_rows_stand_out_in_nothing(student):
     assert find_outliers(build(rows(), student)) == {}
 

@@ -126,6 +126,7 @@ def test_what_counts_1_leaves_no_trace(weights):
     assert chat.preview(0).hash == plain.preview(0).hash and not chat.preview(0).weights
 
 
+@pytest.mark.slow
 def test_an_old_fingerprint_stays_and_a_weight_makes_another():
     (example,) = plain = built()
     taught = example.input_ids.tobytes() + example.labels.tobytes()

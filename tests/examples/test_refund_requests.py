@@ -42,6 +42,7 @@ def test_answers_are_whole_dollars_and_vary():
     assert frame["response"].value_counts(normalize=True).iloc[0] < 0.1  # no answer is worth guessing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 def test_the_teacher_reads_the_right_answer_out_of_the_text(policy):
     frame = refunds(5_000, seed=11, policy=policy)

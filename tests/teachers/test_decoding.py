@@ -91,6 +91,7 @@ def test_hostile_bodies(dialect):
     assert {"values", "refused with a reason", "output", "rate", "server", "auth", "request"} <= seen
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(raw=st.binary(max_size=200), dialect=st.sampled_from(DIALECTS))
 def test_any_bytes(raw, dialect):
@@ -313,6 +314,7 @@ def test_a_misspelt_optional_field_is_not_dropped():
         READERS[0].values(Completion(json.dumps(values)), tuple(SCHEMA.names))
 
 
+@pytest.mark.slow
 def test_long_answers_without_an_object_take_no_time():
     import time
 

@@ -128,6 +128,7 @@ def test_calls_from_many_threads_each_apply_once(page):
     assert sum("ok" in message for message in probe.sent) == 200
 
 
+@pytest.mark.slow
 def test_a_flood_of_events_becomes_few_messages_and_the_last_state_arrives(page):
     thing = Thing()
     probe = page(Probe(thing))

@@ -32,6 +32,7 @@ def replayed(opened):
     return held
 
 
+@pytest.mark.slow
 def test_a_question_from_the_page_is_answered_in_pieces(folder, page):
     session = ChatSession([Scripted(folder, THOUGHT, pause=0.02), Scripted(folder, "$1<|im_end|>")])
     opened = page(ChatBox(session))
