@@ -56,7 +56,7 @@ def params() -> Iterator[Any]:
     for test in collected():
         spoken = names(test)
         trains = [pytest.mark.train] * bool(spoken & {*RUNS, "train", "ablate"})
-        builds = [pytest.mark.slow] * bool(spoken & {"tiny_student", "to_chat"})
+        builds = [pytest.mark.slow] * bool(spoken & {"tiny_student", "to_chat", "play"})
         yield pytest.param(test, id=test.name, marks=trains + builds)
 
 

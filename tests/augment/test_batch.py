@@ -29,7 +29,7 @@ def wait_for(condition, seconds=30.0):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_fills_the_frame_at_half_price(provider, schema, dialect):
     df = frame(60)
     df.loc[59, "prompt"] = df.loc[0, "prompt"]
@@ -48,7 +48,7 @@ def test_fills_the_frame_at_half_price(provider, schema, dialect):
     check(again)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 @pytest.mark.slow
 def test_a_restart_takes_in_what_was_handed_in(provider, schema, dialect):
     provider.batches.seconds = 2.0
@@ -73,7 +73,7 @@ def test_a_restart_takes_in_what_was_handed_in(provider, schema, dialect):
     assert set(provider.paid.values()) == {1}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_a_batch_whose_receipt_was_lost_is_found_again(provider, schema, dialect):
     """The provider has the batch, and the process ended or the line broke before it said so."""
     provider.batches.breaks = "after"
@@ -123,7 +123,7 @@ def test_a_batch_of_two_frames_serves_both(provider, schema):
     assert len(provider.batches.made) == 1 and sum(provider.paid.values()) == 20
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_rows_that_fail_are_told_and_rows_that_expire_go_again(provider, schema, dialect):
     seen: dict[str, int] = {}
 
@@ -247,7 +247,7 @@ def test_native_thinking_comes_through_a_batch(provider):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", walk(DIALECTS, fast=["chat"]))
 def test_a_batch_is_looked_at_through_an_outage(provider, schema, dialect, monkeypatch):
     """Twenty looks in a row that fail are no reason to leave a batch that is paid for."""
     monkeypatch.setattr("reasonbook.augment.engine.batch._LONGEST_LOOK", 0.04)
