@@ -76,8 +76,8 @@ class ClosedLoop:
         return tuple(found for found in self.broken if found.needed)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, for the run card."""
-        return asdict(self) | {"broken": [asdict(found) for found in self.broken]}
+        """JSON-ready, for the run card; without the time, so that equal runs have equal cards."""
+        return {"cases": dict(self.cases), "broken": [asdict(found) for found in self.broken]}
 
     def __repr__(self) -> str:
         state = "ok" if self.ok else f"breaks at {self.problems[0]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reasonbook.chat import ChatConfig, ChatRow, build, thought
+from reasonbook.chat import ChatConfig, ChatFormat, ChatRow, build, thought
 from reasonbook.chat.reasoning_text import as_text
 from reasonbook.data.conversation import Conversation
 from reasonbook.errors import FormatError
@@ -290,3 +290,10 @@ def test_duplicates_between_splits_are_counted():
         chat.splits == {"train": 2, "test": 1} and len(chat.split("test")) == 1 and len(chat.split("no")) == 0
     )
     assert chat.split("test")[0].position == 2
+
+
+def test_a_system_prompt_alone_is_a_request_where_the_template_shows_none():
+    talk = [
+        {"role": "system", "content": "Be brief.", "tools": [{"type": "function", "function": {"name": "f"}}]}
+    ]
+    assert "user\nBe brief.<end_of_turn>" in ChatFormat(student("gemma")).prompt_text(talk)

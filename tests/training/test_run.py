@@ -125,6 +125,7 @@ def test_the_card_says_what_it_stood_on(pair):
     _, run = pair
     card = json.loads(run.card_path.read_text())
     assert card["status"] == "COMPLETED" and card["data"]["fingerprint"] == run.data.fingerprint
+    assert card["closed_loop"] == run.data.loop and card["closed_loop"]["cases"]["your rows"]
     assert card["packages"]["torch"] and card["plan"]["steps"] == 12
     assert len(card["curves"]["step"]["loss"]) == 12
 

@@ -127,6 +127,8 @@ def _is_nan(value: object) -> bool:
 def _merge_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     texts = [m["content"] for m in messages if m["role"] in ("system", "developer")]
     rest = [m for m in messages if m["role"] not in ("system", "developer")]
+    if texts and not rest:
+        return [{"role": "user", "content": "\n\n".join(texts)}]
     if texts and rest:
         first: Mapping[str, Any] = rest[0]
         rest[0] = {**first, "content": "\n\n".join([*texts, first.get("content") or ""])}

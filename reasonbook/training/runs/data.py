@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ class RunData:
         examples: split → arrays.
         tasks: one per row and turn, all splits.
         account: of the rows of the frame; None for data that was kept by an older version.
+        loop: what the closed loop found before anything was trained, JSON-ready; None as ``account``.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class RunData:
         examples: dict[str, Examples],
         tasks: list[Task],
         account: RowAccount | None = None,
+        loop: Mapping[str, Any] | None = None,
     ) -> None:
         self.fingerprint = fingerprint
         self.examples = examples
         self.tasks = tasks
         self.account = account
+        self.loop = loop
 
     @property
     def train(self) -> Examples:
@@ -63,7 +67,9 @@ class RunData:
         examples = {name: Examples.of(chat.split(name)) for name in ("train", "validation")}
         # The two halves of a two-message row are one task.
         tasks = {(task.position, task.turn): task for task in chat.tasks}
-        return cls(chat.fingerprint, examples, list(tasks.values()), chat.report)
+        found = chat.report.loop
+        loop = None if found is None else found.to_dict()
+        return cls(chat.fingerprint, examples, list(tasks.values()), chat.report, loop)
 
     # -- on disk -----------------------------------------------------------------------------------------
     def save(self, folder: Path) -> None:
@@ -82,6 +88,8 @@ class RunData:
                 arrays[f"{name}_turn_weights"] = examples.weights.turns
         if self.account is not None:
             arrays["account"] = np.array(json.dumps(self.account.account, ensure_ascii=False))
+        if self.loop is not None:
+            arrays["loop"] = np.array(json.dumps(self.loop, ensure_ascii=False))
         np.savez(folder / ARRAYS, fingerprint=np.array(self.fingerprint), **arrays)  # pyright: ignore[reportArgumentType]
         with (folder / TASKS).open("w", encoding="utf-8") as file:
             for t in self.tasks:
@@ -108,7 +116,8 @@ class RunData:
                 }
                 fingerprint = str(arrays["fingerprint"])
                 account = RowAccount(**json.loads(str(arrays["account"]))) if "account" in arrays else None
-            return cls(fingerprint, examples, list(read_tasks(folder / TASKS)), account)
+                loop = json.loads(str(arrays["loop"])) if "loop" in arrays else None
+            return cls(fingerprint, examples, list(read_tasks(folder / TASKS)), account, loop)
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise TrainingError(
                 f"The data of the run in {str(folder)!r} is missing or damaged ({type(error).__name__}).",

@@ -70,6 +70,7 @@ def begin(
             "tasks": {s: len(data.of(s)) for s in ("train", "validation", "test")},
             **hashes(data),
         },
+        **({} if data.loop is None else {"closed_loop": data.loop}),
         "seed": plan.seed,
         "packages": {name: v for name in PACKAGES if (v := version_of(name))},
         "python": platform.python_version(),
