@@ -34,8 +34,10 @@ session
 """
 
 MASK = """
-chat_data = df.assign(split="train").reason.to_chat("student")
-chat_data.preview(0)
+from reasonbook.format_matrix.known_templates import known_templates
+shows_tools = known_templates()["trl:qwen3"].source
+chat_data = df.assign(split="train").reason.to_chat("student", chat_template=shows_tools)
+chat_data.preview(1)
 """
 
 
