@@ -54,14 +54,6 @@ class Encoding(Protocol):
         """First character and end of each token."""
         ...
 
-    def char_to_token(self, char_pos: int) -> int | None:
-        """The token that holds a character."""
-        ...
-
-    def token_to_chars(self, token_index: int) -> tuple[int, int] | None:
-        """First character and end of a token."""
-        ...
-
 
 class BackendTokenizer(Protocol):
     """The tokenizers library's own tokenizer; its batch calls leave the interpreter free."""
