@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from . import examples, store, widgets
     from .augment import augment_dataset
     from .data.sources import frame
+    from .decisions import reviewer
     from .environment import doctor
     from .exports import export
     from .format_matrix import formats
     from .history import jobs, runs, spent
     from .ipython import load_ipython_extension as load_ipython_extension
     from .ipython import unload_ipython_extension as unload_ipython_extension
-    from .review import reviewer
     from .training import Run, ablate, compare, train
 
 # Read when torch is loaded. Its threads spin while they wait for each other; where something else wants the cores, as
@@ -63,7 +63,7 @@ _HOMES = {
     "frame": "data.sources",
     "jobs": "history",
     "load_ipython_extension": "ipython",
-    "reviewer": "review",
+    "reviewer": "decisions",
     "runs": "history",
     "spent": "history",
     "train": "training",

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from .augment.prompts.preview import SentPrompt
     from .chat import ChatConfig, ChatDataset, Strategy
     from .history import FrameHistory, RowLife
+    from .quality import Quality
     from .review import Review
     from .training import Run, TrainConfig
 
-_VERBS = ("layout", "estimate", "augment", "review", "split", "history", "use", "to_chat", "train")
+_VERBS = ("layout", "estimate", "augment", "quality", "review", "split", "history", "use", "to_chat", "train")
 
 
 def _augment_options() -> tuple[type, ...]:
@@ -155,6 +156,18 @@ class ReasonAccessor:
         job = Augmentation(self._frame(), schema, teacher, options)
         _last.set(self._df, (schema, teacher))
         return job.start()
+
+    def quality(self) -> Quality:
+        """What looks wrong with the rows as they stand now, found without asking anybody.
+
+        Example:
+            >>> df.reason.quality().findings
+            {}
+        """
+        from .quality import Quality
+
+        schema, _ = _last.get(self._df) or (None, None)
+        return Quality(self._frame(), schema=schema)
 
     def review(self) -> Review:
         """Opens the review of this frame; earlier decisions on its rows come back.

@@ -29,7 +29,7 @@ Those that never leave the package: what caught them says the text as the status
       CarrierError         chat.template.carriers.pieces: a way to carry thinking that a template drops
       _LoopBrokenError     chat.closed_loop.play: a step at which a perfect student fails
       UnsupportedRowError  exports.rows: a row that a file's layout has no place for
-      UnusableEventError   review.journal.acts: an event of a review that cannot be applied
+      UnusableEventError   decisions.acts: an event of a review that cannot be applied
     ValueError
       InvalidAnswerError   augment.answers: an answer that does not fit the schema
       TurnCountError       data.turn_reasoning: reasoning for another number of turns

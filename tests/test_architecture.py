@@ -23,10 +23,10 @@ LAYERS = {
         "cli ipython",
         "demo widgets",
         "accessor",
-        "environment exports format_matrix history",
+        "environment exports format_matrix history review",
+        "quality",
         "augment training examples",
-        "review",
-        "chat teachers schema",
+        "chat decisions teachers schema",
         "data",
         "waiting",
         "store job",
@@ -57,13 +57,12 @@ LAYERS = {
     "reasonbook.augment": ("datasets estimation", "augmentation", "engine", "*"),
     "reasonbook.teachers": ("ask batches", "*", "hosted", "pricing", "json_access teacher"),
 }
-# Who alone may import a thing, and of a room that is open the one door that a folder may take.
+# Who alone may import a thing.
 ONLY = {
     "reasonbook.widgets": "reasonbook.ipython",
     "unsloth": "reasonbook.training.backends.unsloth",
     "unsloth_zoo": "reasonbook.training.backends.unsloth",
 }
-DOORS = {("reasonbook.augment", "reasonbook.review"): "reasonbook.review.decisions"}
 # Slow to load, and missing on many machines: nobody imports them at import time. Widgets may, since
 # `import reasonbook` does not pass them.
 HEAVY = set(
@@ -153,15 +152,6 @@ def a_private_entrance_is_private(house: House) -> list[str]:
 def related(module: str, thing: str) -> bool:
     """Whether a module lies in a thing, or is the index above it."""
     return inside(module, thing) or inside(thing, module)
-
-
-def a_door_is_the_way_in(house: House) -> list[str]:
-    return [
-        str(each)
-        for each in house.arrows
-        for (guest, host), door in DOORS.items()
-        if inside(each.origin, guest) and inside(each.target, host) and not inside(each.target, door)
-    ]
 
 
 def nothing_heavy_at_import_time(house: House) -> list[str]:
@@ -327,15 +317,6 @@ BAD_HOUSES: dict[Callable[[House], list[str]], tuple[dict[str, str], str]] = {
             "ipython.py": "from . import widgets",
         },
         "reasonbook.cli:2 → reasonbook.widgets.base",
-    ),
-    a_door_is_the_way_in: (
-        {
-            "augment/work.py": "from ..review.review import Review",
-            "augment/innocent.py": "from ..review.decisions import Decisions",
-            "review/review.py": "",
-            "review/decisions.py": "",
-        },
-        "reasonbook.augment.work:1 → reasonbook.review.review",
     ),
     nothing_heavy_at_import_time: (
         {

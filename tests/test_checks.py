@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reasonbook.review.checks import Checks, check, injected
+from reasonbook.quality.checks import Checks, check, injected
 from tests import injection_texts as texts
 
 

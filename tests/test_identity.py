@@ -17,10 +17,10 @@ import reasonbook as rb
 from reasonbook.data.conversation import missing
 from reasonbook.data.frame import Frame
 from reasonbook.data.layout import Layout
+from reasonbook.decisions import SUBJECT
 from reasonbook.errors import ReasonbookError
 from reasonbook.events import Event
 from reasonbook.review import Review
-from reasonbook.review.decisions import SUBJECT
 from reasonbook.store import Store
 from tests.walks import walk
 

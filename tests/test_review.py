@@ -8,9 +8,9 @@ import pytest
 
 from reasonbook.data.frame import Frame
 from reasonbook.data.layout import Layout
+from reasonbook.decisions import Decisions
 from reasonbook.errors import ReviewError
 from reasonbook.review import Review
-from reasonbook.review.decisions import Decisions
 from reasonbook.review.samples import Query
 from reasonbook.store import Store
 

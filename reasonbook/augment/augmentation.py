@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from ..data.frame import Frame
 from ..data.frame_jobs import announce
 from ..data.reasoning_origin import Origin, OriginKeys, record
+from ..decisions import Decisions
 from ..errors import ReasonbookError, StoreError, TeacherError
 from ..events import Stream
 from ..html_card import card, clip, details, duration, table
 from ..job import Job, Status
-from ..review.decisions import Decisions
 from ..schema import Schema
 from ..store import (
     CapWatch,

@@ -13,7 +13,7 @@ from ..data.frame import numbered
 from ..data.layout import Layout
 from ..data.turn_reasoning import asked_turns, replies
 from ..data.typed_pandas import column_cells
-from ..review.decisions import UNDECIDED, Decision
+from ..decisions import UNDECIDED, Decision
 from ..schema import Schema
 from ..store import Store
 from .config import AugmentConfig

@@ -77,6 +77,14 @@ def by_turn(cell: object, count: int) -> list[Reasoning | None]:
     return [_entry(part) for part in cell]
 
 
+def entries_of(cell: object, count: int) -> list[Reasoning | None]:
+    """A cell by turn; of one that is for another number of turns the last entry alone."""
+    try:
+        return by_turn(cell, count)
+    except TurnCountError:
+        return [None] * (count - 1) + [last_of(cell)]
+
+
 def last_of(cell: object) -> Reasoning | None:
     """The reasoning of the last assistant turn, whatever the number of turns."""
     if _is_dict(cell) or not is_sequence(cell):

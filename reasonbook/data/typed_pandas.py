@@ -52,6 +52,11 @@ def columns_of(df: DataFrame, names: Iterable[Hashable]) -> DataFrame:
     return df[[name for name in df.columns if name in wanted]].copy()
 
 
+def series_of(values: Iterable[Any], df: DataFrame, name: str = "") -> Series:
+    """One value a row, by the frame's own index."""
+    return Series(list(values), index=df.index, name=name or None)
+
+
 def value_counts(df: DataFrame, name: Hashable) -> Series:
     """How many rows have each value of a column."""
     return df[name].value_counts()

@@ -13,9 +13,9 @@ from ..augment.engine.job_journal import AugmentationRecord, JobRecords, added
 from ..augment.engine.job_journal import read as read_jobs
 from ..data.frame import Frame
 from ..data.turn_reasoning import Turns
+from ..decisions import Decisions
 from ..errors import ReviewError, choices
 from ..html_card import clip, details
-from ..review.decisions import Decisions
 from ..schema import Schema
 from ..store import NOT_RECORDED, Store
 from .frame_rows import FrameRows

@@ -9,7 +9,7 @@ from ..data.conversation import Conversation, is_mapping, is_sequence, missing
 from ..data.frame import Frame
 from ..data.reasoning_origin import same_values
 from ..data.turn_reasoning import Reasoning, TurnCountError, Turns, asked_turns, by_turn
-from ..review.decisions import Decision, Decisions
+from ..decisions import Decision, Decisions
 
 _ONLY = (0,)  # the asked turns of most rows
 

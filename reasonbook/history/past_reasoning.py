@@ -10,9 +10,9 @@ from ..augment.row_turns import Cell
 from ..data.conversation import is_mapping
 from ..data.frame import COLUMNS, Frame
 from ..data.typed_pandas import DataFrame, columns_of
+from ..decisions import Decision
 from ..errors import ReviewError
 from ..html_card import card, clip, table
-from ..review.decisions import Decision
 from .frame_rows import FrameRows
 from .stored_reasoning import NOT_ASKED, StoredReasoning, StoredRow, StoredTurn
 

@@ -10,9 +10,9 @@ from typing import Any
 from ..augment.engine.job_journal import read as read_jobs
 from ..data.conversation import Conversation, is_mapping
 from ..data.frame import Frame
+from ..decisions import SUBJECT, Decisions
 from ..errors import ReviewError
 from ..html_card import clip, details, table
-from ..review.decisions import SUBJECT, Decisions
 from ..store import NOT_RECORDED, AskedCall, Store, calls_about
 from .listing import Listing, dollars, moment
 from .row_runs import RowInRun, runs_of

@@ -12,7 +12,7 @@ from ..augment.work import NO_RESPONSE, UNLEARNT
 from ..data.conversation import is_mapping
 from ..data.reasoning_origin import Origin, OriginKeys, recorded, same_values, says
 from ..data.turn_reasoning import Reasoning, Turns, replies
-from ..review.decisions import UNDECIDED
+from ..decisions import UNDECIDED
 from ..store import Store
 from .frame_rows import FrameRows
 

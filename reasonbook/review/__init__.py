@@ -1,6 +1,5 @@
 """Review: a person's decisions on the rows of a frame."""
 
-from .journal import reviewer
 from .review import Review
 
-__all__ = ["Review", "reviewer"]
+__all__ = ["Review"]

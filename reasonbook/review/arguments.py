@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..decisions import Decision
 from ..errors import ReviewError, choices
-from .decisions import Decision
 
 Rows = int | Iterable[int]
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..data.conversation import is_sequence, missing
 from ..errors import ReviewError, choices
 from ..options import checked
-from .checks import WEIGHTS
+from ..quality.checks import WEIGHTS
 
 VERDICTS = ("accepted", "rejected", "undecided")
 STATUSES = ("ok", "pending", "error", "stale", "invalid", "none")

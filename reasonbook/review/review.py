@@ -11,22 +11,21 @@ import numpy as np
 from ..data.conversation import is_mapping
 from ..data.frame import Frame
 from ..data.frame_jobs import settle
+from ..decisions import Change, Decision, Decisions
 from ..errors import ReviewError
 from ..events import Event, Stream
 from ..html_card import card
 from ..job import Mailbox
 from ..options import checked
+from ..quality.checks import Flags
 from ..schema import Example, Schema
 from ..store import Store, default_store
 from ..teachers import TeacherSpec
 from .arguments import Rows, judged, positions_of, rating_of, tags_of, verdict_of
-from .checks import Flags
-from .decisions import Decision, Decisions
 from .delivery import Delivery
 from .edit_rules import KnownSchemas
 from .edits import Edits
 from .examples import examples_in
-from .journal import Change
 from .query import Query
 from .repair import Proposal, Repair
 from .samples import ReviewedRows, Sample

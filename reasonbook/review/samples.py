@@ -14,11 +14,11 @@ import numpy as np
 from ..data.conversation import Conversation, is_mapping, is_sequence, missing
 from ..data.frame import Frame
 from ..data.turn_reasoning import last_of
+from ..decisions import Decision, Decisions
 from ..errors import LayoutError, ReviewError, choices
-from .checks import Checks, Flags, WholeRow
-from .decisions import Decision, Decisions
+from ..quality.checks import Checks, Flags, WholeRow, cells_of, checked_row
 from .query import VERDICTS, Query, condition, sort_key
-from .turns import ReviewedTurn, cell_with_last, cell_with_turns, cells_of, checked_row, lacks_turns, turns_of
+from .turns import ReviewedTurn, cell_with_last, cell_with_turns, lacks_turns, turns_of
 
 _KEPT = 1000  # conversations held; more are read again from the frame
 _LOOKED = 200  # rows whose reasoning is looked at for names of fields

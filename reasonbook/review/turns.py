@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..data.conversation import Conversation, is_mapping, is_sequence
-from ..data.frame import Frame
-from ..data.turn_reasoning import Reasoning, TurnCountError, asked_turns, by_turn, last_of
-from .checks import Flags, WholeRow
-from .decisions import Decision
+from ..data.turn_reasoning import asked_turns, entries_of
+from ..decisions import Decision
+from ..quality.checks import Flags
 
 Fields = Mapping[str, Any]
 
@@ -58,31 +57,6 @@ def turns_of(conversation: Conversation, cell: object, decision: Decision) -> tu
     return tuple(found)
 
 
-def entries_of(cell: object, count: int) -> list[Reasoning | None]:
-    """A cell by turn; of one that is for another number of turns the last entry alone."""
-    try:
-        return by_turn(cell, count)
-    except TurnCountError:
-        return [None] * (count - 1) + [last_of(cell)]
-
-
-def checked_row(conversation: Conversation, cell: object, response: str | None) -> WholeRow:
-    """What the checks look at in a row: every turn that has reasoning, each with its response, and the request."""
-    last, asked = last_of(cell), conversation.prompt
-    texts = [str(message.get("content") or "") for message in asked if message.get("role") != "system"]
-    reasoning = last if is_mapping(last) else None
-    request = texts[0] if len(texts) == 1 else "\n".join(texts)
-    if not is_sequence(cell) or len(conversation.turn_ends) < 2:
-        return (reasoning, response, (), request)
-    ends = conversation.turn_ends[:-1]
-    earlier = [
-        (entry, conversation.messages[at].get("content"))
-        for at, entry in zip(ends, entries_of(cell, len(ends) + 1), strict=False)
-        if is_mapping(entry)
-    ]
-    return (reasoning, response, earlier, request)
-
-
 def lacks_turns(conversation: Conversation, cell: object) -> bool:
     """Whether some turn that trains is without reasoning although others have theirs."""
     if not is_sequence(cell):
@@ -106,11 +80,6 @@ def edit_of(decision: Decision, turn: int | None, reasoning: Fields, wrote: Fiel
         "turns": {**decision.turns, str(turn): reasoning},
         "teacher_turns": {**decision.teacher_turns, str(turn): wrote},
     }
-
-
-def cells_of(frame: Frame) -> list[Any]:
-    """The column of reasoning; lists where Arrow gave arrays, which are neither true nor false."""
-    return [list(cell) if hasattr(cell, "tolist") else cell for cell in frame.column("reasoning")]
 
 
 def cell_with_last(cell: object, reasoning: Fields | None) -> object:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..decisions import Decision
 from ..errors import ReviewError
 from ..review import Review
-from ..review.decisions import Decision
 
 Value = int | str | None
 

@@ -13,8 +13,8 @@ import traitlets
 from ..data.conversation import digest
 from ..errors import ReviewError
 from ..events import Event
+from ..quality.checks import WEIGHTS
 from ..review import Review
-from ..review.checks import WEIGHTS
 from ..review.edit_rules import FieldError
 from ..review.query import SORTS, STATUSES, Query
 from ..review.repair import Repair

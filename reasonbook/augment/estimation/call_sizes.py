@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
 
 from ...data.frame import Frame
-from ...review.decisions import Decisions
+from ...decisions import Decisions
 from ...schema import Schema
 from ...store import Store
 from ...teachers import CountsTokens, Request, Teacher, TeacherSpec

@@ -12,17 +12,9 @@ from typing import Any
 from ..data.layout.original import Original
 from ..events import Event
 from ..store import Store
-from .journal import (
-    TURNS,
-    Attributes,
-    Change,
-    RowNames,
-    UnusableEventError,
-    change_of,
-    id_of,
-    reviewer,
-    used_in,
-)
+from .acts import TURNS, Attributes, Change, UnusableEventError, change_of, id_of, used_in
+from .author import reviewer
+from .row_names import RowNames
 
 SUBJECT = "review"
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...data.conversation import is_mapping, is_sequence
-from ...data.layout.original import Original
-from ...events import Event
+from ..data.conversation import is_mapping, is_sequence
+from ..data.layout.original import Original
+from ..events import Event
 
 TURNS = ("undo", "redo")
 Attributes = Mapping[str, Any]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...errors import ReviewError
-from ...options import checked
+from ..errors import ReviewError
+from ..options import checked
 
 _name = ""
 

@@ -1,0 +1,5 @@
+"""Quality: what looks wrong with the rows of a frame, found without asking anybody, and by asking others."""
+
+from .quality import Quality
+
+__all__ = ["Quality"]
