@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reasonbook.chat import Task
 from reasonbook.errors import TrainingError
 from reasonbook.teachers.openai import OpenAI
 from reasonbook.training.answering.scoring import judge, resolve
+from reasonbook.training.answering.scoring.options import Options
+from reasonbook.training.answering.scoring.parts import json_fields, list_f1
+from reasonbook.training.answering.scoring.score import numeric_reading
 from tests.servers.provider import Provider
+from tests.training.scoring_cases import CHOICES, LISTS, NUMBERS, OBJECTS
 
 
 def tasks(*expected: str) -> list[Task]:
@@ -28,7 +34,9 @@ def tasks(*expected: str) -> list[Task]:
         ("exact match", "two  words", "two words", True),
         ("exact", "re\u0301sume\u0301", "résumé", True),
         ("numeric match", "It is $1,204.50 in all.", "1204.5", True),
-        ("numeric", "between 3 and 4", "4", True),
+        ("numeric", "between 3 and 4", "4", False),
+        ("list", "- b\n- a", "a, b", True),
+        ("JSON fields", '{"a": 1}', '{"a": 1.0}', True),
         ("numeric", "-5", "5", False),
         ("numeric", "none", "4", False),
         ("numeric", "words alone", "words alone", True),
@@ -38,6 +46,68 @@ def tasks(*expected: str) -> list[Task]:
 )
 def test_one_answer(score, answer, expected, right):
     assert resolve(score).grade([answer], tasks(expected)) == [float(right)]
+
+
+def test_numbers_are_read_as_people_write_them():
+    cases = [line.rsplit("|", 2) for line in NUMBERS.strip("\n").split("\n")]
+    wrong = []
+    for written, right, grade in cases:
+        answer, expected = (text.replace("\\\\", "\\").replace("\\n", "\n") for text in (written, right))
+        found, said = numeric_reading(answer, expected)
+        if found != float(grade):
+            wrong.append((answer, expected, grade, said))
+    assert not wrong and len(cases) > 190
+
+
+def test_choices_are_read_with_their_denials():
+    found = [(names, text, Options.of(names).read(text)) for names, text, _ in CHOICES]
+    wrong = [
+        (text, want, got) for (_, text, got), (*_, want) in zip(found, CHOICES, strict=True) if got[0] != want
+    ]
+    assert not wrong and len(CHOICES) > 55
+
+
+@pytest.mark.parametrize("rule, cases", [(list_f1, LISTS), (json_fields, OBJECTS)])
+def test_parts_are_counted(rule, cases):
+    wrong = [(a, e, want, got) for a, e, want in cases if (got := rule(a, e))[0] != pytest.approx(want)]
+    assert not wrong
+
+
+def test_how_an_answer_was_read_is_told():
+    answers, held = ["You get $12 (order 7).", "3 or 4", "none"], tasks("$7", "4", "4")
+    assert resolve("numeric").readings(answers, held) == ["$12", "ambiguous: 3 or 4", "no number"]
+    assert resolve("choice").readings(["not a"], tasks("a")) == ["no option"]
+    assert resolve("exact").readings(answers, held) == ["", "", ""]
+
+
+PIECES = [*"0123456789 ,.-−–$€%/()[]{}\\^x=#:\n\"'`*ab½٣²", " is ", "not ", "\\frac{", "or "]
+HARD = st.lists(st.sampled_from(PIECES)).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(HARD | st.text(), HARD)
+def test_no_text_breaks_a_rule(answer, expected):
+    for rule in ("numeric", "choice", "list", "json"):
+        [grade] = resolve(rule).grade([answer], tasks(expected))
+        assert 0 <= grade <= 1
+        assert isinstance(resolve(rule).readings([answer], tasks(expected))[0], str)
+
+
+@pytest.mark.parametrize(
+    "part", ["1 ", "1/", "no ", "1e9 ", "order 7 ", "- ", "{", "twenty ", "$1$", "answer is "]
+)
+def test_a_long_answer_is_read_in_a_moment(part):
+    """Work grows with the length, not with its square: a tenth of the text must not take a hundredth of the time."""
+    import time
+
+    def seconds(text):
+        began = time.process_time()
+        numeric_reading(text, "1")
+        Options.of(("yes", "no")).read(text)
+        return time.process_time() - began
+
+    seconds(part * 10)
+    assert seconds(part * (12_000 // len(part))) < 5
 
 
 def test_a_choice_is_the_first_option_that_is_named():

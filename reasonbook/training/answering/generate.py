@@ -34,6 +34,7 @@ class Reply:
         tokens: written, the stop token included.
         correct: whether it is right; None where nothing was compared.
         score: 0 to 1; None where nothing was compared.
+        read: how the answer was read for its grade, such as "$12" or "ambiguous: 3 or 4"; "" as it stands.
 
     Example:
         >>> reply = run.chat("How much do I get back?")
@@ -48,6 +49,7 @@ class Reply:
     tokens: int = 0
     correct: bool | None = None
     score: float | None = None
+    read: str = ""
 
     def __str__(self) -> str:
         return self.answer

@@ -84,18 +84,20 @@ class Evaluation:
     def _repr_html_(self) -> str:
         s = self.share
         wrong = [
-            (t.position, clip(t.request, 200), t.expected, clip(r.answer, 80), r.health)
+            (t.position, clip(t.request, 200), t.expected, clip(r.answer, 80), r.read, r.health)
             for t, r in zip(self.tasks, self.replies, strict=True)
             if not r.correct
         ]
-        header = ("row", "request", "expected", "answer", "thinking")
+        header = ("row", "request", "expected", "answer", "read as", "thinking")
+        unclear = sum(r.read.startswith("ambiguous") for r in self.replies)
         return card(
             f"{self.label} on {len(self.tasks)} {self.split} rows",
             {
                 self.measure: f"{s.value:.1%} ({s.low:.1%} – {s.high:.1%})",
                 "tokens per answer": round(self.tokens, 1),
             }
-            | {name: count for name, count in self.health.items() if count},
+            | {name: count for name, count in self.health.items() if count}
+            | ({"ambiguous answers": unclear} if unclear else {}),
             body=details(f"{len(wrong)} not right", table(header, wrong[:20])),
             next_verb="rb.compare([plain, run])",
         )
@@ -122,13 +124,15 @@ def evaluate(
     written = student.answers.get(key)
     if written is None:
         began = time.monotonic()
-        answers = _answers(student, tasks, base=base)
+        given = _answers(student, tasks, base=base)
         label = f"{label_of(student.student)}, before training" if base else student.name
-        written = student.answers[key] = Answers(label, answers, time.monotonic() - began)
-    grades = rule.grade([reply.answer for reply in written.replies], tasks)
+        written = student.answers[key] = Answers(label, given, time.monotonic() - began)
+    answers = [reply.answer for reply in written.replies]
     graded = [
-        replace(reply, score=float(grade), correct=bool(grade >= 1.0))
-        for reply, grade in zip(written.replies, grades, strict=True)
+        replace(reply, score=float(grade), correct=bool(grade >= 1.0), read=read)
+        for reply, grade, read in zip(
+            written.replies, rule.grade(answers, tasks), rule.readings(answers, tasks), strict=True
+        )
     ]
     done = Evaluation(written.label, split, rule.name, tasks, graded, written.seconds)
     row_grades.keep(
