@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from reasonbook.training.evaluation.statistics import bootstrap, mcnemar, paired, share, wilson
+from reasonbook.training.evaluation.statistics import bootstrap, holm, mcnemar, paired, share, wilson
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,47 @@ def test_the_paired_interval_covers():
         found = paired(first.astype(float), second.astype(float))
         held += found.low <= 0.2 <= found.high
     assert held >= 0.92 * 400
+
+
+def test_turns_of_one_conversation_count_as_one():
+    """Ten turns that are always right or wrong together say what one row says."""
+    rng = np.random.default_rng(3)
+    rows = (rng.random(60) < 0.5).astype(float)
+    turns, clusters = np.repeat(rows, 10).tolist(), np.repeat(np.arange(60), 10).tolist()
+    alone, together, blind = share(rows.tolist()), share(turns, clusters), share(turns)
+    assert together.value == alone.value
+    assert together.high - together.low == pytest.approx(alone.high - alone.low, rel=0.1)
+    assert blind.high - blind.low < 0.5 * (together.high - together.low)
+    other = (rng.random(60) < 0.65).astype(float)
+    by_row, by_turn = paired(rows, other), paired(turns, np.repeat(other, 10), clusters)
+    assert by_turn.value == by_row.value and by_turn.test == "sign-flip by cluster"
+    assert by_turn.p == pytest.approx(by_row.p, abs=0.05)
+    assert paired(turns, np.repeat(other, 10)).p < 0.1 * by_turn.p  # what counting turns alone would claim
+    assert paired(rows, other, list(range(60))).test == "exact McNemar"
+
+
+@pytest.mark.parametrize(
+    "chances, raised",
+    [
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),
+        ([0.01, 0.01, 0.01], [0.03, 0.03, 0.03]),
+        ([0.6, 0.5], [1.0, 1.0]),
+        ([0.2], [0.2]),
+        ([], []),
+        ([0.001, 0.02, 0.03, 0.04, 0.05], [0.005, 0.08, 0.09, 0.09, 0.09]),
+    ],
+)
+def test_several_tests_are_corrected(chances, raised):
+    """By Holm's step-down rule, worked out by hand."""
+    assert holm(chances) == pytest.approx(raised)
+
+
+def test_a_family_of_tests_seldom_cries_wolf():
+    """Four equal runs against one: without the correction a fifth of the tables would claim a difference."""
+    rng, alarms, bare = np.random.default_rng(4), 0, 0
+    for _ in range(300):
+        first = (rng.random(120) < 0.5).astype(float)
+        chances = [paired(first, (rng.random(120) < 0.5).astype(float)).p for _ in range(4)]
+        bare += min(chances) < 0.05
+        alarms += min(holm(chances)) < 0.05
+    assert alarms <= 0.07 * 300 < bare + 15

@@ -17,13 +17,15 @@ from ..answering.generate import Reply
 from ..answering.scoring import ScoreLike
 from ..run_events import HEALTH
 from .evaluation import Evaluation, evaluate, refuse_leaks
-from .statistics import Difference, paired
+from .statistics import Difference, holm, paired
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
     from plotly.graph_objects import Figure  # pyright: ignore[reportMissingTypeStubs]
 
     from ..runs.trained import TrainedStudent
+
+SURE = 0.05  # a chance below which a difference is said to be one
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class RunScore:
         rows: how many were judged.
         share: mean grade, with its 95 % interval ``low`` to ``high``.
         difference: paired difference to the first run, with its interval; None for the first itself.
-        p: chance of so large a difference between runs that are equally good.
+        p: chance of so large a difference between runs that are equally good; of several runs corrected (Holm).
+        test: by which ``p`` was found.
         health: thinking → replies.
         tokens: per answer.
     """
@@ -51,6 +54,7 @@ class RunScore:
     p: float | None
     health: Mapping[str, int]
     tokens: float
+    test: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,13 @@ class Comparison:
     @cached_property
     def scores(self) -> tuple[RunScore, ...]:
         """The table, one line per run."""
-        first = self.evaluations[0]
+        first, *others = self.evaluations
+        gaps = [paired(first.grades, each.grades, first.clusters) for each in others]
+        chances: list[float | None] = [None, *holm([gap.p for gap in gaps])]
+        found: list[Difference | None] = [None, *gaps]
         lines: list[RunScore] = []
-        for number, each in enumerate(self.evaluations):
+        for each, gap, p in zip(self.evaluations, found, chances, strict=True):
             value = each.share
-            gap: Difference | None = paired(first.grades, each.grades) if number else None
             lines.append(
                 RunScore(
                     label=each.label,
@@ -99,9 +105,10 @@ class Comparison:
                     difference=gap.value if gap else None,
                     difference_low=gap.low if gap else None,
                     difference_high=gap.high if gap else None,
-                    p=gap.p if gap else None,
+                    p=p,
                     health=each.health,
                     tokens=each.tokens,
+                    test=gap.test if gap else "",
                 )
             )
         return tuple(lines)
@@ -359,14 +366,15 @@ def _distinct(evaluations: list[Evaluation]) -> list[Evaluation]:
 
 
 def _verdict(first: RunScore, other: RunScore) -> str:
-    if other.difference is None or other.difference_low is None or other.difference_high is None:
+    """In words, by the test; the interval beside it says how large the difference may be."""
+    if other.difference is None or other.difference_low is None or other.p is None:
         return ""
     points = 100 * other.difference
-    if other.difference_low > 0:
-        return f"{other.label} is {points:.1f} points better than {first.label}."
-    if other.difference_high < 0:
-        return f"{other.label} is {-points:.1f} points worse than {first.label}."
-    return f"No difference between {other.label} and {first.label} could be shown on {other.rows} rows."
+    chance = f"{other.test}, p {'< 0.0001' if other.p < 1e-4 else f'= {other.p:.2g}'}"
+    if other.p < SURE:
+        better = "better" if points > 0 else "worse"
+        return f"{other.label} is {abs(points):.1f} points {better} than {first.label} ({chance})."
+    return f"No difference between {other.label} and {first.label} could be shown on {other.rows} rows ({chance})."
 
 
 def _shown(reply: Reply | None) -> str:

@@ -51,8 +51,13 @@ class Evaluation:
 
     @property
     def share(self) -> Interval:
-        """Mean grade with its 95 % interval."""
-        return share(self.grades)
+        """Mean grade with its 95 % interval; the turns of one conversation count as one."""
+        return share(self.grades, self.clusters)
+
+    @property
+    def clusters(self) -> list[int]:
+        """Which rows of the frame the answers are to: several turns of a conversation are one row."""
+        return [task.position for task in self.tasks]
 
     @property
     def health(self) -> Mapping[str, int]:

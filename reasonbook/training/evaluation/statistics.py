@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,11 +37,21 @@ class Difference:
     test: str
 
 
-def share(grades: Sequence[float]) -> Interval:
-    """The mean of grades: Wilson's interval for right or wrong, a bootstrap for anything between."""
+def share(grades: Sequence[float], clusters: Sequence[Hashable] | None = None) -> Interval:
+    """The mean of grades: Wilson's interval for right or wrong, a bootstrap for anything between.
+
+    Args:
+        grades: from 0 to 1, by row.
+        clusters: which rows belong together, such as the turns of one conversation; these are drawn together, since
+            they say less than as many rows of their own would.
+    """
     values = np.asarray(grades, dtype=float)
     if not len(values):
         return Interval(math.nan, math.nan, math.nan)
+    groups = _groups(clusters)
+    if groups is not None:
+        low, high = bootstrap(values, groups=groups)
+        return Interval(float(values.mean()), low, high)
     if set(np.unique(values)) <= {0.0, 1.0}:
         low, high = wilson(int(values.sum()), len(values))
         return Interval(float(values.mean()), low, high)
@@ -58,29 +68,58 @@ def wilson(right: int, n: int, z: float = Z95) -> tuple[float, float]:
     return (middle - half if right else 0.0), (middle + half if right < n else 1.0)
 
 
-def bootstrap(values: np.ndarray, *, draws: int = DRAWS, seed: int = 0) -> tuple[float, float]:
-    """Percentile interval of the mean; in chunks, so that many rows need no large table."""
+def _groups(clusters: Sequence[Hashable] | None) -> np.ndarray | None:
+    """The number of each row's cluster; None where every row is one of its own."""
+    if clusters is None:
+        return None
+    numbers: dict[Hashable, int] = {}
+    groups = np.array([numbers.setdefault(each, len(numbers)) for each in clusters], dtype=np.int64)
+    return groups if len(numbers) < len(groups) else None
+
+
+def bootstrap(
+    values: np.ndarray, *, groups: np.ndarray | None = None, draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of the mean; in chunks, so that many rows need no large table.
+
+    Args:
+        values: by row.
+        groups: number of each row's cluster; whole clusters are drawn.
+        draws: how many.
+        seed: of the draws.
+    """
     rng = np.random.default_rng(seed)
-    n = len(values)
+    sums = values if groups is None else np.bincount(groups, weights=values)
+    sizes = np.ones(len(values)) if groups is None else np.bincount(groups).astype(float)
+    n = len(sums)
     means: list[np.ndarray] = []
     chunk = max(1, 2_000_000 // n)
     for start in range(0, draws, chunk):
-        size = min(chunk, draws - start)
-        means.append(values[rng.integers(0, n, (size, n))].mean(1))
+        drawn = rng.integers(0, n, (min(chunk, draws - start), n))
+        means.append(sums[drawn].sum(1) / sizes[drawn].sum(1))
     low, high = np.quantile(np.concatenate(means), (0.025, 0.975))
     return float(low), float(high)
 
 
-def paired(first: Sequence[float], second: Sequence[float]) -> Difference:
+def paired(
+    first: Sequence[float], second: Sequence[float], clusters: Sequence[Hashable] | None = None
+) -> Difference:
     """Second minus first on the same rows: exact McNemar for right or wrong, else a sign-flip test.
 
     For right or wrong the interval is Newcombe's for paired proportions (his method 10), for grades a
-    paired bootstrap.
+    paired bootstrap. Where several rows are one cluster, such as the turns of a conversation, the bootstrap draws
+    clusters and the test flips the sign of whole clusters.
     """
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if not len(a):
         return Difference(math.nan, math.nan, math.nan, math.nan, "none")
     difference = float((b - a).mean())
+    groups = _groups(clusters)
+    if groups is not None:
+        low, high = bootstrap(b - a, groups=groups)
+        return Difference(
+            difference, low, high, _sign_flip(np.bincount(groups, weights=b - a)), "sign-flip by cluster"
+        )
     if set(np.unique(a)) | set(np.unique(b)) <= {0.0, 1.0}:
         gained, lost = int(((b == 1) & (a == 0)).sum()), int(((b == 0) & (a == 1)).sum())
         low, high = _newcombe(a, b)
@@ -100,6 +139,21 @@ def mcnemar(gained: int, lost: int) -> float:
         for i in range(k + 1)
     )
     return min(1.0, 2 * tail)
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """The chances of several tests, raised so that one false alarm among all of them stays as rare (Holm 1979).
+
+    Example:
+        >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
+        [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(chances)), key=lambda i: chances[i])
+    raised, highest = [0.0] * len(chances), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(chances) - rank) * chances[i]))
+        raised[i] = highest
+    return raised
 
 
 def _newcombe(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
