@@ -118,6 +118,8 @@ choices = st.fixed_dictionaries(
     )
 )
 
+SECONDS = 60 * float(os.environ.get("REASONBOOK_FUZZ_MINUTES", 0))
+
 
 @cache
 def chat_format(name: str, kind: str, strip: str, strategy: str) -> ChatFormat:
@@ -190,8 +192,9 @@ def check(chat: Any, index: int, example: Any, row: ChatRow) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300 + SECONDS)
 def test_nothing_but_a_reason_or_the_whole_row():
-    until = time.monotonic() + 60 * float(os.environ.get("REASONBOOK_FUZZ_MINUTES", 0))
+    until = time.monotonic() + SECONDS
     holds()
     while time.monotonic() < until:
         holds()
