@@ -1,8 +1,9 @@
-"""Measure: the rows that every client of the engine's benchmark asks for, and what it took to get them right."""
+"""Measure: the rows that every client of the engine's benchmark asks for, what it took to get them right, tables."""
 
 from __future__ import annotations
 
 import resource
+import sys
 import time
 from typing import Any
 
@@ -72,3 +73,18 @@ def judged(answers: list[Any]) -> dict[str, Any]:
             good = right(values, i)
             correct, wrong = correct + good, wrong + (not good)
     return {"correct": correct, "wrong": wrong, "lost": len(answers) - correct - wrong}
+
+
+def table(title: str, head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """Prints rows under their heads."""
+    print(f"\n{title}")
+    cells = [head, *[tuple(f"{c:.2f}" if isinstance(c, float) else str(c) for c in row) for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    for row in cells:
+        print(
+            "  "
+            + "  ".join(
+                c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            )
+        )
+    sys.stdout.flush()

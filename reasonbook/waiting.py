@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ReasonbookError
 from .job import Job, Status
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _EVERY = 0.25  # seconds between two updates of the line
 _PATIENCE = {"notebook": 0.5, "terminal": 3.0}  # seconds before a line is shown at all
@@ -41,6 +45,33 @@ def wait_for(jobs: Sequence[Job], *, purpose: str = "") -> None:
         line.end(f"No longer waited for, and it goes on: {told}. Its .stop() ends it.")
         raise
     line.end(f"Waited for: {' · '.join(job.how_far for job in jobs)}.", quick=True)
+
+
+class WatchedJob(Job):
+    """A job whose ``wait`` shows in one line how far it is, where that lasts."""
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Waits for the end, and says how far it is; an interrupt stops the job and is raised on.
+
+        Args:
+            timeout: seconds; when they pass the job goes on in the background.
+
+        Raises:
+            ReasonbookError: the job as a whole failed.
+        """
+        line = StatusLine(type(self).__name__)
+        until = time.monotonic() + (math.inf if timeout is None else timeout)
+        try:
+            while not self.deliver(max(0.0, min(_EVERY, until - time.monotonic()))):
+                line.show(self.how_far)
+                if time.monotonic() >= until:
+                    return self
+        except KeyboardInterrupt:
+            self.stop()
+            raise
+        finally:
+            line.end(self.how_far, quick=True)
+        return super().wait()
 
 
 class StatusLine:

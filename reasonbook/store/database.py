@@ -12,8 +12,11 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from ..errors import StoreError
 from ..events import Event
@@ -103,7 +106,7 @@ class Store:
             db,
             "INSERT INTO calls(id, at, teacher, text, reasoning, usage, problem) VALUES",
             [
-                (n, now, call.teacher, call.text, call.reasoning, _dump(call.usage), call.problem)
+                (n, now, call.teacher, call.text, call.reasoning, _counts(call.usage), call.problem)
                 for n, call in numbered
             ],
         )
@@ -260,7 +263,17 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=s
 
 
 def _dump(value: object) -> str:
-    return int.__repr__(value) if type(value) is int else _ENCODER.encode(value)  # a fifth of the time
+    if type(value) is str:  # the quick ways to the same
+        return encode_basestring(value)
+    return int.__repr__(value) if type(value) is int else _ENCODER.encode(value)
+
+
+def _counts(usage: Mapping[str, Any]) -> str:
+    """As `_dump`; a call's usage is a few numbers."""
+    try:
+        return orjson.dumps(usage).decode()
+    except TypeError:
+        return _dump(usage)
 
 
 def _read(text: str) -> object:

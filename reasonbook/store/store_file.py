@@ -22,6 +22,7 @@ from .file_lock import FileLock
 _Found = TypeVar("_Found")
 _POLL = 0.05  # seconds between two looks at what another process does with the file
 _PATIENCE = 30.0  # seconds that it may take for it
+_LOG = 4_000  # pages of the log, 16 MB, that are brought into the file at once: one that many answers share, once
 _ELSEWHERE = "free some space, or name another folder: os.environ['REASONBOOK_HOME'] = '/path/to/folder'"
 
 
@@ -153,7 +154,7 @@ class StoreFile:
 
     def _begin(self) -> None:
         """Begins to write, in the file that stands under our name once nobody else writes."""
-        if self.refusal is not None or self._moved():
+        if self.refusal is not None:
             self._reopen()
         refusal = self.refusal
         if refusal is not None:
@@ -161,8 +162,9 @@ class StoreFile:
         while True:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                if not self._mending.held_elsewhere():  # whoever mends holds the file as long as it takes
+            except ERRORS:
+                # Whoever mends holds the file as long as it takes; one that is gone cannot be written.
+                if not (self._moved() or self._mending.held_elsewhere()):
                     raise
             else:
                 if not self._moved():
@@ -208,6 +210,7 @@ class StoreFile:
         try:
             _write_ahead(db)
             db.execute("PRAGMA synchronous=NORMAL")
+            db.execute(f"PRAGMA wal_autocheckpoint={_LOG}")
             # What was deleted is not found again by whoever reads pages.
             db.execute("PRAGMA secure_delete=ON")
             tables.bring_up(db)

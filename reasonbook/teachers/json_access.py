@@ -86,6 +86,8 @@ def as_text(value: object) -> str:
 
 def count(value: object) -> int:
     """A number of tokens, also in quotes; 0 where it cannot be one."""
+    if type(value) is int:
+        return value if 0 <= value <= _MOST_TOKENS else 0
     if value is None:
         return 0
     if isinstance(value, str):

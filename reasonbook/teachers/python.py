@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 import inspect
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -19,7 +21,7 @@ from .teacher import CallError, Capabilities, Completion, Request, Usage
 _THREADS = 16
 
 _Result = TypeVar("_Result")
-_Job: TypeAlias = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+_Job: TypeAlias = tuple[Callable[[], Any], "_Results", "asyncio.Future[Any]"]
 
 
 class PythonTeacher:
@@ -86,12 +88,16 @@ class Threads:
 
     def __init__(self) -> None:
         self._crew = _Crew()
+        self._results: _Results | None = None
 
     async def run(self, function: Callable[[], _Result]) -> _Result:
         """Runs a function on a thread that is free, or on a new one."""
         loop = asyncio.get_running_loop()
+        results = self._results
+        if results is None or results.loop is not loop:
+            results = self._results = _Results(loop)
         future: asyncio.Future[_Result] = loop.create_future()
-        self._crew.take((function, loop, future))
+        self._crew.take((function, results, future))
         return await future
 
     def close(self) -> None:
@@ -122,7 +128,7 @@ class _Crew:
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
-            function, loop, future = job
+            function, results, future = job
             try:
                 done, value = True, function()
             except BaseException as error:
@@ -130,10 +136,28 @@ class _Crew:
             del job, function
             with self._lock:
                 self._idle += 1
-            try:
-                loop.call_soon_threadsafe(_settle, future, done, value)
-            except RuntimeError:  # the job was stopped and its loop is closed
-                pass
+            results.put(future, done, value)
+
+
+class _Results:
+    """What threads have for a loop, which is woken once for all that comes until it looks."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._ready: deque[tuple[asyncio.Future[Any], bool, object]] = deque()
+        self._woken = False
+
+    def put(self, future: asyncio.Future[Any], done: bool, value: object) -> None:
+        self._ready.append((future, done, value))
+        if not self._woken:
+            self._woken = True
+            with contextlib.suppress(RuntimeError):  # the job was stopped and its loop is closed
+                self.loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        self._woken = False  # first, so that whatever comes from here on wakes the loop again
+        while self._ready:
+            _settle(*self._ready.popleft())
 
 
 def _settle(future: asyncio.Future[Any], done: bool, value: object) -> None:

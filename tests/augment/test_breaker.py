@@ -96,6 +96,16 @@ def test_an_outage_of_two_minutes_costs_no_row_and_few_calls(virtual, schema, ho
     assert not done.job.progress.paused
 
 
+@pytest.mark.parametrize("latency, begins", [(0.1, 1.0), (2.0, 5.0)])
+def test_after_an_outage_the_brake_is_what_it_is_then(virtual, schema, latency, begins):
+    done = augment(outage(begins, begins + 30.0, busy, latency), 1000, schema)
+    events = list(done.job.stream)
+    [back] = [i for i, e in enumerate(events) if e.kind == "note" and "answers again" in e.data["text"]]
+    said = [e.data["brake"] for e in events[back:] if e.kind == "progress"]
+    assert said and set(said) == {""}
+    assert done.job._engine is None or done.job._engine.pacer.rate is None
+
+
 @pytest.mark.parametrize("concurrency", [1, 4, 512])
 def test_an_outage_at_any_concurrency(virtual, schema, concurrency):
     rows = {1: 60, 4: 200, 512: 4000}[concurrency]
@@ -137,6 +147,21 @@ def test_rows_that_fail_for_ever_end_as_errors_and_are_no_outage(virtual, schema
     others = max(at for row, at in done.teacher.answered.items())
     assert others <= (5 if how != "silence" else 200 * rows / 60)
     assert done.seconds <= 240 * (1 if rows == 60 else 2)
+
+
+@pytest.mark.parametrize("how", ["503", "429", "429, retry-after 60"])
+def test_rows_that_are_refused_by_themselves_end_soon_after_the_others(virtual, schema, how):
+    """Thirty of three hundred; the breaker and the pacer take them for what they are."""
+    refusal = {"503": busy, "429": slow_down, "429, retry-after 60": lambda: slow_down(60.0)}[how]
+    script = lambda now, row, n: refusal() if int(row[4:]) % 10 == 1 else 0.5  # noqa: E731
+    done = augment(script, 300, schema)
+    assert done.job.status is Status.PARTIAL and done.job.progress.failed == 30
+    check(done.df, [i for i in range(300) if i % 10 != 1])
+    others = max(done.teacher.answered.values())
+    assert others <= 300 / 64 * 0.5 + 1.5 and done.seconds <= others + 30
+    said = done.df["reasoning_error"].dropna().tolist()
+    assert all("this row was refused" in text and "while others were answered" in text for text in said)
+    assert not any("down since" in note for note in done.notes)
 
 
 def test_a_row_that_always_hangs_holds_nobody_up_and_ends_in_time(virtual, schema):

@@ -424,6 +424,31 @@ def test_one_call_that_cannot_be_stored_loses_no_neighbour():
     )
 
 
+def test_answers_that_come_turn_by_turn_are_one_group(monkeypatch):
+    groups: list[int] = []
+    monkeypatch.setattr(Store, "put", lambda self, calls: groups.append(len(calls)))
+
+    async def main(under_way, turns):
+        writer = StoreWriter(default_store(), lambda: under_way)
+
+        async def answer(turn):
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            await writer.write(Call("t", "x"))
+
+        await asyncio.gather(*(answer(turn) for turn in turns))
+        await writer.close()
+
+    asyncio.run(main(64, [turn for turn in range(10) for _ in range(2)]))
+    assert groups == [20], "each turn brought more"
+    groups.clear()
+    asyncio.run(main(64, [0, 0, 5, 5]))
+    assert groups == [2, 2], "nothing more came"
+    groups.clear()
+    asyncio.run(main(8, [turn for turn in range(8) for _ in range(2)]))
+    assert max(groups) <= 6, "half of those under way are not waited for"
+
+
 def test_a_store_that_cannot_be_written_is_nobodys_row():
     store = Store()
     store.put([Call("t", "x")])

@@ -65,6 +65,20 @@ def test_ten_seconds_of_refusals_and_then_none(provider, schema):
 
 
 @pytest.mark.slow
+def test_rows_that_the_provider_refuses_by_themselves_end_as_errors(provider, schema, monkeypatch):
+    monkeypatch.setattr("reasonbook.augment.engine.failures.own_refusals._PAUSE", 0.6)
+    monkeypatch.setattr("reasonbook.augment.engine.failures.own_refusals._SILENT", 3.0)
+    provider.latency, provider.retry_after = 0.05, 0.5
+    provider.script = lambda row, attempt: "rate" if int(row[4:]) % 10 == 4 else None
+    df = frame(300)
+    job = df.reason.augment(schema, teacher=provider.chat).wait()
+    assert job.status is Status.PARTIAL and job.progress.failed == 30
+    check(df, [i for i in range(300) if i % 10 != 4])
+    assert provider.last_at - provider.first_at <= 10.0, "others, three seconds, one more try"
+    assert all("while others were answered" in text for text in df["reasoning_error"].dropna())
+
+
+@pytest.mark.slow
 def test_a_rate_that_is_given_is_kept_from_the_first_call(provider, schema):
     df = frame(30)
     df.reason.augment(schema, teacher=provider.chat, rpm=600).wait()

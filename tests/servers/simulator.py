@@ -13,10 +13,12 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from reasonbook.augment.config import AugmentConfig
-from reasonbook.augment.engine.failures.attempts import Attempts
+from reasonbook.augment.engine.failures.attempts import Attempts, CallUnderWay
+from reasonbook.augment.engine.failures.own_refusals import OwnRefusals
 from reasonbook.augment.engine.failures.retries import Retries
 from reasonbook.augment.engine.pacing import Pacer
 from reasonbook.augment.results import Totals
@@ -38,6 +40,7 @@ class Run:
         calls: that went out.
         refused: of them.
         lost: rows that were given up.
+        answered_at: when the last answer came.
         pacer: the real one, where it ran.
     """
 
@@ -45,6 +48,7 @@ class Run:
     calls: int
     refused: int
     lost: int = 0
+    answered_at: float = 0.0
     pacer: Pacer | None = None
 
     @property
@@ -68,7 +72,7 @@ def ours(
     pacer = Pacer(concurrency, clock=loop.time, **limits)
     config = AugmentConfig(concurrency=concurrency)
     teacher: Any = _Nobody()
-    retries = Retries(teacher, config, Totals(answered=1))
+    retries, own = Retries(teacher, config, Totals(answered=1)), OwnRefusals(loop.time)
     fresh, again = iter(range(rows or weather.rows)), deque[tuple[int, Attempts]]()
     idle: deque[asyncio.Future[None]] = deque()
     run = Run(0.0, 0, 0, pacer=pacer)
@@ -100,7 +104,8 @@ def ours(
             size = sky.size(row)
             await pacer.enter(size if pacer.tokens is not None else 0.0)
             run.calls += 1
-            refusal = sky.arrive(size)
+            call = own.sent(CallUnderWay(attempts, loop.now))
+            refusal = sky.arrive(size, row)
             said = sky.limits()
             heard = Limits(**said) if said else None
             if refusal is None:
@@ -108,23 +113,28 @@ def ours(
                 sky.leave()
                 pacer.heard(heard)
                 pacer.succeeded()
+                own.passed(call)
                 pacer.leave()
                 left -= 1
+                run.answered_at = loop.now
             else:
                 run.refused += 1
                 await asyncio.sleep(REFUSAL)
                 kind = "rate" if refusal.status == 429 else "server"
                 error = CallError(kind, "", retry_after=refusal.retry_after, status=refusal.status)
                 pacer.heard(heard)
-                pacer.failed(error)
+                pacer.failed(error, own=own.refused(call, error, left))
+                if own.alone:
+                    pacer.forget()
                 pacer.leave()
                 attempts.tries += 1
                 delay = retries.delay(error, attempts)
                 if delay is None:
+                    own.closed(attempts)
                     run.lost += 1
                     left -= 1
                 else:
-                    loop.call_later(delay, back, (row, attempts))
+                    own.wait(delay, attempts, partial(back, (row, attempts)))
             run.seconds = loop.now
             if watch is not None:
                 watch(loop.now, pacer)

@@ -21,6 +21,7 @@ class Weather:
         cap: calls that it works on at once.
         shed: share of calls that it refuses whatever anybody does.
         shut: whether it refuses everything.
+        never: every so-many-th row, which it refuses at every try (503 or 429, as it does the others).
         status: of its refusals.
         hint: the ``retry-after`` of a refusal: the truth, a number, or none.
         told: what its headers say: the truth, (requests a minute, requests left), or nothing.
@@ -38,6 +39,7 @@ class Weather:
     cap: int | None = None
     shed: float = 0.0
     shut: bool = False
+    never: int | None = None
     status: int = 429
     hint: Hint = None
     told: Literal["honest"] | tuple[float, float] | None = None
@@ -171,7 +173,7 @@ class Sky:
         self._phase: int | None = None
         self.working = 0
 
-    def arrive(self, tokens: float = 0.0) -> Refusal | None:
+    def arrive(self, tokens: float = 0.0, row: int = 0) -> Refusal | None:
         """Lets a call in (`leave` must follow), or refuses it."""
         at = self._clock()
         self._began = at if self._began is None else self._began
@@ -179,6 +181,8 @@ class Sky:
         weather = self.now
         if weather.shut:
             return self._refusal(until)
+        if weather.never and row % weather.never == weather.never - 1:
+            return self._refusal(1.0)
         if weather.shed and self._drawn.random() < weather.shed:
             return self._refusal(1.0)
         if weather.cap is not None and self.working >= weather.cap:

@@ -40,3 +40,21 @@ def test_errors_and_results_reach_the_caller():
 
     assert asyncio.run(both()) == [i * i for i in range(20)]
     threads.close()
+
+
+def test_results_that_come_while_the_loop_is_busy_wake_it_once():
+    threads, gate, woken = Threads(), threading.Event(), []
+
+    async def busy():
+        loop = asyncio.get_running_loop()
+        wake = loop.call_soon_threadsafe
+        loop.call_soon_threadsafe = lambda *given: woken.append(given) or wake(*given)
+        calls = [asyncio.ensure_future(threads.run(gate.wait)) for _ in range(12)]
+        await asyncio.sleep(0.05)
+        gate.set()
+        time.sleep(0.2)
+        return await asyncio.wait_for(asyncio.gather(*calls), 20)
+
+    assert asyncio.run(busy()) == [True] * 12
+    assert len(woken) == 1
+    threads.close()

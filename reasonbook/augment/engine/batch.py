@@ -106,6 +106,17 @@ class BatchEngine:
             self._works.close()
             await self.teacher.close()
 
+    async def collect(self, works: list[Work], *, halted: bool = False) -> None:
+        """Waits for batches that are under way already, and settles those of the rows that come with an answer.
+
+        Raises:
+            CallError: the provider does not give them.
+        """
+        self._halt = asyncio.Event()
+        if halted:
+            self.halt()
+        await self._collect_earlier(works)
+
     @property
     def elsewhere(self) -> int:
         """Rows that another job asks now."""

@@ -22,9 +22,11 @@ from .call_record import CallRecords
 from .contract import EngineJob
 from .failures.attempts import Attempts, CallUnderWay
 from .failures.breaker import Breaker
+from .failures.own_refusals import OwnRefusals
 from .failures.retries import Retries, job_error
 from .failures.timed_teacher import TimedTeacher
 from .failures.timeouts import CallTimeouts
+from .lying_batches import LyingBatches
 from .pacing import Pacer
 from .packing import Pack
 from .row_state import RowSamples, RowState
@@ -46,7 +48,7 @@ class LiveEngine:
         self.gave_up = ""
         parallel = min(config.concurrency, teacher.capabilities.parallel or config.concurrency)
         self.pacer = Pacer(parallel, rpm=config.rpm, tpm=config.tpm)
-        self._writer = StoreWriter(job.store)
+        self._writer = StoreWriter(job.store, lambda: self.pacer.in_flight)
         self._records = CallRecords(teacher.name, self.prompts, job.context)
         self._budget = job.budget
         self._retries = Retries(teacher, config, job.totals)
@@ -58,6 +60,7 @@ class LiveEngine:
             retries=config.max_retries,
             clock=asyncio.get_running_loop().time,
         )
+        self._own = OwnRefusals(self.breaker.clock)
         self._teacher = TimedTeacher(teacher, self._timeouts, self.breaker)
         self._answers = AnswerReader(job.schema, self.prompts.method)
         self._rows = RowSamples(job, self.prompts, self._timeouts)
@@ -67,6 +70,7 @@ class LiveEngine:
             job.store, job.member, job.keys, config.samples, pacer=self.pacer, breaker=self.breaker
         )
         self._fresh = self._claimed(())
+        self._batches, self._lying = LyingBatches(job), list[Work]()
         self._again: deque[Work | Pack] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._open = 0
@@ -79,9 +83,8 @@ class LiveEngine:
         self._fresh = self._claimed(works)
         self._halt = asyncio.Event()
         watching = asyncio.create_task(self._line.watch())
-        workers = [asyncio.create_task(self._worker()) for _ in range(self.pacer.most)]
         halted = asyncio.create_task(self._halt.wait())
-        everything = asyncio.gather(*workers)
+        everything = asyncio.create_task(self._everything())
         try:
             await asyncio.wait({everything, halted, watching}, return_when=asyncio.FIRST_COMPLETED)
             if not everything.done():  # answers that are nearly here are still taken in
@@ -89,7 +92,7 @@ class LiveEngine:
                 await asyncio.wait({everything}, timeout=0.0 if self.stopped_by else _GRACE)
         finally:
             self._teacher.ending = True
-            for task in (halted, watching, *workers):
+            for task in (halted, watching, everything):
                 task.cancel()
             await asyncio.gather(everything, halted, watching, return_exceptions=True)
             await self._writer.close()
@@ -99,6 +102,30 @@ class LiveEngine:
             error = task.exception() if task.done() and not task.cancelled() else None
             if error is not None and self.stopped_by is None and not self._halted:
                 raise error
+
+    async def _everything(self) -> None:
+        await self._ask_all()
+        while self._lying and not self._halted:
+            lying, self._lying = self._lying, []
+            for work in await self._batches.collect(lying):
+                self._open += 1
+                self._again.append(work)
+            for work in lying:
+                if work not in self._again:
+                    self._fresh.done(work)
+            await self._ask_all()
+
+    async def _ask_all(self) -> None:
+        workers = [asyncio.create_task(self._worker()) for _ in range(self.pacer.most)]
+        try:
+            await asyncio.gather(*workers)
+        except BaseException:
+            self._teacher.ending = True  # a call that is cut now has not taken too long
+            raise
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
 
     @property
     def in_flight(self) -> int:
@@ -127,6 +154,7 @@ class LiveEngine:
     def halt(self) -> None:
         """Stops soon; callable on the engine's own loop."""
         self._halted = True
+        self._batches.halt()
         if self._halt is not None:
             self._halt.set()
 
@@ -172,7 +200,7 @@ class LiveEngine:
             if self._halted:
                 return
             if delay is not None:
-                asyncio.get_running_loop().call_later(delay, self._return, task)
+                self._own.wait(delay, attempts, partial(self._return, task))
 
     async def _leave(self, request: Request, attempts: Attempts) -> CallUnderWay:
         """Waits until a call may leave: for the provider to be there, then for its pace."""
@@ -183,7 +211,7 @@ class LiveEngine:
                 turn = True
             await self.pacer.enter(self._budget.tokens(request) if self.pacer.tokens is not None else 0.0)
             if turn or self.breaker.free:
-                return self.breaker.begin(attempts, turn)
+                return self._own.sent(self.breaker.begin(attempts, turn))
             self.pacer.leave()
 
     async def _next(self) -> Work | Pack | None:
@@ -192,7 +220,7 @@ class LiveEngine:
                 return self._again.popleft()
             affordable = self._budget.affordable(self._open)
             if affordable or not (self._open or self.over_budget):
-                work = self._fresh.take()
+                work = self._take()
                 if work is not None and affordable:
                     self._open += 1
                     return self._packed(work) if self.config.pack > 1 else work
@@ -204,6 +232,12 @@ class LiveEngine:
             self._idle.append(future)
             await future
         return None
+
+    def _take(self) -> Work | None:
+        """The next row to ask; one that lies with the provider as a batch is set aside."""
+        while (work := self._fresh.take()) is not None and self._batches.holds(work, anew=self._fresh.waited):
+            self._lying.append(work)
+        return work
 
     def _return(self, task: Work | Pack) -> None:
         self._again.append(task)
@@ -287,8 +321,10 @@ class LiveEngine:
             self.pacer.heard(error.limits)
             if error.kind == "output":
                 self.breaker.answered(call)
+                self._own.passed(call)
             raise
         self.pacer.heard(completion.limits)
+        self._own.passed(call)
         self._timeouts.took(self.breaker.answered(call))
         return completion
 
@@ -313,7 +349,7 @@ class LiveEngine:
         """Short rows that want every field, together; a row that is long or half answered goes alone."""
         works = [work] if self._short(work) else []
         while works and len(works) < self.config.pack and self._budget.affordable(self._open):
-            other = self._fresh.take()
+            other = self._take()
             if other is None:
                 break
             self._open += 1
@@ -415,13 +451,21 @@ class LiveEngine:
 
     def _judged(self, call: CallUnderWay, error: CallError) -> float | None:
         """Seconds until the same request may be made again; None when it is not worth it, or the job is over."""
-        attempts, outage = call.attempts, self.breaker.failed(call, error, self._open)
+        attempts = call.attempts
+        down = self.breaker.down
+        own = not down and self._own.refused(call, error, self._open + self._fresh.open)
+        outage = not own and self.breaker.failed(call, error, self._open)
+        attempts.tries += own
         if error.kind == "rate" or not outage:
-            self.pacer.failed(error)
+            self.pacer.failed(error, own=own)
+        if self._own.alone or (self.breaker.down and not down and error.kind != "rate"):
+            self.pacer.forget()
         if self._retries.hopeless(error) or self.breaker.evidence.out_of_quota:
             self._stop_job(job_error(self.teacher.name, error))
             return None
         delay = 0.0 if outage else self._retries.delay(error, attempts)
+        if delay is None:
+            self._own.closed(attempts)
         if delay is None and not attempts.doomed and self.breaker.evidence.weighs(attempts):
             attempts.doomed, delay = True, _DOUBT
         return delay

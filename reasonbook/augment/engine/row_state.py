@@ -71,12 +71,16 @@ class RowSamples:
         """Notes a whole sample; True when no other is needed."""
         state.sample += 1
         values, answer = readable(values, self._prompts.method, self._keys.names)
+        check = self._config.check
+        if check is None and self._config.samples == 1:  # nobody looks at the row
+            state.candidates.append(Candidate("", None, answer, values))
+            return False
         candidate = Candidate(request_text(state.row), response_in_words(state.row) or None, answer, values)
         state.candidates.append(candidate)
-        if self._config.check is None or self._config.samples == 1:
+        if check is None or self._config.samples == 1:
             return False
         try:
-            return verdict(self._config.check, candidate) is True
+            return verdict(check, candidate) is True
         except Exception:  # the choice at the end meets it again and words it
             return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -20,13 +20,20 @@ _Group = Sequence[tuple[Call, "asyncio.Future[str]"]]
 class StoreWriter:
     """Writes calls in groups; a call counts as answered when ``write`` has returned.
 
-    What came in one turn of the loop is one group. A quick disk is written to in the loop itself: handing over to a
+    What comes in one turn of the loop is one group, and as long as each turn brings more, so is what comes in several:
+    a group costs as much as ten answers in it. A quick disk is written to in the loop itself: handing over to a
     thread and back would take longer. While a slow one is written to, on a thread, the next group gathers, so
     that it makes larger groups and never holds up the calls under way.
+
+    Args:
+        store: where.
+        under_way: how many calls are; a group waits for no more than half of them.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, under_way: Callable[[], int] = lambda: 1) -> None:
         self.store = store
+        self._under_way = under_way
+        self._seen = 0
         self._waiting: list[tuple[Call, asyncio.Future[str]]] = []
         self._writer = ThreadPoolExecutor(1, "reasonbook-store-writer")
         self._task: asyncio.Task[None] | None = None
@@ -41,7 +48,8 @@ class StoreWriter:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[str] = loop.create_future()
         if not self._waiting and self._task is None:
-            loop.call_soon(self._begin)
+            self._seen = 0
+            loop.call_soon(self._gather)
         self._waiting.append((call, future))
         return await future
 
@@ -51,6 +59,14 @@ class StoreWriter:
         if self._task is not None:
             await self._task
         self._writer.shutdown(wait=False)
+
+    def _gather(self) -> None:
+        """Begins once a turn of the loop brings nothing more."""
+        if self._seen < len(self._waiting) < self._under_way() // 2:
+            self._seen = len(self._waiting)
+            asyncio.get_running_loop().call_soon(self._gather)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         """Writes what waits, here or on the thread."""

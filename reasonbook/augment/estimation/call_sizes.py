@@ -57,8 +57,10 @@ class CallSizes:
         self._counted: dict[str, TokenCount] = {}
         self._exact = teacher if isinstance(teacher, CountsTokens) else None
 
-    def plan(self, config: AugmentConfig) -> WorkPlan:
+    def plan(self, config: AugmentConfig, *, decided_too: bool = False) -> WorkPlan:
         """What has to be asked now."""
+        if decided_too:
+            return plan_work(self.snapshot, self.keys, config, self.store)
         decision = Decisions(self.store).reader(self.snapshot.names)
         return plan_work(self.snapshot, self.keys, config, self.store, decision=decision)
 

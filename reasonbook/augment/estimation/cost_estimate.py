@@ -141,10 +141,12 @@ def estimate(
     *,
     store: Store | None = None,
     pilot: int = 0,
+    decided_too: bool = False,
 ) -> CostEstimate:
     """What `Augmentation` would take for this frame.
 
     Args:
+        decided_too: as for `Augmentation`.
         pilot: ask so many rows for real and measure; they are paid for, and kept like any others.
 
     Example:
@@ -160,7 +162,7 @@ def estimate(
     schema = schema.snapshot()
     sizes = CallSizes(frame, schema, resolve(teacher, ready=False), config, store)
     ratio = sizes.pilot(teacher, pilot) if pilot else None
-    plan = sizes.plan(config)
+    plan = sizes.plan(config, decided_too=decided_too)
     before = calls_before(store, sizes.teacher.name, schema, config)
     read = sizes.read(plan.open, ratio)
     written, thought = sizes.written(read, before)

@@ -36,6 +36,7 @@ class ClaimedWorks:
 
     Attributes:
         elsewhere: rows of the frame that another job asks at this moment.
+        waited: whether rows ever had to wait for another job.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class ClaimedWorks:
         self._owner = claims.owner if claims is not None else 0
         self._drained = self._drawing = False
         self.elsewhere = 0
+        self.waited = False
 
     @property
     def waits(self) -> bool:
@@ -177,3 +179,4 @@ class ClaimedWorks:
 
     def _count(self) -> None:
         self.elsewhere = sum(len(work.places) for work in self._waiting)
+        self.waited = self.waited or self.elsewhere > 0

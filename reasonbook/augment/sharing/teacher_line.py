@@ -17,7 +17,7 @@ from .claimed_works import ClaimedWorks
 
 _LOOK = 0.25  # seconds between looks at what others have answered,
 _LOOKS = 4  # so many to a beat, by which they see that this job lives
-_TIMES = ("paused_until", "changed", "since", "probe")  # what learners tell by their clock
+_TIMES = ("paused_until", "opened", "changed", "since", "probe")  # what learners tell by their clock
 _CLOCKS = 5.0  # seconds by which two clocks agree: what is told may be a beat old
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..teacher import CallError, Capabilities, Completion, Request, Rung
 from .answer_body import AnswerProtocol, decode
 from .downgrade import Downgrade
-from .http import HttpClient
+from .http import HttpAnswer, HttpClient
 
 
 class HostedTeacher:
@@ -56,15 +56,15 @@ class HostedTeacher:
             rung = self.rung(request)
             path, body = self.body(request, rung)
             try:
-                return await self._asked(path, body, request.timeout)
+                return self._heard(await self.http.post(path, body, timeout=request.timeout))
             except CallError as error:
                 if not self.learn(error, rung, body):
                     raise
 
-    async def _asked(self, path: str, body: Mapping[str, Any], timeout: float) -> Completion:
-        answer = await self.http.post(path, body, timeout=timeout)
+    def _heard(self, answer: HttpAnswer) -> Completion:
         try:
-            return replace(self.read(answer.raw), limits=answer.limits)
+            completion = self.read(answer.raw)
+            return completion if answer.limits is None else replace(completion, limits=answer.limits)
         except CallError as error:
             raise self.http.heard(error, answer) from None
 

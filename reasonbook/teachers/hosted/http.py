@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +146,7 @@ class HttpClient:
     async def _json(
         self, method: str, path: str, data: bytes | None, timeout: float, *, model: str = ""
     ) -> HttpAnswer:
-        to = await self._address(method, path, model)
+        to = self._known(method, path, model) or await self._address(method, path, model)
         status, headers, raw = await self._send(to, method, data, timeout)
         if status == 401:  # a token may have run out: signed once more before it counts as refused
             to = await self._address(method, path, model, since=to.at)
@@ -192,7 +192,7 @@ class HttpClient:
                 headers=headers,
                 proxy=to.proxy,
                 proxy_auth=to.proxy_auth,
-                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 20.0)),
+                timeout=_timeout(timeout),
             ) as answer:
                 return answer.status, answer.headers, await _whole(answer, self.longest if bounded else None)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -204,16 +204,11 @@ class HttpClient:
 
     async def _address(self, method: str, path: str, model: str, since: float = 0.0) -> _Address:
         """URL and headers for a path, as the SDK writes them; signed after ``since``."""
-        key = (method, path, model)  # Azure puts the model into the URL
-        known = self._addressed.get(key)
-        since = max(since, time.monotonic() - _RENEW)
-        if known is not None and known.at > since:
-            return known
         async with (
             self._connections().signing
         ):  # all calls of a job want it at the same moment: it is made once
-            known = self._addressed.get(key)
-            if known is not None and known.at > since:
+            known = self._known(method, path, model, since)
+            if known is not None:
                 return known
             import yarl
 
@@ -222,8 +217,14 @@ class HttpClient:
             except asyncio.TimeoutError:
                 raise CallError("timeout", f"the client gave no credentials within {_SIGNING:g} s") from None
             to = yarl.URL(url)
-            known = self._addressed[key] = _Address(to, headers, *_proxy(to), at=time.monotonic())
+            known = _Address(to, headers, *_proxy(to), at=time.monotonic())
+            self._addressed[method, path, model] = known
             return known
+
+    def _known(self, method: str, path: str, model: str, since: float = 0.0) -> _Address | None:
+        """The address that stands, where it was signed after ``since`` and not long ago."""
+        known = self._addressed.get((method, path, model))  # Azure puts the model into the URL
+        return known if known is not None and known.at > max(since, time.monotonic() - _RENEW) else None
 
     def _connections(self) -> _Connections:
         import aiohttp
@@ -240,6 +241,13 @@ class HttpClient:
     def _secret(self) -> str:
         key = getattr(self.client, "api_key", None)
         return key if isinstance(key, str) and len(key) > 5 else ""
+
+
+@lru_cache(64)  # a job's calls have one of a few
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    import aiohttp
+
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, 20.0))
 
 
 async def _whole(answer: aiohttp.ClientResponse, longest: int | None) -> bytes:

@@ -16,6 +16,8 @@ _BACKOFF, _LONGEST_BACKOFF = 0.5, 30.0
 _LONGEST_REFUSED = 2.0  # the pacer sees to it that calls are not made too fast
 _SECOND_LOOK = 5.0  # seconds after which a row that is told to wait for hours is asked once more
 _TRUSTED = 12  # refusals of one row after which the wait that the provider names is not enough
+_LAST_TRIES = 4  # of a row that is refused while others are let in, after 1, 2, 4 and
+_OWN_WAIT = 8.0  # seconds; it waits no longer than that, whatever the provider names
 _SAME_REFUSAL = 20  # so many first rows refused as they stand: the request is wrong, not the rows
 _NEARLY = 0.97  # of a row's time; what is left is too little for one more call
 
@@ -48,6 +50,8 @@ class Retries:
         # Being told to slow down says nothing against the row; it may be told so more often.
         if error.kind == "request" or tries > self.config.max_retries * (4 if error.kind == "rate" else 1):
             return None
+        if attempts.stuck or attempts.singled > _LAST_TRIES:
+            return None
         if asked > LONG_WAIT:
             attempts.told_off += 1
             return _SECOND_LOOK if attempts.told_off == 1 else None
@@ -56,6 +60,10 @@ class Retries:
         if error.kind == "rate" and error.retry_after is not None and tries <= _TRUSTED:
             backoff = 0.0  # the provider said when; the pacer sees to it that not all come back at once
         wait = max(asked, backoff) + random.uniform(0.0, 0.05)
+        if attempts.singled:
+            wait = 2.0 ** (attempts.singled - 1)
+        elif attempts.own:
+            wait = min(wait, _OWN_WAIT)
         if error.kind == "rate":
             return wait
         attempts.hangs += error.kind == "timeout"
@@ -72,6 +80,8 @@ class Retries:
             return (
                 f"{said}: the provider asks to wait {duration(error.retry_after or 0.0)} for this row alone"
             )
+        if attempts.stuck or attempts.singled > _LAST_TRIES:
+            return f"{said}: this row was refused {attempts.refusals} times while others were answered"
         if attempts.late:
             return f"{said}; given up after {attempts.tries} calls in {duration(attempts.spent)}"
         return error.message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from .door import Door
+from .door import Between, Door
 from .evidence import Mark, SentCall, Slowdown, Traffic
 from .learnt import LearntCap, LearntRate
 
@@ -54,6 +54,9 @@ class Controller:
         self._opened_at: float | None = None  # when calls began to leave again, ever more of them
         self._trial: Slowdown | None = None
         self._trials, self._fast = 0, 0.0  # rates tried in a row, and what it was before them
+        self._helped = self._proven = (
+            0.0  # the rate in the last trial that did, and in two such one after the other
+        )
         self.door = Door()
         self._probe = SentCall(0, 0.0, 0)  # that left first since it was shut
         self._believes = True  # whether what refusals say of when to come back has not misled
@@ -106,6 +109,8 @@ class Controller:
         """Takes a larger or smaller part of what is learnt."""
         if self.rate is not None:
             self.rate.measure(self.rate.held * factor)
+            self.rate.proven *= factor
+        self._helped, self._proven = factor * self._helped, factor * self._proven
         if self.cap is not None:
             self.cap = LearntCap(max(1, round(self.cap.held * factor)))
         if self.door.count is not None:
@@ -122,6 +127,20 @@ class Controller:
             self.cap = LearntCap(max(1, round(cap)))
         if shed and not self.shedding:
             self.shed, self.shedding = shed, True
+
+    def adopt_window(self, count: float, period: tuple[float, float], opened: float) -> None:
+        """Goes by a window that somebody else has found, unless one is known or something is being tried here."""
+        if self._trial is None and self.door.count is None and self.closed_since is None:
+            self.door.adopt(round(count), Between(*period), opened, self._admitted)
+            self.rate = self.cap = None
+
+    def begun_anew(self) -> Controller:
+        """One that knows nothing but the calls under way, and the limit that is proven."""
+        fresh = Controller(self.most, self.clock)
+        fresh.traffic = self.traffic
+        if self._proven:
+            fresh.rate, fresh._proven = LearntRate(self._proven, self.clock), self._proven
+        return fresh
 
     # -- what it hears ---------------------------------------------------------------------------------------
     def leaves(self) -> SentCall:
@@ -257,6 +276,10 @@ class Controller:
                 let_in, over = _ENOUGH, _ENOUGH / limit.held
         trial = Slowdown("rate", self.traffic.sent, bad, calls, floor, let_in, over, helped)
         trial.slower = trial.rate / fast if fast else 0.0
+        if limit is not None and not self._trials and limit.adjust(trial.rate, now):
+            self._mark = Mark(self._last.seq, self._last.at)
+            self._react()
+            return
         self.cap, self.rate = None, LearntRate(trial.rate, self.clock, rough=rough or let_in < _ENOUGH)
         self._mark = Mark(self._last.seq, self._last.at)
         self._trials += 1
@@ -302,6 +325,9 @@ class Controller:
             self.shed, self.shedding = min(refused / (refused + admitted), _MOST_SHED), True
         elif refused < _WAVELET:
             self.shed, self.shedding = 0.0, False
+        if verdict == "helps" and trial.of == "rate" and self.rate is not None:
+            self.rate.helped(self._helped)
+            self._helped, self._proven = self.rate.held, self.rate.proven
         self._trials = 0
         self._react()
 

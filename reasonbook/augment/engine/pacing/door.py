@@ -97,6 +97,19 @@ class Door:
         """Calls a second over whole windows."""
         return None if self.count is None or self.period is None else self.count / self.period.middle
 
+    @property
+    def window(self) -> tuple[int, Between, float] | None:
+        """How many it lets in, from one opening to the next, and when it last opened; None where it is no window."""
+        if not self.steady or self.count is None or self.period is None or self._opened is None:
+            return None
+        return self.count, self.period, self._opened.high
+
+    def adopt(self, count: int, period: Between, opened: float, admitted: int) -> None:
+        """Goes by a window that somebody else has found; so many calls were let in here until now."""
+        self.count, self.period, self.steady = max(1, count), period, True
+        self._opened, self._opened_with = Between(opened, opened), admitted
+        self._shut_at, self._shut_with = opened, admitted
+
     def let_in(self, admitted: int) -> int:
         """Calls since it opened, of those let in in all."""
         return admitted - self._opened_with

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 from .bucket import Bucket
 
-_GROWTH, _FASTEST = 0.05, 1.0  # a rate is tried this much faster at each step, ever bolder
-_STEP, _CALLS, _FEWEST = (
-    1.0,
-    8,
-    2.0,
-)  # a step takes so many seconds and so many answers; fewer the bolder it is
+_GROWTH, _FASTEST = 0.05, 1.0  # a rate is tried this much faster at each step,
+_BOLDER, _SOONER = 4.0, 0.3  # at the next one so many times that, after the less time the bolder it is
+_STEP, _CALLS = 1.0, 8  # a step takes so many seconds and so many answers; fewer the bolder it is,
+_FEWEST, _FEWEST_SLOW = 2.0, 4.0  # but these; the latter where a step is less than a call a second
+_ALIKE, _NEAR = 0.1, 0.94  # by so much two measurements of one limit differ; so near is a rate to one proven
 _ROUGH = 4.0  # what was measured by few calls: steps of a quarter
 _REFUND = 0.75  # of a refused call, which took nothing of the provider's allowance: the next may leave soon
 
@@ -26,6 +25,7 @@ class LearntRate(Bucket):
     Attributes:
         held: the fastest that was not refused.
         grown_at: since when it is as fast as now.
+        proven: the rate where two trials, one after the other, have found a limit; 0 where they have not.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float], *, rough: bool = False) -> None:
@@ -34,6 +34,7 @@ class LearntRate(Bucket):
         self.rough, self._times = rough, _ROUGH if rough else 1.0
         self._growth = 1.0 if rough else _GROWTH
         self.grown_at = clock()
+        self.proven = 0.0
         self._answers = 0
 
     def measure(self, rate: float, *, rough: bool = False) -> None:
@@ -43,15 +44,30 @@ class LearntRate(Bucket):
             self.rough, self._times, self._growth = True, _ROUGH, 1.0
         self._goes(rate)
 
+    def helped(self, before: float) -> None:
+        """Notes a trial in which it helped, after one in which another rate did."""
+        if abs(self.held - before) < _ALIKE * before:
+            self.proven = self.held
+
+    def adjust(self, rate: float, now: float) -> bool:
+        """Goes by a new measurement of a proven limit, so that it climbs on; False where that takes a trial."""
+        if not self.proven or rate < max(1.0, _NEAR * self.proven):
+            return False
+        self.grown_at = now
+        self.measure(rate)
+        return True
+
     def climb(self, sent: float, now: float) -> None:
         """Counts the answer to a call that had to wait for it: it is tried ever faster while nothing is refused."""
         self._answers += sent >= self.grown_at
-        enough = max(_FEWEST, _CALLS * _GROWTH / self._growth)
-        if now - self.grown_at < _STEP / self._times or self._answers < enough / self._times:
+        bold = self._growth / _GROWTH
+        enough = max(_FEWEST if self.rate >= 1 else _FEWEST_SLOW, _CALLS / bold)
+        if now - self.grown_at < _STEP / self._times / bold**_SOONER or self._answers < enough / self._times:
             return
         self.grown_at, self._answers, self.held = now, 0, self.rate
+        self.proven = max(self.proven, self.held) if self.proven else 0.0
         self._goes(self.rate * (1 + self._growth))
-        self._growth = max(self._growth, min(_FASTEST, 2.0 * self._growth))
+        self._growth = max(self._growth, min(_FASTEST, _BOLDER * self._growth))
 
     def refuses(self, *, plainly: bool) -> None:
         """Takes in a refusal; where nothing else explains it, this step was too fast."""

@@ -99,8 +99,8 @@ class Pacer:
             self.found.answered(call, (self._held_last[0] if self._waiting else self._held) == "found")
             self.told.ended(call)
 
-    def failed(self, error: CallError) -> None:
-        """Takes in a call that failed."""
+    def failed(self, error: CallError, *, own: bool = False) -> None:
+        """Takes in a call that failed; ``own`` says that it is its row's failure, whatever the provider calls it."""
         call = _current.get()
         overloaded = error.kind == "server" and error.status in _OVERLOADED
         if error.kind == "timeout" and self.clock() - self._slow_at > 1.0:
@@ -108,11 +108,18 @@ class Pacer:
             self._room = max(1.0, 0.9 * self._room)
         if call is None:
             return
-        if error.kind == "rate" or overloaded:
+        if not own and (error.kind == "rate" or overloaded):
             self.found.refused(call, error.retry_after, closes=not overloaded)
         else:  # it was let in, whatever came of it
             self.found.traffic.ends(call)
+            if own and self.found.rate is not None:
+                self.found.rate.take(-1.0)
         self.told.ended(call)
+
+    def forget(self) -> None:
+        """Begins anew but for a limit that is proven: what was found out was no limit of the calls that are left."""
+        self.found = self.found.begun_anew()
+        self._wake()
 
     def heard(self, limits: Limits | None) -> None:
         """Takes in the limits of a provider's headers, where it has any."""
@@ -180,12 +187,16 @@ class Pacer:
         """What was found out, for all processes together, as plain data; times by the wall clock.
 
         ``rate`` (requests a second) and ``cap`` (calls at once) are None where no such limit is known,
-        ``paused_until`` where calls may leave.
+        ``paused_until`` where calls may leave, ``window`` (calls from one opening to the next) where it counts by none.
         """
         found, share = self.found, self.share
         pause = found.paused_until - self.clock()
         rate = found.door.rate if found.rate is None else found.rate.held
+        count, period, opened = found.door.window or (None, None, 0.0)
         return {
+            "window": None if count is None else count / share,
+            "period": None if period is None else (period.low, period.high),
+            "opened": time.time() + opened - self.clock(),
             "rate": None if rate is None else rate / share,
             "cap": None if found.cap is None else found.cap.held / share,
             "shed": found.shed if found.shedding else 0.0,
@@ -195,6 +206,10 @@ class Pacer:
     def adopt(self, state: Mapping[str, Any]) -> None:
         """Goes by what another process has found out: a `state` of its own pacer."""
         rate, cap, until = state.get("rate"), state.get("cap"), state.get("paused_until")
+        if state.get("window") is not None:
+            low, high = state["period"]
+            opened = self.clock() + state["opened"] - time.time()
+            self.found.adopt_window(state["window"] * self.share, (low, high), opened)
         self.found.adopt(
             rate=None if rate is None else rate * self.share,
             cap=None if cap is None else cap * self.share,

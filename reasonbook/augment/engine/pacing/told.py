@@ -131,6 +131,8 @@ class Told:
 
     def _lacking(self) -> tuple[float, float]:
         """Seconds until the user's own limits allow a call, and until those of the headers do."""
+        if self.requests is None and self.tokens is None:
+            return 0.0, 0.0
         waits = (
             0.0 if self.requests is None else self.requests.delay(1.0),
             0.0 if self.tokens is None else self.tokens.delay(),
