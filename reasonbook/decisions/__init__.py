@@ -1,7 +1,22 @@
 """Decisions: what people said of rows, in a journal that cannot be broken, with who said it."""
 
 from .acts import Change
-from .author import reviewer
-from .decisions import SUBJECT, UNDECIDED, Decision, Decisions
+from .author import reviewer, who_decides
+from .decision import UNDECIDED, Decision
+from .decisions import GOOD, SUBJECT, Decisions
+from .proposals import Proposals, Proposed
+from .settled import Conflict
 
-__all__ = ["SUBJECT", "UNDECIDED", "Change", "Decision", "Decisions", "reviewer"]
+__all__ = [
+    "GOOD",
+    "SUBJECT",
+    "UNDECIDED",
+    "Change",
+    "Conflict",
+    "Decision",
+    "Decisions",
+    "Proposals",
+    "Proposed",
+    "reviewer",
+    "who_decides",
+]

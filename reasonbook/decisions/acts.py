@@ -23,12 +23,16 @@ class Change:
         before: row → attributes as they were.
         after: row → attributes as they are.
         aliases: name that an edit has given a row, or an equal of it → the row.
+        by: the reviewer; empty where nobody was named.
+        settled: the rows of which it is said for all reviewers, so that their versions no longer differ.
     """
 
     id: str
     before: Mapping[str, Attributes]
     after: Mapping[str, Attributes]
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    by: str = ""
+    settled: frozenset[str] = frozenset()
 
 
 class UnusableEventError(Exception):
@@ -46,7 +50,10 @@ def change_of(event: Event) -> Change:
     aliases: object = data.get("aliases") or {}
     if not is_mapping(aliases) or not all(isinstance(part, str) for pair in aliases.items() for part in pair):
         raise UnusableEventError("`aliases` are not names of rows")
-    return Change(id_of(event), before, after, aliases)
+    settled: object = data.get("settled") or ()
+    if not is_sequence(settled) or not all(isinstance(root, str) for root in settled):
+        raise UnusableEventError("`settled` are not names of rows")
+    return Change(id_of(event), before, after, aliases, author_of(event), frozenset(settled))
 
 
 def used_in(event: Event) -> Mapping[str, Attributes]:
@@ -68,6 +75,12 @@ def id_of(event: Event) -> str:
     if not isinstance(name, str):
         raise UnusableEventError("it names no act")
     return name
+
+
+def author_of(event: Event) -> str:
+    """Who took an act; empty where nobody was named."""
+    by: object = _content(event).get("by") or ""
+    return by if isinstance(by, str) else str(by)
 
 
 def _content(event: Event) -> Mapping[str, Any]:
