@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -113,6 +112,17 @@ class Frame:
         found = iter(self.layout.read(self.df, there))
         return [_GONE if place is None else next(found) for place in places]
 
+    def part(self, keys: Sequence[str], hints: Sequence[int]) -> Frame:
+        """Rows found by key, as in `write_rows`, as a frame of their own: a copy of what the layout names of them."""
+        places = [place for place in self._places(keys, hints) if place is not None]
+        named = [self.df.columns.get_loc(name) for name in dict.fromkeys(self.layout.columns.values())]
+        return Frame(self.df.iloc[places, named].reset_index(drop=True), self.layout)
+
+    def given(self, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """The cells that the layout names, by role, of rows by position."""
+        columns = {role: self.column(name) for role, name in self.layout.columns.items()}
+        return [{role: cells[position] for role, cells in columns.items()} for position in positions]
+
     def revised(self, key: str, hint: int, response: str | Original) -> Conversation:
         """What a row will read like with this response.
 
@@ -151,7 +161,8 @@ class Frame:
         """A column's cells by position, None where nothing stands."""
         if name not in self.df.columns:
             return [None] * len(self.df)
-        return [None if missing(cell) else cell for cell in self.df.iloc[:, self._at(name)].tolist()]
+        cells = self.df.iloc[:, self._at(name)].tolist()
+        return [cell if type(cell) is dict or not missing(cell) else None for cell in cells]
 
     def cell(self, name: str, position: int) -> Any:
         """One cell; None where it is empty or the column is not there."""
@@ -292,11 +303,12 @@ def _holds(column: pd.Series, dtype: str) -> bool:
 
 def numbered(contents: Iterable[str]) -> list[str]:
     """Contents that tell equals apart: the first is 0."""
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     numbered: list[str] = []
     for content in contents:
-        numbered.append(f"{content}.{seen[content]}")
-        seen[content] += 1
+        number = seen.get(content, 0)
+        numbered.append(f"{content}.{number}")
+        seen[content] = number + 1
     return numbered
 
 

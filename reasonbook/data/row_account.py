@@ -9,6 +9,7 @@ from typing import Any
 # Why a row is left out before anything is made of it; the first four are a row's `reasoning_status`.
 PENDING, ERROR, STALE, INVALID = "pending", "error", "stale", "invalid"
 EMPTY, PLAIN, REJECTED, SPLIT = "no reasoning", "plain", "rejected", "split"
+CONFLICT = "conflict"  # reviewers do not agree on the row; also what its verdict says
 UNFILLED = (PENDING, ERROR, EMPTY)  # a teacher was to fill these rows, and did not
 
 

@@ -32,7 +32,7 @@ def assign(
         fractions: size of ``validation`` and ``test``, each from 0 to 1; train takes the rest.
         seed: another seed gives another draw.
         strata: a class per row; each class is split by itself.
-        given: splits that stand already; they are kept, and so are their groups'.
+        given: splits that stand already; they are kept, and the rest of their groups goes with them.
 
     Raises:
         ReasonbookError: fractions do not fit, or a given name is unknown.
@@ -60,7 +60,7 @@ def assign(
             fixed.update(dict.fromkeys(drawn[start:end], name))
             start = end
         fixed.update(dict.fromkeys(drawn[start:], "train"))
-    return [fixed[group] for group in groups]
+    return [kept or fixed[group] for group, kept in zip(groups, given or [None] * len(groups), strict=True)]
 
 
 def write_splits(

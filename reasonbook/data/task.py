@@ -20,6 +20,7 @@ class Task:
         prompt: messages before the response, as `ChatFormat.prompt_ids` takes them.
         expected: the response.
         reasoning: the reasoning that stands in the frame, as text; "" where there is none.
+        case: equal for rows of the same facts, see `reasonbook.cases`; "" where that is not known.
 
     Example:
         >>> chat.tasks[0].expected
@@ -33,6 +34,7 @@ class Task:
     prompt: tuple[Message, ...]
     expected: str
     reasoning: str = ""
+    case: str = ""
 
     @property
     def request(self) -> str:

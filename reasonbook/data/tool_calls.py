@@ -71,7 +71,10 @@ def in_words(messages: Sequence[Message]) -> list[str]:
 
 def request_text(row: Conversation) -> str:
     """The request as one text: a single user message as it stands, several with their roles named."""
-    asked = [message for message in row.prompt if message.get("role") not in ("system", "developer")]
+    prompt = row.prompt
+    if len(prompt) == 1 and prompt[0].get("role") == "user" and not prompt[0].get("tool_calls"):
+        return str(prompt[0].get("content") or "")
+    asked = [message for message in prompt if message.get("role") not in ("system", "developer")]
     if len(asked) == 1 and asked[0].get("role") == "user" and not asked[0].get("tool_calls"):
         return str(asked[0].get("content") or "")
     return "\n\n".join(in_words(asked))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from .conversation import Conversation, is_mapping, is_sequence, missing
 from .frame import Frame
-from .row_account import EMPTY, PLAIN, REJECTED, UNFILLED
+from .row_account import CONFLICT, EMPTY, PLAIN, REJECTED, UNFILLED
 from .turn_reasoning import RowReasoning, of_row
 
 Plain = Literal["keep", "drop"]
@@ -32,8 +32,8 @@ def training_rows(frame: Frame, *, plain: Plain | None = None, unfilled: bool = 
         status = statuses[i]
         reasoning = of_row(reasonings[i], conversation) if augmented else conversation.reasoning
         why = ""
-        if verdicts[i] == "rejected":
-            why = REJECTED
+        if verdicts[i] in (REJECTED, CONFLICT):
+            why = str(verdicts[i])
         elif augmented and status is None:
             why = "" if plain == "keep" else PLAIN
         elif augmented and (status != "ok" or _empty(reasoning, conversation)):

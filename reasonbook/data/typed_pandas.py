@@ -57,6 +57,15 @@ def series_of(values: Iterable[Any], df: DataFrame, name: str = "") -> Series:
     return Series(list(values), index=df.index, name=name or None)
 
 
+def codes_of(values: Iterable[Any]) -> tuple[np.ndarray, list[Any]]:
+    """A number per value, the same for equal ones (-1 for None), and the different values in order."""
+    given = list(values)
+    cells = np.empty(len(given), dtype=object)
+    cells[:] = given
+    codes, found = pd.factorize(cells)
+    return codes.astype(np.int64), list(found)
+
+
 def value_counts(df: DataFrame, name: Hashable) -> Series:
     """How many rows have each value of a column."""
     return df[name].value_counts()
