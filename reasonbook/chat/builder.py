@@ -315,6 +315,7 @@ class DatasetBuilder:
             self.arrays.fingerprint,
             origin=self.origin,
             set_aside=self.left_out,
+            unusable=self.without,
         )
 
     def _report(self, names: tuple[str, ...], split: np.ndarray) -> Preflight:

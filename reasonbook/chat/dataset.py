@@ -10,8 +10,10 @@ from typing import overload
 
 import numpy as np
 
+from ..cases import Cases
 from ..data.conversation import Conversation, Message
 from ..data.reasoning_origin import Origin
+from ..data.sources.mixture import Mixture
 from ..data.task import Task
 from ..data.training_rows import ChatRow
 from ..errors import FormatError
@@ -87,10 +89,13 @@ class ChatDataset(Sequence[ChatExample]):
         fingerprint: of all ids and labels, and of weights that are not all 1.
         origin: what a teacher was asked for the reasoning; None where nobody or several were.
         set_aside: why rows of the frame did not come in: reason → their positions.
+        unusable: which of ``rows`` gave no training row: number → why.
+        mixture: the sources that its rows are of; None for those of one frame.
         rows: the rows that came in, also those of which nothing is trained; `build` takes them again.
         arrays: ids and parts of every training row; a split has those of the whole.
         chosen: which of these training rows belong here, as int64 numbers.
         make_player: who plays a perfect student over these rows; set by whoever has proven them.
+        cases: which rows of the frame are one case; None where no field states facts, or no frame is known.
 
     Example:
         >>> chat = df.reason.to_chat(rb.examples.tiny_student())
@@ -108,6 +113,8 @@ class ChatDataset(Sequence[ChatExample]):
         *,
         origin: Origin | None = None,
         set_aside: Mapping[str, Sequence[int]] | None = None,
+        unusable: Mapping[int, str] | None = None,
+        mixture: Mixture | None = None,
         chosen: np.ndarray | None = None,
     ) -> None:
         self.format = chat
@@ -115,9 +122,12 @@ class ChatDataset(Sequence[ChatExample]):
         self.fingerprint = fingerprint
         self.origin = origin
         self.set_aside = set_aside or {}
+        self.unusable = unusable or {}
+        self.mixture = mixture
         self.arrays = arrays
         self.rows = rows
         self.make_player: Callable[[ChatDataset], RowPlayer] | None = None
+        self.cases: Cases | None = None
         self.chosen = chosen if chosen is not None else np.arange(len(arrays.row))
 
     # -- what it stands on -------------------------------------------------------------------------------
@@ -315,7 +325,9 @@ class ChatDataset(Sequence[ChatExample]):
                 **({"weights": weights} if weights else {}),
                 **({"closed loop": "passed" if loop.ok else "breaks"} if loop is not None else {}),
             },
-            body=html_of(self.report) + details("thinking format", html_of(self.probe)),
+            body=html_of(self.report)
+            + ("" if self.mixture is None else html_of(self.mixture))
+            + details("thinking format", html_of(self.probe)),
             next_verb="chat.preview(0)   or   run = rb.train(chat)"
             if self.report.ok
             else self.report.problems[0][1],
@@ -331,9 +343,11 @@ class ChatDataset(Sequence[ChatExample]):
             self.fingerprint,
             origin=self.origin,
             set_aside=self.set_aside,
+            unusable=self.unusable,
+            mixture=self.mixture,
             chosen=chosen,
         )
-        view.make_player = self.make_player
+        view.make_player, view.cases = self.make_player, self.cases
         return view
 
     def _at(self, index: int) -> int:
@@ -408,6 +422,7 @@ class ChatDataset(Sequence[ChatExample]):
             prompt=tuple(dict(message) for message in told[:upto]),
             expected=self._expected(row, found[-1]),
             reasoning=thoughts.get(upto, NOTHING).text,
+            case=self.cases.names([row.position])[0] if self.cases is not None else "",
         )
 
     def _turns(self, row: ChatRow, turn: int) -> list[TrainingTurn]:

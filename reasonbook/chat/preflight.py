@@ -62,6 +62,8 @@ class Preflight(RowAccount):
         longest: tokens of the longest row that came in.
         cut_before_answer: share of rows that a cut at ``max_length`` would have ended before the answer.
         duplicates: requests of validation or test rows that training rows have too, by split.
+        twins: rows of validation or test whose case training rows have too, by split: the same facts, be it in other
+            words; empty where no field of the reasoning states facts.
         verified: rows that were held against the template's own rendering.
         apart: rows whose prompt and continuation were encoded one by one: the tokenizer writes the end of the prompt
             in another way when something follows, and at inference nothing does.
@@ -99,11 +101,24 @@ class Preflight(RowAccount):
     problems: tuple[Remark, ...] = ()
     notes: tuple[str, ...] = ()
     loop: ClosedLoop | None = None
+    twins: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def proven(self, loop: ClosedLoop) -> Preflight:
         """The same with what the closed loop found; where it breaks, training does not start."""
         broken = tuple((f"A perfect student would fail: {found}.", found.fix) for found in loop.problems)
         return replace(self, loop=loop, problems=(*self.problems, *broken))
+
+    def with_twins(self, twins: Mapping[str, int]) -> Preflight:
+        """The same with how many held-out rows have a twin case in train, by split."""
+        found = tuple(
+            (
+                f"{count} of {self.examples.get(name, 0)} {name} rows have a twin case in train: the same facts.",
+                'df = df.drop(columns="split"); df.reason.split(by="case")',
+            )
+            for name, count in twins.items()
+            if count
+        )
+        return replace(self, twins=dict(twins), warnings=(*self.warnings, *found))
 
     @property
     def ok(self) -> bool:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from ..cases import BY_FACTS, Cases, cases_of
 from ..data.frame import Frame
 from ..data.frame_jobs import settle, stopped_short
 from ..data.reasoning_origin import Origin, origin_of
@@ -93,6 +97,42 @@ def build_from_frame(
         40
     """
     config = config or ChatConfig()
+    found = rows_of(frame, config, store=store, wait=wait)
+    dataset = build(
+        found.rows,
+        student,
+        strategy=strategy,
+        config=config,
+        notes=found.notes,
+        origin=found.origin,
+        left_out=found.left_out,
+    )
+    cases = cases_of(frame, wording=False)
+    if cases.by == BY_FACTS:
+        dataset.cases = cases
+        dataset.report = dataset.report.with_twins(_twins(dataset, cases))
+    return dataset
+
+
+@dataclass(frozen=True)
+class ChatRows:
+    """The rows of a frame that train, and what a report has to say of them.
+
+    Attributes:
+        rows: that take part, of all splits.
+        left_out: why the others do not: reason → their positions.
+        origin: where their reasoning comes from; None where nobody or several were asked for it.
+        notes: what was done on the way, and whatever is worth knowing.
+    """
+
+    rows: Sequence[ChatRow]
+    left_out: Mapping[str, Sequence[int]]
+    origin: Origin | None
+    notes: Sequence[str]
+
+
+def rows_of(frame: Frame, config: ChatConfig, *, store: Store | None = None, wait: bool = True) -> ChatRows:
+    """The rows of a frame that train, as `build_from_frame` takes them."""
     settle(frame.df, wait=wait, purpose="to_chat")
     notes: list[str] = []
     if any(name is None for name in frame.column("split")):
@@ -102,15 +142,15 @@ def build_from_frame(
     origin, said = origin_of(found.rows, store or default_store())
     if any(why in UNFILLED for why in found.left_out):
         notes += filter(None, [stopped_short(frame.df)])
-    return build(
-        found.rows,
-        student,
-        strategy=strategy,
-        config=config,
-        notes=[*notes, *said],
-        origin=origin,
-        left_out=found.left_out,
-    )
+    return ChatRows(found.rows, found.left_out, origin, (*notes, *said))
+
+
+def _twins(dataset: ChatDataset, cases: Cases) -> dict[str, int]:
+    """Held-out rows of a dataset whose case its training rows have too, by split."""
+    arrays = dataset.arrays
+    splits = np.full(len(cases.codes), None, dtype=object)
+    splits[arrays.position] = np.array(arrays.splits, dtype=object)[arrays.split]
+    return {name: len(positions) for name, positions in cases.twins(splits.tolist()).items()}
 
 
 def check(

@@ -121,12 +121,16 @@ def export(args: argparse.Namespace) -> int:
     out = _out(args)
     df = frame(args.file)
     name_layout(df, _layout(df, args.columns))
-    made = write(df, out, layout=args.layout, strategy=args.strategy, split=args.split)
-    kept = sum(1 for line in out.open("rb") if line.strip())
+    made = write(df, out, layout=args.layout, strategy=args.strategy, split=args.split, student=args.student)
+    report = made.preferences
+    kept = made.rows_kept if report is not None else sum(1 for line in out.open("rb") if line.strip())
     left_out: dict[str, int] = getattr(made, "left_out", {})
     print(f"{kept} of {len(df)} rows, as {args.layout}: {out}", file=sys.stderr)
     for reason, count in left_out.items():
         print(f"  left out {count}: {reason}", file=sys.stderr)
+    if report is not None:
+        told = ", ".join(f"{count} by {source}" for source, count in report.records.items())
+        print("\n".join([f"  {told}", *(f"  note: {note}" for note in report.notes)]), file=sys.stderr)
     return SOME if kept < len(df) and args.split is None else 0
 
 
@@ -152,8 +156,9 @@ def add_options(sub: argparse.ArgumentParser, command: str) -> None:
     sub.add_argument("--out", required=True, help="the JSON Lines file that is written")
     if command == "export":
         sub.add_argument(
-            "--layout", default="messages", help="e.g. messages, openai, sharegpt (default: %(default)s)"
+            "--layout", default="messages", help="e.g. messages, openai, sharegpt, dpo (default: %(default)s)"
         )
+        sub.add_argument("--student", help="of dpo and kto: the model whose template carries the reasoning")
         sub.add_argument("--split", help="only the rows of this split")
         return
     sub.add_argument(

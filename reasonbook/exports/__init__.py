@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
+from ..chat import ChatFormat
 from ..chat.config import STRATEGIES, check_strategy
 from ..data.frame import Frame
 from ..data.frame_jobs import settle
@@ -16,10 +17,13 @@ from ..data.training_rows import ChatRow, Plain, TrainingRows, training_rows
 from ..data.typed_pandas import DataFrame, new_frame
 from ..errors import FormatError, choices
 from ..options import checked
+from ..store import default_store
 from . import kiln
 from . import layouts as out
 from .exported import ExportedFile
 from .files import save
+from .pairs import PREFERENCES, PreferenceLayout, pairs_of, refused
+from .preferences import preferences_of
 from .rows import ExportRow, UnsupportedRowError, row_of
 
 
@@ -52,6 +56,7 @@ def export(
     strategy: str = "final_and_reasoning",
     split: str | None = None,
     plain: Plain | None = None,
+    student: object = None,
     wait: bool = True,
 ) -> DataFrame: ...
 @overload
@@ -63,6 +68,7 @@ def export(
     strategy: str = "final_and_reasoning",
     split: str | None = None,
     plain: Plain | None = None,
+    student: object = None,
     wait: bool = True,
 ) -> ExportedFile: ...
 @checked(FormatError, 'rb.export(df, "train.jsonl")')
@@ -74,6 +80,7 @@ def export(
     strategy: str = "final_and_reasoning",
     split: str | None = None,
     plain: Plain | None = None,
+    student: object = None,
     wait: bool = True,
 ) -> ExportedFile | DataFrame:
     """Writes the rows that train, with their reasoning, in a layout that others read; says what became of each row.
@@ -84,15 +91,22 @@ def export(
         source: a frame, or chat rows.
         path: a file ending in ``.jsonl``, ``.json``, ``.csv`` or ``.parquet``; without it the records come
             back as a DataFrame.
-        layout: see `reasonbook.exports.LAYOUTS`; e.g. ``messages``, ``openai``, ``sharegpt``, ``kiln_chat``.
+        layout: see `reasonbook.exports.LAYOUTS`; e.g. ``messages``, ``openai``, ``sharegpt``, ``kiln_chat``. Or one of
+            `reasonbook.exports.PREFERENCES`: ``dpo`` writes pairs of what a person made of an answer and what the
+            teacher had written, and of the sample that was kept and those that the user's check refused; ``kto`` the
+            same one by one, and the rows that were accepted or rejected.
         strategy: as in `df.reason.to_chat`.
-        split: only the rows of this split; those of the others count as left out.
+        split: only the rows of this split; those of the others count as left out. Of preferences, those that train
+            when None.
         plain: as in `reasonbook.chat.ChatConfig`.
+        student: of preferences, whose messages they are: a model's name or folder, or its tokenizer. Reasoning stands
+            where its chat template reads it, and both sides of every pair have the prompt ids of training.
         wait: for an augmentation that is filling the frame; it is an error otherwise.
 
     Returns:
         The path of the file with ``rows``, ``rows_kept`` and ``left_out`` (reason → rows); or a DataFrame, which has
-        the three in ``attrs["rows"]``, ``attrs["rows_kept"]`` and ``attrs["left_out"]``.
+        the three in ``attrs["rows"]``, ``attrs["rows_kept"]`` and ``attrs["left_out"]``. Preferences have a
+        `PairReport` besides, as ``preferences``: by source, and how the two sides differ.
 
     Raises:
         ReasonbookError: an augmentation is running, and it is not to be waited for.
@@ -103,7 +117,16 @@ def export(
         ['conversations']
         >>> rb.export(df, "train.jsonl", layout="openai").name
         'train.jsonl'
+        >>> review = df.reason.review().edit(0, {"Amount": "$108 - $4 = $104"})
+        >>> rb.export(df, "pairs.jsonl", layout="dpo", student=rb.examples.tiny_student()).preferences.records
+        {'edit': 1}
     """
+    if layout in PREFERENCES:
+        return _preferences(source, path, PREFERENCES[layout], strategy, split, student, wait)
+    if student is not None:
+        raise FormatError(
+            f"layout={layout!r} writes the same for every student.", 'student=None   or   layout="dpo"'
+        )
     chosen = _layout(layout, check_strategy(strategy))
     found = _rows(source, plain, wait)
     if split is not None:
@@ -124,6 +147,44 @@ def export(
         return ExportedFile.of(save(made, Path(path)), account)
     frame = new_frame(made)
     frame.attrs.update(account.account)
+    return frame
+
+
+def _preferences(
+    source: DataFrame | Iterable[ChatRow],
+    path: str | Path | None,
+    layout: PreferenceLayout,
+    strategy: str,
+    split: str | None,
+    student: object,
+    wait: bool,
+) -> ExportedFile | DataFrame:
+    if not isinstance(source, DataFrame):
+        raise FormatError(
+            "Preferences stand in the journal of a frame's review; rows alone have none.",
+            f'rb.export(df, "pairs.jsonl", layout="{layout.name}")',
+        )
+    if check_strategy(strategy) == "two_message_cot":
+        raise FormatError(
+            f"The layout {layout.name!r} cannot express strategy={strategy!r}.",
+            choices(strategy, ("final_only", "final_and_reasoning")),
+        )
+    settle(source, wait=wait, purpose="export")
+    form = None if student is None else ChatFormat(student, strategy=strategy)
+    found = preferences_of(
+        Frame(source, layout_of(source)),
+        default_store(),
+        strategy=strategy,
+        split=split,
+        verdicts=not layout.paired,
+    )
+    made, account, report = pairs_of(found, layout, form, len(source))
+    if not made:
+        raise refused(account)
+    if path is not None:
+        return ExportedFile.of(save(made, Path(path)), account, report)
+    frame = new_frame(made)
+    frame.attrs.update({**account.account, "preferences": report})
     return frame
 
 
@@ -156,7 +217,7 @@ def _record(layout: ExportLayout, row: ExportRow) -> dict[str, Any]:
 
 def _layout(name: str, strategy: str) -> ExportLayout:
     if name not in LAYOUTS:
-        raise FormatError(f"layout={name!r} is not known.", choices(name, LAYOUTS))
+        raise FormatError(f"layout={name!r} is not known.", choices(name, [*LAYOUTS, *PREFERENCES]))
     chosen = LAYOUTS[name]
     if strategy not in chosen.strategies:
         raise FormatError(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.row_account import RowAccount
-from ..html_card import card
+from ..html_card import card, html_of
+from .pairs import PairReport
 
 if TYPE_CHECKING:
     _Path = Path
@@ -27,12 +28,14 @@ class ExportedFile(_Path):
     """
 
     _account = RowAccount(0, 0, {})
+    preferences: PairReport | None = None  # what its records are, where they are pairs
 
     @classmethod
-    def of(cls, path: Path, account: RowAccount) -> ExportedFile:
+    def of(cls, path: Path, account: RowAccount, preferences: PairReport | None = None) -> ExportedFile:
         """The path with its account."""
         made = cls(path)
         made._account = account
+        made.preferences = preferences
         return made
 
     @property
@@ -54,4 +57,5 @@ class ExportedFile(_Path):
         facts = {"rows": self._account.kept_of}
         if self.left_out:
             facts["left out"] = self._account.why_left_out
-        return card(f"Exported to {self}", facts)
+        body = "" if self.preferences is None else html_of(self.preferences)
+        return card(f"Exported to {self}", facts, body=body)

@@ -53,11 +53,11 @@ def decide(
     longest = int(lengths.max())
     why["longest"] = "tokens of the longest row; nothing is cut"
     targets = max(int((labels != -100).sum()) for labels in train.labels)
-    batch = _batch(config, len(train), why)
-    steps = _steps(config, len(train), batch, student, tuning, why)
-    order = LengthOrder(lengths, batch, seed=config.seed).order(0)
+    batch = _batch(config, train.per_epoch, why)
+    steps = _steps(config, train.per_epoch, batch, student, tuning, why)
+    order = LengthOrder(lengths, batch, seed=config.seed, draws=train.draws).order(0)
     widths = [lengths[order[i : i + batch]] for i in range(0, len(order), batch)]
-    padding = 1 - float(lengths.sum()) / max(1.0, float(sum(int(w.max()) * len(w) for w in widths)))
+    padding = 1 - float(lengths[order].sum()) / max(1.0, float(sum(int(w.max()) * len(w) for w in widths)))
     why["padding"] = "rows of like length share a batch, so nothing is packed and no row sees another"
     rank = config.rank or min(16, max(4, student.hidden // 8))
     why["rank"] = "asked for" if config.rank else "enough for one task; more rarely helps"
@@ -84,7 +84,7 @@ def decide(
     return Plan(
         student=student.name, kind=student.kind, parameters=student.parameters, rows=len(train),
         longest=longest, backend=backend, tuning=tuning, precision=precision, device=machine.device,
-        attention=attention, steps=steps, epochs=round(steps * batch / len(train), 3), batch_size=batch,
+        attention=attention, steps=steps, epochs=round(steps * batch / train.per_epoch, 3), batch_size=batch,
         micro_batch_size=micro, learning_rate=rate, schedule=config.schedule, warmup_steps=warmup,
         weight_decay=config.weight_decay, max_grad_norm=config.max_grad_norm, rank=rank,
         alpha=config.alpha or 2 * rank, dropout=config.dropout,

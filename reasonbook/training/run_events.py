@@ -9,6 +9,7 @@ from typing import Any, ClassVar, get_args
 
 from ..events import Event
 
+SOURCE = "source"  # the curves of `EvalEvent.sources`
 HEALTH = ("valid", "empty", "unfinished", "missing")  # of the thinking in an answer
 
 
@@ -56,12 +57,14 @@ class EvalEvent:
         eval_loss: mean over the target tokens, in nats; none counts more than another, so that runs of different
             weights can be compared.
         score: mean grade of the sampled answers, 0 to 1.
+        sources: source → its own ``eval_loss``, where the rows are of several.
     """
 
     kind: ClassVar[str] = "eval"
     step: int
     eval_loss: float = _curve()
     score: float = _curve()
+    sources: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,7 @@ SERIES: dict[str, tuple[str, ...]] = {
     StepEvent.kind: _drawn(StepEvent),
     EvalEvent.kind: _drawn(EvalEvent),
     "health": (*HEALTH, "correct"),
+    SOURCE: (),  # the sources of the run's own mixture, as its first evaluation names them
 }
 
 

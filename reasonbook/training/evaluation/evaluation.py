@@ -17,6 +17,7 @@ from ..planning.student import label_of
 from ..run_events import HEALTH
 from ..runs.trained import AnswerKey, Answers, TrainedStudent
 from . import row_grades
+from .judgements import GradedBy
 from .statistics import Interval, share
 
 
@@ -31,6 +32,7 @@ class Evaluation:
         tasks: the rows.
         replies: one per row, graded.
         seconds: that writing took.
+        test: by what its grades are known, where it is of a run.
 
     Example:
         >>> run.evaluate("test", score="numeric")
@@ -43,6 +45,7 @@ class Evaluation:
     tasks: Sequence[Task]
     replies: Sequence[Reply]
     seconds: float = 0.0
+    test: GradedBy | None = None
 
     @property
     def grades(self) -> list[float]:
@@ -139,7 +142,8 @@ def evaluate(
             written.replies, rule.grade(answers, tasks), rule.readings(answers, tasks), strict=True
         )
     ]
-    done = Evaluation(written.label, split, rule.name, tasks, graded, written.seconds)
+    test = GradedBy(student.folder.name, split, rule.name, student.step, base)
+    done = Evaluation(written.label, split, rule.name, tasks, graded, written.seconds, test)
     row_grades.keep(
         student.folder, split=split, measure=rule.name, step=student.step, grades=done.grades, base=base
     )

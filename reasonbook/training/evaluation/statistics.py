@@ -48,7 +48,7 @@ def share(grades: Sequence[float], clusters: Sequence[Hashable] | None = None) -
     values = np.asarray(grades, dtype=float)
     if not len(values):
         return Interval(math.nan, math.nan, math.nan)
-    groups = _groups(clusters)
+    groups = groups_of(clusters)
     if groups is not None:
         low, high = bootstrap(values, groups=groups)
         return Interval(float(values.mean()), low, high)
@@ -68,7 +68,7 @@ def wilson(right: int, n: int, z: float = Z95) -> tuple[float, float]:
     return (middle - half if right else 0.0), (middle + half if right < n else 1.0)
 
 
-def _groups(clusters: Sequence[Hashable] | None) -> np.ndarray | None:
+def groups_of(clusters: Sequence[Hashable] | None) -> np.ndarray | None:
     """The number of each row's cluster; None where every row is one of its own."""
     if clusters is None:
         return None
@@ -80,7 +80,7 @@ def _groups(clusters: Sequence[Hashable] | None) -> np.ndarray | None:
 def bootstrap(
     values: np.ndarray, *, groups: np.ndarray | None = None, draws: int = DRAWS, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile interval of the mean; in chunks, so that many rows need no large table.
+    """Percentile interval of the mean.
 
     Args:
         values: by row.
@@ -88,6 +88,14 @@ def bootstrap(
         draws: how many.
         seed: of the draws.
     """
+    low, high = np.quantile(bootstrap_means(values, groups=groups, draws=draws, seed=seed), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def bootstrap_means(
+    values: np.ndarray, *, groups: np.ndarray | None = None, draws: int = DRAWS, seed: int = 0
+) -> np.ndarray:
+    """Means of rows drawn again; in chunks, so that many rows need no large table."""
     rng = np.random.default_rng(seed)
     sums = values if groups is None else np.bincount(groups, weights=values)
     sizes = np.ones(len(values)) if groups is None else np.bincount(groups).astype(float)
@@ -97,8 +105,7 @@ def bootstrap(
     for start in range(0, draws, chunk):
         drawn = rng.integers(0, n, (min(chunk, draws - start), n))
         means.append(sums[drawn].sum(1) / sizes[drawn].sum(1))
-    low, high = np.quantile(np.concatenate(means), (0.025, 0.975))
-    return float(low), float(high)
+    return np.concatenate(means)
 
 
 def paired(
@@ -114,7 +121,7 @@ def paired(
     if not len(a):
         return Difference(math.nan, math.nan, math.nan, math.nan, "none")
     difference = float((b - a).mean())
-    groups = _groups(clusters)
+    groups = groups_of(clusters)
     if groups is not None:
         low, high = bootstrap(b - a, groups=groups)
         return Difference(
@@ -145,6 +152,7 @@ def holm(chances: Sequence[float]) -> list[float]:
     """The chances of several tests, raised so that one false alarm among all of them stays as rare (Holm 1979).
 
     Example:
+        >>> from reasonbook.training.evaluation.statistics import holm
         >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
         [0.03, 0.06, 0.06]
     """

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ...data.sources.mixture import Mixture
+from .draws import Draws
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,12 +30,14 @@ class Examples:
         labels: same shapes; -100 where a token carries no loss.
         rows: each example's row, for per-row figures.
         weights: how much the loss of each token counts; None where all count the same, which costs nothing.
+        mixture: the sources that the rows are of; None for those of one frame, each of which comes once an epoch.
     """
 
     input_ids: Sequence[np.ndarray]
     labels: Sequence[np.ndarray]
     rows: Sequence[int]
     weights: TokenWeights | None = None
+    mixture: Mixture | None = None
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -51,12 +57,34 @@ class Examples:
         """Tokens per example."""
         return np.array([len(ids) for ids in self.input_ids], dtype=np.int64)
 
+    @cached_property
+    def draws(self) -> Draws | None:
+        """Which of them each epoch takes; None where it takes all."""
+        return None if self.mixture is None else Draws(self.mixture, self.rows)
+
+    def parts(self, most: int) -> dict[str, np.ndarray]:
+        """Source → numbers of its examples, longest first; all are one part where there is no mixture.
+
+        Args:
+            most: of all together; each source has the same room.
+        """
+        order = self.lengths.argsort()[::-1]
+        if self.mixture is None:
+            return {"": order[:most]}
+        numbers, names = self.mixture.numbers(self.rows)[order], self.mixture.names
+        return {name: order[numbers == i][: max(1, most // len(names))] for i, name in enumerate(names)}
+
+    @property
+    def per_epoch(self) -> int:
+        """How many an epoch takes."""
+        return len(self if self.draws is None else self.draws)
+
     @classmethod
     def of(cls, chat: ChatDataset) -> Examples:
         """The examples of a `ChatDataset`, as they are."""
         items = [chat[i] for i in range(len(chat))]
         ids, labels = [e.input_ids for e in items], [e.labels for e in items]
-        return cls(ids, labels, [e.position for e in items], chat.weights)
+        return cls(ids, labels, [e.position for e in items], chat.weights, chat.mixture)
 
 
 class LengthOrder:
@@ -71,22 +99,31 @@ class LengthOrder:
         seed: with the epoch, all that the order depends on.
         processes: that share each batch; the last short one is filled up with blanks, so that every process
             has rows in every step and none is trained on twice.
+        draws: which examples an epoch takes; all of them, each once, without it.
     """
 
     POOL = 50
 
     def __init__(
-        self, lengths: Sequence[int] | np.ndarray, batch_size: int, *, seed: int = 0, processes: int = 1
+        self,
+        lengths: Sequence[int] | np.ndarray,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        processes: int = 1,
+        draws: Draws | None = None,
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
+        self.draws = draws
+        self.examples = len(self.lengths if draws is None else draws)  # in an epoch
         share = -(-batch_size // processes) * processes
-        self.blanks = -len(self.lengths) % share if processes > 1 else 0
+        self.blanks = -self.examples % share if processes > 1 else 0
 
     def __len__(self) -> int:
-        return len(self.lengths) + self.blanks
+        return self.examples + self.blanks
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch that the next pass over the rows is in."""
@@ -97,9 +134,11 @@ class LengthOrder:
         yield from [-1] * self.blanks
 
     def order(self, epoch: int) -> np.ndarray:
-        """Positions of all examples in the order of one epoch."""
+        """Positions of the examples in the order of one epoch."""
         rng = np.random.default_rng([self.seed, epoch])
-        order = rng.permutation(len(self.lengths))
+        order = rng.permutation(self.examples)
+        if self.draws is not None:
+            order = self.draws.of(epoch)[order]
         pool = self.batch_size * self.POOL
         batches: list[np.ndarray] = []
         for start in range(0, len(order), pool):

@@ -58,7 +58,7 @@ class Monitor:
     def __init__(self, task: FitTask, emit: Emit, control: Control) -> None:
         self.task, self.emit, self.control = task, emit, control
         plan = task.plan
-        self.steps_per_epoch = max(1, math.ceil(len(task.train) / plan.batch_size))
+        self.steps_per_epoch = max(1, math.ceil(task.train.per_epoch / plan.batch_size))
         self.early = False
         self.best: float | None = None
         self.best_step: int | None = None
@@ -200,12 +200,22 @@ class Monitor:
         due = bool(every) and (step % every == 0 or step == self.task.plan.steps)
         return due and step > self._evaluated
 
-    def evaluated(self, trainer: Stepping, loss: float | None, score: float | None) -> None:
-        """Emits the evaluation and judges whether it was worth going on."""
+    def evaluated(
+        self,
+        trainer: Stepping,
+        loss: float | None,
+        score: float | None,
+        sources: Mapping[str, float] | None = None,
+    ) -> None:
+        """Emits the evaluation and judges whether it was worth going on.
+
+        Args:
+            sources: the loss by source, where the rows are of several.
+        """
         step = trainer.state.global_step
         self._evaluated = step
         if loss is not None:
-            self.emit(EvalEvent(step, loss, math.nan if score is None else score))
+            self.emit(EvalEvent(step, loss, math.nan if score is None else score, sources))
         watched = self.task.plan.early_stopping
         if watched is None:
             return

@@ -13,12 +13,13 @@ from ..planning.plan import Plan
 from ..run_events import Emit, NoteEvent
 from . import checkpoints
 from .backend import FitTask
-from .batches import Collator, LengthOrder, cut
+from .batches import Collator, Examples, LengthOrder, cut
 from .control import Control
 from .loss import inputs_of, model_losses, target_losses, weighted_losses
 from .monitor import Monitor
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
     from torch.utils.data import Sampler
 
@@ -52,6 +53,7 @@ def trainer_class() -> type:
                 task.plan.batch_size,
                 seed=task.plan.seed,
                 processes=task.plan.processes,
+                draws=task.train.draws,
             )
             self.model_accepts_loss_kwargs = True  # so that the trainer counts target tokens per step
 
@@ -143,22 +145,36 @@ def trainer_class() -> type:
         def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
             """Mean loss per target token of the validation rows, whatever these weigh, then samples."""
             with self.switch.working():
-                loss = self._eval_loss()
+                loss, sources = self._eval_loss()
                 score = self.task.observe(self.model, self.state.global_step)
             self.model.train()
-            self.monitor.evaluated(self, loss, score)
+            self.monitor.evaluated(self, loss, score, sources)
             metrics = {} if loss is None else {"eval_loss": loss}
             self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
             return metrics
 
-        def _eval_loss(self) -> float | None:
+        def _eval_loss(self) -> tuple[float | None, dict[str, float] | None]:
+            """Of all validation rows that are looked at, and of those of each source where there are several."""
             data = self.task.validation
             if data is None or not len(data):
-                return None
+                return None, None
             self.model.eval()
+            parts = data.parts(self.task.plan.eval_rows)
+            sums = [self._loss_of(data, order) for order in parts.values()]
+            found = [each for each in sums if each is not None]
+            if len(found) < len(sums):
+                return None, None
+            mean = sum(total for total, _ in found) / max(1, sum(count for _, count in found))
+            if data.mixture is None:
+                return mean, None
+            return mean, {
+                name: total / count for name, (total, count) in zip(parts, found, strict=True) if count
+            }
+
+        def _loss_of(self, data: Examples, order: np.ndarray) -> tuple[float, int] | None:
+            """Summed loss and number of the target tokens of some examples; None where the run is stopped."""
             losses = target_losses if self.own_loss else model_losses
             collate, total, count = Collator(self.task.pad_id), 0.0, 0
-            order = data.lengths.argsort()[::-1][: self.task.plan.eval_rows]
             start = 0
             while start < len(order):
                 if self.switch.stopping():
@@ -175,7 +191,7 @@ def trainer_class() -> type:
                     continue
                 total, count = total + float(each.sum()), count + int(counts.sum())
                 start += len(chosen)
-            return total / max(1, count)
+            return total, count
 
         def look_at_rows(self) -> None:
             """Losses of rows, one by one, for a backend whose own loss does not tell them apart."""

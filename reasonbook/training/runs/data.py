@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ...chat import ChatDataset, Task
 from ...chat.rendering.token_weights import TokenWeights
 from ...data.row_account import RowAccount
+from ...data.sources.mixture import Mixture
 from ...errors import TrainingError
 from ..loop.batches import Examples
 
@@ -45,6 +46,11 @@ class RunData:
         self.tasks = tasks
         self.account = account
         self.loop = loop
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The sources that its rows are of; None for those of one frame."""
+        return self.train.mixture
 
     @property
     def train(self) -> Examples:
@@ -88,12 +94,14 @@ class RunData:
                 arrays[f"{name}_turn_weights"] = examples.weights.turns
         if self.account is not None:
             arrays["account"] = np.array(json.dumps(self.account.account, ensure_ascii=False))
+        if self.mixture is not None:
+            arrays["mixture"] = np.array(json.dumps(self.mixture.to_dict(), ensure_ascii=False))
         if self.loop is not None:
             arrays["loop"] = np.array(json.dumps(self.loop, ensure_ascii=False))
         np.savez(folder / ARRAYS, fingerprint=np.array(self.fingerprint), **arrays)  # pyright: ignore[reportArgumentType]
         with (folder / TASKS).open("w", encoding="utf-8") as file:
             for t in self.tasks:
-                row = [t.key, t.position, t.turn, t.split, list(t.prompt), t.expected, t.reasoning]
+                row = [t.key, t.position, t.turn, t.split, list(t.prompt), t.expected, t.reasoning, t.case]
                 file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
     @classmethod
@@ -105,12 +113,15 @@ class RunData:
         """
         try:
             with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+                told = json.loads(str(arrays["mixture"])) if "mixture" in arrays else None
+                mixture = None if told is None else Mixture.from_dict(told)
                 examples = {
                     name: Examples(
                         _cut(arrays[f"{name}_ids"], arrays[f"{name}_lengths"]),
                         _cut(arrays[f"{name}_labels"], arrays[f"{name}_lengths"]),
                         arrays[f"{name}_rows"].tolist(),
                         _weights(arrays, name),
+                        mixture,
                     )
                     for name in ("train", "validation")
                 }
@@ -118,7 +129,7 @@ class RunData:
                 account = RowAccount(**json.loads(str(arrays["account"]))) if "account" in arrays else None
                 loop = json.loads(str(arrays["loop"])) if "loop" in arrays else None
             return cls(fingerprint, examples, list(read_tasks(folder / TASKS)), account, loop)
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise TrainingError(
                 f"The data of the run in {str(folder)!r} is missing or damaged ({type(error).__name__}).",
                 "rb.train(chat) starts a new run from the frame",
@@ -145,8 +156,10 @@ def read_tasks(path: Path) -> Iterator[Task]:
     """The tasks of a run's file, one a line."""
     with path.open(encoding="utf-8") as file:
         for line in file:
-            key, position, turn, split, prompt, expected, reasoning = json.loads(line)
-            yield Task(key, position, turn, split, tuple(prompt), expected, reasoning)
+            key, position, turn, split, prompt, *rest = json.loads(
+                line
+            )  # runs of older versions have no case
+            yield Task(key, position, turn, split, tuple(prompt), *rest)
 
 
 def hashes(data: RunData) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,7 @@ from ...events import Event, Stream
 from ..run_events import (
     HEALTH,
     SERIES,
+    SOURCE,
     TYPES,
     AlarmEvent,
     EtaEvent,
@@ -166,7 +167,7 @@ class History:
         thinking: whether the student is taught to think; without it there is no thinking to judge.
 
     Attributes:
-        tables: curve family → its points: ``step``, ``eval``, ``health``.
+        tables: curve family → its points: ``step``, ``eval``, ``health``, ``source``.
         samples: what was written at the newest evaluations.
         messages: the newest alarms and notes.
         counts: how many alarms and notes there were in all, by kind.
@@ -203,6 +204,8 @@ class History:
                 self.total = said.total or self.total
             elif isinstance(said, EvalEvent):
                 self.tables[EvalEvent.kind].append(said.step, vars(said))
+                if said.sources:
+                    self._source_table(said.sources).append(said.step, said.sources)
             elif isinstance(said, SamplesEvent):
                 self._take_samples(said)
             elif isinstance(said, (AlarmEvent, NoteEvent)):
@@ -213,6 +216,12 @@ class History:
                 self.messages.append(Message(alarm, name, said.text, step, event.at))
             elif isinstance(said, EtaEvent):
                 self.eta = (said.seconds, event.at)
+
+    def _source_table(self, sources: Iterable[str]) -> CurveTable:
+        """The points by source; its columns are those that the first evaluation names."""
+        if not self.tables[SOURCE].columns:
+            self.tables[SOURCE] = CurveTable(tuple(sources))
+        return self.tables[SOURCE]
 
     def _take_samples(self, said: SamplesEvent) -> None:
         """Keeps what was written; the shares are over all that were asked, of which some are shown."""
@@ -231,10 +240,11 @@ class History:
     def arrays(self) -> dict[str, dict[str, np.ndarray]]:
         """Curve family → column → float64 array, ``step`` among them."""
         with self.lock:
-            return {kind: table.arrays() for kind, table in self.tables.items()}
+            return {kind: table.arrays() for kind, table in self.tables.items() if table.columns}
 
     def fill(self, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
         """Takes the curves of a run card, for a run whose events are not at hand."""
+        self._source_table(name for name in curves.get(SOURCE, {}) if name != "step")
         for kind, table in self.tables.items():
             series = curves.get(kind, {})
             known = [name for name in table.columns if name in series]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...store import Store, default_store
-from ..loop.batches import LengthOrder
 
 if TYPE_CHECKING:
     from ...chat import Task
@@ -116,7 +115,7 @@ class RowLosses:
     def rows_at(self, step: int) -> list[StepRow]:
         """The rows in the batch of an optimizer step, counted from 1."""
         train, batch = self._data().train, self.plan.batch_size
-        epoch, place = divmod(max(1, int(step)) - 1, -(-len(train) // batch))
+        epoch, place = divmod(max(1, int(step)) - 1, -(-train.per_epoch // batch))
         tasks, known = self._by_position(), self.losses
         found: list[StepRow] = []
         for i in self._order(epoch)[place * batch : (place + 1) * batch].tolist():
@@ -127,7 +126,10 @@ class RowLosses:
     def _order(self, epoch: int) -> np.ndarray:
         """The order of one epoch; kept, as neighbouring points of a curve are clicked one after the other."""
         if self._epoch is None or self._epoch[0] != epoch:
-            order = LengthOrder(self._data().train.lengths, self.plan.batch_size, seed=self.plan.seed)
+            from ..loop.batches import LengthOrder  # a review that opens asks for the losses alone
+
+            train = self._data().train
+            order = LengthOrder(train.lengths, self.plan.batch_size, seed=self.plan.seed, draws=train.draws)
             self._epoch = (epoch, order.order(epoch))
         return self._epoch[1]
 

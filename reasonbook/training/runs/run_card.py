@@ -19,6 +19,7 @@ from .data import RunData, hashes
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat
+    from ...data.sources.mixture import Mixture
     from ..planning.config import TrainConfig
     from ..planning.plan import Plan
 
@@ -70,6 +71,7 @@ def begin(
             "tasks": {s: len(data.of(s)) for s in ("train", "validation", "test")},
             **hashes(data),
         },
+        **({} if data.mixture is None else _mixed(data.mixture, plan)),
         **({} if data.loop is None else {"closed_loop": data.loop}),
         "seed": plan.seed,
         "packages": {name: v for name in PACKAGES if (v := version_of(name))},
@@ -81,6 +83,16 @@ def begin(
         "results": {},
         **({} if from_card is None else {"from_card": from_card}),
     }
+
+
+def _mixed(mixture: Mixture, plan: Plan) -> dict[str, Any]:
+    """The sources of a mixture, each with its share of what is learnt and how often it comes whole in all."""
+    told, shares = mixture.to_dict(), mixture.shares
+    sources = [
+        source | {"share": shares[source["name"]], "epochs": round(plan.epochs * source["passes"], 3)}
+        for source in told.pop("sources")
+    ]
+    return {"sources": sources, "mixture": told}
 
 
 def write(folder: Path, card: dict[str, Any]) -> Path:

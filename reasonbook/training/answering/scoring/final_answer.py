@@ -24,6 +24,7 @@ def final_answer(text: str) -> tuple[str, bool]:
     is the whole text. Marks of Markdown around words are left out.
 
     Example:
+        >>> from reasonbook.training.answering.scoring.final_answer import final_answer
         >>> final_answer("2 + 2 = 4, so the answer is **4** (see step 1).")
         ('4 (see step 1)', True)
     """

@@ -40,6 +40,7 @@ def read_number(text: str, like: Quantity | None = None) -> NumberRead:
         like: the right one, whose currency or percent sign tells it from other numbers.
 
     Example:
+        >>> from reasonbook.training.answering.scoring.numbers import read_number
         >>> read_number("Refund $12 (order 7)").said, read_number("3 or 4").said
         ('$12', 'ambiguous: 3 or 4')
     """

@@ -39,6 +39,7 @@ class Options:
         """The option that a text names, and how it was read; None where it names none, or several.
 
         Example:
+            >>> from reasonbook.training.answering.scoring.options import Options
             >>> Options(("approved", "refused")).read("It is not approved, so it is refused.")
             ('refused', 'refused')
             >>> Options(("approved", "refused")).read("Not approved.")

@@ -23,6 +23,7 @@ def list_f1(answer: str, expected: str) -> tuple[float, str]:
     do not count.
 
     Example:
+        >>> from reasonbook.training.answering.scoring.parts import list_f1
         >>> list_f1("- fees\\n- taxes", "fees, shipping")
         (0.5, 'fees · taxes')
     """
@@ -56,6 +57,7 @@ def json_fields(answer: str, expected: str) -> tuple[float, str]:
     Numbers are compared as numbers, texts by white space and Unicode form; a field too many counts as one wrong.
 
     Example:
+        >>> from reasonbook.training.answering.scoring.parts import json_fields
         >>> json_fields('{"amount": 12.0, "paid": false}', '{"amount": 12, "paid": true}')
         (0.5, 'wrong: paid')
     """

@@ -9,6 +9,7 @@ def plain(text: str) -> str:
     """NFC, and every run of white space as one space, none at the ends.
 
     Example:
+        >>> from reasonbook.training.answering.scoring.plain_text import plain
         >>> plain(" two \\n words")
         'two words'
     """

@@ -136,6 +136,7 @@ def quantities(text: str) -> list[Quantity]:
     """The quantities of a text, in order; dates, times, version and order numbers are none.
 
     Example:
+        >>> from reasonbook.training.answering.scoring.quantities import quantities
         >>> [str(q.value) for q in quantities("1 1/2 cups of 1,204.50 g, not 3, on 2024-05-06")]
         ['3/2', '2409/2', '3']
     """
