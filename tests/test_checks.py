@@ -1,10 +1,14 @@
 """The checks: what they flag, and that ordinary rows stay clean."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reasonbook as rb
 from reasonbook.quality.checks import Checks, check, injected
+from reasonbook.quality.checks.texts import arithmetic, worked_out
 from tests import injection_texts as texts
 
 
@@ -123,6 +127,100 @@ def test_an_injected_row_is_flagged_and_stays():
     assert checks.flags[-1].names == ()
 
 
+NAMES = ("Ana", "Ben", "Chloe", "Deniz", "Emil")
+
+
+def sums(n=220):
+    """Rows that work an amount out of their request."""
+    found = []
+    for i in range(n):
+        price, name = 20 + 3 * i, NAMES[i % 5]
+        total, paid = f"2 x {price} = {2 * price}", f"{2 * price} - 7 = {2 * price - 7}"
+        fields = {"Intent": f"the wish of {name}", "Sum": total, "Amount": paid}
+        request = f"I bought two lamps at ${price} each, 9 days ago, says {name}."
+        found.append((fields, f"${2 * price - 7}", (), request))
+    return found
+
+
+@pytest.mark.parametrize(
+    "field, value, flag, words",
+    [
+        ("Sum", "2 x 20 = 41", "sum wrong", "2 x 20 = 40, not 41"),
+        ("Sum", "2 x 77 = 154", "unsupported", "77 is not in the request, nor in a field before"),
+        ("Intent", "the wish of Goran", "unsupported", "Goran is not in the request, nor in a field before"),
+        ("Intent", "33 for Ana", "leaks early", "Intent says 33 before Amount has worked it out"),
+        ("Amount", "40 - 8 = 32", "contradicted", "Amount says 32, the response says $33"),
+    ],
+)
+def test_what_was_seen_is_said_with_its_place(field, value, flag, words):
+    rows = sums()
+    rows[0] = ({**rows[0][0], field: value}, *rows[0][1:])
+    checks = Checks(rows)
+    assert flag in checks.flags[0].names and not any(flags.names for flags in checks.flags[1:])
+    [seen] = [each for each in checks.findings(rows[0]) if each.flag == flag][:1]
+    assert (seen.words, seen.field) == (words, field)
+    assert seen.span is not None and value[slice(*seen.span)] in words
+
+
+@pytest.mark.parametrize(
+    "text, wrong",
+    [
+        ("3 x 47 = 120 + 21 = 141", ""),
+        ("110 + 22 = 141", "110 + 22 = 132, not 141"),
+        ("(3 + 4) × 2 = 15 dollars", "(3 + 4) × 2 = 14, not 15"),
+        ("$1,200 - 10% = $1,080", ""),
+        ("31 days - 28 days = 4 days", "31 days - 28 days = 3, not 4"),
+        ("10 / 3 = 3.33, 19.99 x 1.19 = 23.79", ""),
+        ("total = 12 - 5 = 6", "12 - 5 = 7, not 6"),
+        ("2x + 3 = 7, so x = 2; 5! = 120; 2^3 + 1 = 9", ""),
+        ("from 10:30 - 9:15 = 1:15, pages 3-5 = 3 pages, 17 mod 5 = 2", ""),
+        ("__import__('os') = 3, " + "(" * 500 + "1 = 2, " + "1 + " * 1000 + "1 = 3", ""),
+    ],
+)
+def test_sums_are_worked_out_and_what_is_none_says_nothing(text, wrong):
+    found = worked_out(text).wrong
+    assert (found.words if found else "") == wrong
+
+
+def test_easy_sums_are_read_as_the_parser_reads_them():
+    """Most sums never reach the parser."""
+    rng, easy = random.Random(0), 0
+    words = ("", "", "So it is ", "Sep 11 to Sep 28: ", "$", "x ", "- ", "(", "3 + ")
+    ends = ("", "", ".", " days", "²", " %", ":3", " = 9", "0" * 400)
+    for _ in range(3_000):
+        sums: list[str] = []
+        for _ in range(rng.randint(1, 3)):
+            a, b, sign = rng.randint(0, 60), rng.randint(0, 60), rng.choice("+-x")
+            right = {"+": a + b, "-": a - b, "x": a * b}[sign] + rng.choice((0, 0, 0, 1))
+            sums.append(f"{rng.choice(words)}{a} {sign} {b} = {right}{rng.choice(ends)}")
+        text = rng.choice((", ", ". ", ": ", "\n", " ", ",")).join(sums)
+        if (found := arithmetic._easily(text)) is not None:
+            easy += 1
+            assert found == arithmetic._worked_out(text), text
+    assert easy > 50
+
+
+def test_a_check_that_is_off_says_why():
+    loose = Checks([({"Amount": f"{i}"}, f"answer {i % 3}") for i in range(20)])
+    off = "off, no field states the response in nine of ten rows (best: Amount"
+    assert loose.checked["contradicted"].startswith(off)
+    assert "Not checked: " in loose.promise and "off schema" in loose.promise
+    assert loose.checked["off schema"] == "off, no schema on record has the fields of these rows"
+
+
+def test_values_are_held_to_their_schema():
+    tone = rb.Field("Tone", "Judge it.", type="choice", options=("calm", "angry"))
+    schema = rb.Schema([tone, rb.Field("N", "Count.", type="number")])
+    rows = [
+        ({"Tone": "calm", "N": 3}, "x"),
+        ({"Tone": "sad", "N": 3}, "x"),
+        ({"Tone": "calm", "N": "many"}, "x"),
+    ]
+    checks = Checks(rows, lambda names: [schema])
+    assert [flags.names for flags in checks.flags] == [(), ("off schema",), ("off schema",)]
+    assert checks.findings(rows[1])[0].words == "Tone must be one of ['calm', 'angry'], not 'sad'"
+
+
 def test_rows_without_reasoning_are_not_judged():
     assert check([(None, "x"), ({}, None)])[0].names == ()
 
@@ -162,6 +260,8 @@ values = st.one_of(
             "",
             " ",
             "$7",
+            "7 + 5 = 12",
+            "so says Ana, 9",
             "as the response says",
             "I'm sorry",
             "so it is so it is. " * 6,
@@ -174,8 +274,12 @@ values = st.one_of(
 )
 some_rows = st.tuples(
     st.one_of(st.none(), st.dictionaries(st.sampled_from(["Intent", "Amount", "Rule"]), values)),
-    st.one_of(st.sampled_from([None, "", "You get $7 back.", "long" * 9]), st.integers(0, 30).map("${} back".format)),
-)  # fmt: skip
+    st.one_of(
+        st.sampled_from([None, "", "You get $7 back.", "long" * 9]), st.integers(0, 30).map("${} back".format)
+    ),
+    st.just(()),
+    st.sampled_from(["", "I paid 7 and Ana 12.", "3 of 9"]),
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -186,7 +290,7 @@ some_rows = st.tuples(
 )
 @pytest.mark.slow
 def test_after_any_edits_it_says_what_a_fresh_look_says(start, ordinary, edits):
-    now = rows(ordinary) + start
+    now = [(*row, (), f"order {i} of {10 + i}") for i, row in enumerate(rows(ordinary))] + start
     checks = Checks(now)
     for number, row in edits:
         if now:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..data.frame import Frame
 from ..data.frame_jobs import announce
 from ..data.reasoning_origin import Origin, OriginKeys, record
-from ..decisions import Decisions
+from ..decisions import UNDECIDED, Decisions
 from ..errors import ReasonbookError, StoreError, TeacherError
 from ..events import Stream
 from ..html_card import card, clip, details, duration, table
@@ -44,6 +44,7 @@ from .engine.live import LiveEngine
 from .frame_writer import FrameWriter
 from .methods import METHODS
 from .prompts import Prompts, request_text
+from .proposing import ProposingWriter, proposing, standing_in
 from .results import Outcome, Pause, Progress, RowError, Totals
 from .row_turns import TurnResult
 from .sharing.shared_budget import SharedBudget
@@ -72,6 +73,7 @@ class Augmentation(Job):
         listed: reasoning is a list with an entry per assistant turn in every row, also where each has but one.
         part_of: id of the job over a dataset that this is a chunk of.
         shared: whether the budget is that of all parts, which several workers spend together.
+        decided_too: whether rows that people have decided on are asked like any other.
 
     Raises:
         SchemaError: the schema is not valid.
@@ -94,9 +96,11 @@ class Augmentation(Job):
         listed: bool = False,
         part_of: str = "",
         shared: bool = False,
+        decided_too: bool = False,
     ) -> None:
         super().__init__(stream=Stream(keep=2000))
         self.frame = frame
+        self._decided_too = decided_too
         self._listed = listed
         self.config = config or AugmentConfig()
         self.schema = schema.snapshot()
@@ -211,11 +215,14 @@ class Augmentation(Job):
         if not self.running:
             self._snapshot = FrameSnapshot(self.frame.df, self.frame.layout)
             self._journal = JobJournal(self.store, self._part_of)
+            self._standing = standing_in(self.frame) if self.config.propose else {}
             self._clear()
         announce(self.frame.df, self)
         super().start()
         for text in self.frame.layout.notes(self.frame.df):
             self.stream.emit("note", text=text)
+        if self._standing:
+            self.stream.emit("note", text=proposing(len(self._standing)))
         return self
 
     def retry(self) -> Augmentation:
@@ -269,14 +276,17 @@ class Augmentation(Job):
         return status
 
     async def _main(self) -> Status:
-        writer = FrameWriter(self.frame, self.mailbox)
         decisions = Decisions(self.store)
+        writer = FrameWriter(self.frame, self.mailbox)
+        if self._standing:
+            told = {"teacher": self.teacher.name, "augmentation": self._journal.id}
+            writer = ProposingWriter(self.frame, self.mailbox, self._standing, decisions, told)
         plan = plan_work(
             self._snapshot,
             self._keys,
             self.config,
             self.store,
-            decision=decisions.reader(self._snapshot.names),
+            decision=(lambda key: UNDECIDED) if self._decided_too else decisions.reader(self._snapshot.names),
             only=self._only,
             listed=self._listed,
             stopping=lambda: self.stopping,
@@ -292,7 +302,8 @@ class Augmentation(Job):
             calls = len(plan.open) * self.config.samples
             make_sure_of_room(self.store, calls, calls * len(self._keys.names))
         with contextlib.suppress(*(() if plan.open else (StoreError,))):  # what is only read may be read-only
-            record(self.store, origin, keys)
+            if METHODS[self.config.method].reasons:
+                record(self.store, origin, keys)
         if self.config.budget is not None and plan.open:
             self._tell_earlier(recipe_of(keys), plan.keys)
         self._journal.begun(origin, keys, self.config.told(), plan.keys, self.cost)
@@ -462,6 +473,8 @@ class Augmentation(Job):
         if pause is not None and before is None:
             self.stream.emit("note", text=f"Paused: {pause}. What is there is kept.")
         elif pause is None and before is not None:
+            with self._lock:
+                self._finished.clear()  # how fast it goes now, the silence is no part of
             lasted = duration(time.time() - before.since)
             self.stream.emit("note", text=f"{self.teacher.name} answers again, after {lasted}.")
         if (pause is None) != (before is None) or (pause is not None and now - self._told >= 1.0):
@@ -536,7 +549,8 @@ class Augmentation(Job):
         notes = [event.data["text"] for event in self.stream if event.kind == "note"][-3:]
         if progress.paused:
             notes.append(f"Paused: {progress.paused}.")
-        verb = "job.retry()" if progress.failed and not self.running else "df.reason.review()"
+        verb = "df.reason.review().proposals" if self.config.propose else "df.reason.review()"
+        verb = "job.retry()" if progress.failed and not self.running else verb
         return card(
             f"Augmentation by {self.teacher.name}",
             facts,

@@ -7,14 +7,15 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from ..data.turn_reasoning import Turns
+from ..decisions import GOOD, Decision
 from ..errors import ReasonbookError, choices
 from ..options import checked
 from ..safe_text import half_character
-from ..schema.example import examples_of
+from ..schema.example import chosen_by_review, examples_of, examples_print
 from ..teachers.pricing.price import Price
 from .methods import METHODS
 
-MethodName = Literal["extract", "rationalize", "native", "chain_of_thought"]
+MethodName = Literal["extract", "rationalize", "native", "chain_of_thought", "answer"]
 Mode = Literal["live", "batch"]
 MODES = ("live", "batch")
 _HINT = "df.reason.augment(schema, teacher=…, concurrency=64, budget=5.0)"
@@ -27,7 +28,7 @@ class AugmentConfig:
 
     Attributes:
         method: ``extract`` (the teacher sees the request only), ``rationalize`` (the response too),
-            ``native`` (the teacher's own thinking is kept) or ``chain_of_thought``.
+            ``native`` (the teacher's own thinking is kept) or ``chain_of_thought``; ``answer`` is what an audit asks.
         turns: ``all`` assistant turns of a conversation that train, each asked with what stands before it, or the
             ``last``. A turn that brings reasoning of its own is asked like any other; its own stays in the data.
         instructions: guidance for the teacher: what the data are, who the model is for, what to watch; for
@@ -36,6 +37,10 @@ class AugmentConfig:
             are.
         examples: records with their right reasoning, shown before the first row: `Example` objects, dicts with
             ``request``, ``reasoning`` and perhaps ``response``, or a review, whose best rows are taken.
+        propose: whether what comes for a row that has reasoning is a proposal, which ``df.reason.review().proposals``
+            shows beside what stands, instead of taking its place. Rows that were accepted, rejected or rated 4 or
+            better are then not asked; rows without reasoning are filled as ever. None is True where the examples are a
+            review's, else False.
         concurrency: calls in flight at most.
         limit: only the first so many rows, for a preview.
         budget: dollars that this one run may spend, never passed by more than the calls in flight; the same line
@@ -70,6 +75,7 @@ class AugmentConfig:
     instructions: str = ""
     language: str | None = None
     examples: Any = ()
+    propose: bool | None = None
     concurrency: int = 64
     limit: int | None = None
     budget: float | None = None
@@ -94,6 +100,10 @@ class AugmentConfig:
         """Seconds that one row may take in all."""
         return 3 * self.timeout if self.row_timeout is None else self.row_timeout
 
+    def leaves(self, decided: Decision) -> bool:
+        """Whether a row is not asked, since a person has judged it, and all that would come is a proposal."""
+        return bool(self.propose) and (decided.verdict is not None or (decided.rating or 0) >= GOOD)
+
     def told(self) -> dict[str, Any]:
         """What differs from the defaults, JSON-ready, for the store; of a check it says that there is one."""
         changed = {
@@ -103,9 +113,12 @@ class AugmentConfig:
         }
         if self.examples:
             changed["examples"] = [example.to_dict() for example in self.examples]
+            changed["examples_print"] = examples_print(self.examples)
         return changed | ({"check": True} if self.check is not None else {})
 
     def __post_init__(self) -> None:
+        if self.propose is None and chosen_by_review(self.examples):
+            object.__setattr__(self, "propose", True)
         object.__setattr__(self, "examples", examples_of(self.examples))
         if self.language is not None and not self.language.strip():
             raise ReasonbookError("language names a language, or is None.", 'language="German"')

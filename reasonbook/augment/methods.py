@@ -30,6 +30,7 @@ class Method:
         thinking: whether the teacher's own thinking is asked for.
         system: the fixed instructions.
         source: where the way comes from.
+        reasons: whether what comes is reasoning of the rows, which training and history lead back to its teacher.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Method:
     thinking: bool
     system: str
     source: str
+    reasons: bool = True
 
 
 METHODS: dict[str, Method] = {
@@ -99,6 +101,22 @@ METHODS: dict[str, Method] = {
                 "final answer would begin.\n\n" + DATA
             ),
             source="chain of thought by instruction; the thinking half of a two-message exchange",
+        ),
+        Method(
+            "answer",
+            "the teacher answers blind, as an audit asks: from the request, from the reasoning, or from both",
+            sees_response=False,
+            fields=True,
+            label="",
+            thinking=False,
+            system=(
+                "You answer a request. The record holds the request, a reasoning about it, or both. Where there is "
+                "reasoning, take it as your own so far and answer from where it ends; where there is no request, "
+                "answer from the reasoning alone. There is always an answer: give the likeliest one where you are not "
+                "sure.\n\n" + DATA
+            ),
+            source="early answering and answers without reasoning (arXiv:2307.13702)",
+            reasons=False,
         ),
     )
 }

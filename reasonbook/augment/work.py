@@ -55,11 +55,10 @@ class FrameSnapshot:
 
     def __init__(self, df: pd.DataFrame, layout: Layout) -> None:
         self.layout = layout
-        self._roles = tuple(layout.columns)
-        self._cells = [column_cells(df, name) for name in layout.columns.values()]
+        self._columns = [(role, column_cells(df, name)) for role, name in layout.columns.items()]
 
     def __len__(self) -> int:
-        return len(self._cells[0])
+        return len(self._columns[0][1])
 
     def rows(self, positions: Sequence[int]) -> Iterator[Conversation]:
         """The conversations at these positions, each read when it is taken."""
@@ -72,8 +71,7 @@ class FrameSnapshot:
 
     def row(self, position: int) -> Conversation:
         """The conversation at a position."""
-        cells = [column[position] for column in self._cells]
-        return self.layout.conversation(dict(zip(self._roles, cells, strict=True)))
+        return self.layout.conversation({role: column[position] for role, column in self._columns})
 
     def turn(self, place: Place) -> Conversation:
         """The conversation that ends with one assistant turn of a row."""
@@ -153,7 +151,7 @@ class WorkPlan:
         open: what has to be asked.
         cached: what the store had.
         unusable: position → why the row cannot be asked.
-        kept: how many rows a person has written themselves.
+        kept: how many rows a person has written themselves, or judged where all that would come is a proposal.
         rows: how many rows the job is about.
         turns: how many assistant turns are asked for in them.
         several: what is gathered, by position, of rows that are settled only when several turns are.
@@ -222,6 +220,9 @@ def plan_work(
             ):
                 continue
             decided = decision(plan.keys[-1])
+            if config.leaves(decided):
+                plan.kept += 1
+                continue
             written = decided.written(count) if decided.reasoning is not None or decided.turns else ()
             still = tuple(n for n in asked if not written[n]) if written else asked
             if asked and not still:

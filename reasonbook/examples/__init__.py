@@ -2,7 +2,7 @@
 
 from .hand_written import code, extraction, moderation, support
 from .refund_requests import refunds
-from .refund_teacher import refund_rules, refund_schema
+from .refund_teacher import refund_checker, refund_rules, refund_schema
 from .small_student import tiny_student
 from .training_recipes import RECIPES, Recipe
 
@@ -12,6 +12,7 @@ __all__ = [
     "code",
     "extraction",
     "moderation",
+    "refund_checker",
     "refund_rules",
     "refund_schema",
     "refunds",

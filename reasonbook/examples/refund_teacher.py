@@ -111,6 +111,19 @@ def refund_rules(request: object, *, policy: str = "2026") -> dict[str, str | in
     }
 
 
+def refund_checker(question: str) -> dict[str, str]:
+    """Answer one blind question of an audit of refunds: by the amount that its reasoning ends with, else by rule.
+
+    Example:
+        >>> text = "Request:\\nI bought 3 desk lamps 9 days ago at $48 each. They are opened. I am a Plus member."
+        >>> rb.examples.refund_checker(text), rb.examples.refund_checker(f"{text}\\n\\nReasoning:\\nAmount: 3 + 4 = 7")
+        ({'Answer': '$122'}, {'Answer': '$7'})
+    """
+    ended = re.search(r"^Amount: .*?(\d+)$", question, re.MULTILINE)
+    amount = ended.group(1) if ended else str(refund_rules(question)["Amount"]).split()[-1]
+    return {"Answer": f"${amount}"}
+
+
 def read_request(text: str) -> RefundRequest:
     """The facts that a request states; a ReasonbookError names the first one that is missing."""
     return _read(text)[0]

@@ -20,7 +20,7 @@ class JobRecord:
 
     Attributes:
         id: its name in the store.
-        kind: ``augmentation`` or ``training``.
+        kind: ``augmentation``, ``audit`` or ``training``.
         at: when it began, in seconds since the epoch.
         seconds: until it ended, or was last heard of; None when it is not known.
         state: where it stands; ``INTERRUPTED`` when its kernel went without a word.
@@ -79,9 +79,8 @@ def _augmentation(job: AugmentationRecord) -> JobRecord:
     rows += f", {job.cached} from the store" if job.cached else ""
     what = f"{job.teacher} ({job.method}{', batch' if job.mode == 'batch' else ''})"
     seconds = round(job.until - job.begun, 2)
-    return JobRecord(
-        job.id, "augmentation", job.begun, seconds, job.state, what, rows, job.cost, job.notebook
-    )
+    kind = "audit" if job.method == "answer" else "augmentation"
+    return JobRecord(job.id, kind, job.begun, seconds, job.state, what, rows, job.cost, job.notebook)
 
 
 def _training(run: RunRecord) -> JobRecord:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 from ..augment.engine.job_journal import read as read_jobs
-from ..data.conversation import Conversation, is_mapping
+from ..data.conversation import Conversation, is_mapping, is_sequence
 from ..data.frame import Frame
-from ..decisions import SUBJECT, Decisions
+from ..decisions import Decisions
 from ..errors import ReviewError
 from ..html_card import clip, details, table
 from ..store import NOT_RECORDED, AskedCall, Store, calls_about
@@ -26,8 +27,8 @@ class LifeStep:
     Attributes:
         at: seconds since the epoch.
         what: ``asked``, ``not usable``, ``failed``, ``repair asked``, ``repaired``, ``edited``, ``accepted``,
-            ``rejected``, ``rated``, ``changed``, ``undone``, ``redone``, ``trained``, ``validated``, ``held out``,
-            ``right``, ``wrong`` or ``partly right``.
+            ``rejected``, ``settled``, ``rated``, ``changed``, ``undone``, ``redone``, ``trained``, ``validated``,
+            ``held out``, ``right``, ``wrong`` or ``partly right``.
         who: the teacher, the reviewer or the run; "not recorded" where nobody was named.
         text: what came of it, in words.
         details: what else is on record, by name.
@@ -82,7 +83,7 @@ class RowLife(Listing[LifeStep]):
         steps = [
             *_asked(store, turns, names),
             *_failed(store, turns, names),
-            *_decided(store, root, len(turns)),
+            *_decided(store, decisions, root, len(turns)),
             *_trained(runs_of(store, names)),
         ]
         self.steps: tuple[LifeStep, ...] = tuple(sorted(steps, key=lambda step: step.at))
@@ -179,10 +180,10 @@ def _json(text: str) -> Mapping[str, Any]:
 
 
 # -- decided ---------------------------------------------------------------------------------------------------
-def _decided(store: Store, root: str, count: int) -> Iterator[LifeStep]:
+def _decided(store: Store, decisions: Decisions, root: str, count: int) -> Iterator[LifeStep]:
     acts: dict[str, LifeStep] = {}
     named = {recipe.id: recipe.origin for recipe in recipes(store)}
-    for event in store.events(SUBJECT):
+    for _, event in sorted(decisions.acts(), key=itemgetter(0)):
         data = event.data
         if not is_mapping(data):
             continue
@@ -200,6 +201,10 @@ def _decided(store: Store, root: str, count: int) -> Iterator[LifeStep]:
             yield LifeStep(event.at, "changed", who, f"the reasoning by {chosen} was brought into the frame")
             continue
         step = _act(event.at, who, _of(data, "before", root) or {}, new, data.get("repair"), count)
+        settled: object = data.get("settled")
+        if is_sequence(settled) and root in settled:
+            whose = f"the version of {data['version']}; " if data.get("version") else ""
+            step = replace(step, what="settled", text=whose + step.text)
         acts[str(data.get("id"))] = step
         yield step
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..data.conversation import is_mapping, missing
+from ..data.conversation import digest, is_mapping, missing
 from ..errors import SchemaError, choices
 
 _LINE = 'examples=[{"request": "…", "reasoning": {"Intent": "…"}}]   or   examples=df.reason.review()'
@@ -57,6 +57,16 @@ def examples_of(source: object) -> tuple[Example, ...]:
     return tuple(
         item if isinstance(item, Example) else _example(item, number) for number, item in enumerate(items, 1)
     )
+
+
+def examples_print(examples: Iterable[Example]) -> str:
+    """Names a set of examples, in their order: 16 hex digits."""
+    return digest([each.to_dict() for each in examples])[:16]
+
+
+def chosen_by_review(source: object) -> bool:
+    """Whether examples are a review's choice: the review itself, or what its ``examples`` gave."""
+    return callable(getattr(source, "examples", None)) or bool(getattr(source, "chosen_by_review", False))
 
 
 def _example(item: object, number: int) -> Example:

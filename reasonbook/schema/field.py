@@ -174,6 +174,10 @@ class Field:
         Raises:
             ValueError: it does not fit; the text is written for the teacher that gave it.
         """
+        if self.type == "text" and type(value) is str and _SAID_SHORTLY < len(value) <= (self.length or 0):
+            text = value.strip()
+            if text.isascii() and text[:1].isalnum():  # as most are; the rest is read with more care
+                return text
         if value is None or (self.optional and isinstance(value, float) and math.isnan(value)):
             if self.optional or (value is None and not self.required):
                 return None

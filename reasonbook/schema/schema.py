@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..data.conversation import digest, is_mapping, is_sequence
 from ..errors import SchemaError, choices
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _CHARACTERS_A_TOKEN = 2  # of a text in a script that takes many tokens; English takes one for four
 _BRACES = 16  # tokens around the values
 PromptWriter = Callable[["Schema", Any, Any, int, Mapping[str, Any]], Any]
+_Asked: TypeAlias = tuple[list[tuple[Field, str]], dict[str, str]]  # fields with their keys; spelling → name
 _written_by: list[PromptWriter] = []
 
 
@@ -299,8 +300,7 @@ class Schema:
         """
         if not is_mapping(answer):
             raise ValueError(f"the answer must be an object with named values, not {shown(answer)}")
-        keys = self._chosen_keys(names)
-        by_name = {_fold(name): name for name in keys} | {key: name for name, key in keys.items()}
+        fields, by_name = self._asked(names)
         given: dict[str, Any] = {}
         wrong: list[str] = []
         unasked: list[str] = []
@@ -312,18 +312,17 @@ class Schema:
                 wrong.append(f"`{excerpt(key, 40)}` stands twice")
             else:
                 given[name] = value
-        lacking = any(given.get(name) is None and not self[name].optional for name in keys)
-        if unasked and not surplus and (lacking or len(given) < len(keys)):
+        lacking = any(given.get(field.name) is None and not field.optional for field, _ in fields)
+        if unasked and not surplus and (lacking or len(given) < len(fields)):
             more = f" and {len(unasked) - 3} more" if len(unasked) > 3 else ""
             verb = "is" if len(unasked) == 1 else "are"
             wrong.append(f"{', '.join(unasked[:3])}{more} {verb} not asked for")
         values: dict[str, Any] = {}
-        for name, key in keys.items():
-            field = self[name]
+        for field, key in fields:
             try:
-                if name not in given and not field.optional:  # left out is not the same as not stated
+                if field.name not in given and not field.optional:  # left out is not the same as not stated
                     raise ValueError("is missing")
-                values[name] = field.read(given.get(name))
+                values[field.name] = field.read(given.get(field.name))
             except ValueError as error:
                 wrong.append(f"`{key}` {error}")
         if wrong:
@@ -378,6 +377,17 @@ class Schema:
         self._fields = fields
         self._by_name = {_fold(field.name): field for field in reversed(fields)}  # the first of two alike
         self._keys: dict[str, str] | None = None
+        self._spelt: dict[tuple[str, ...], _Asked] = {}
+
+    def _asked(self, names: Iterable[str] | None) -> _Asked:
+        """What an answer about these fields is read by; rows ask for the same ones again and again."""
+        chosen = self.names if names is None else tuple(names)
+        asked = self._spelt.get(chosen)
+        if asked is None:
+            keys = self._chosen_keys(chosen)
+            by_name = {_fold(name): name for name in keys} | {key: name for name, key in keys.items()}
+            asked = self._spelt[chosen] = ([(self[name], key) for name, key in keys.items()], by_name)
+        return asked
 
     def _chosen_keys(self, names: Iterable[str] | None) -> dict[str, str]:
         if names is None:

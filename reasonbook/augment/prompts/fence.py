@@ -41,4 +41,4 @@ def as_asked(row: Conversation) -> tuple[str, str, tuple[tuple[str, str], ...]]:
 
 
 def _system_text(row: Conversation) -> str:
-    return "\n\n".join(str(m.get("content") or "") for m in row.prompt if m.get("role") in _SYSTEM)
+    return "\n\n".join([str(m.get("content") or "") for m in row.prompt if m.get("role") in _SYSTEM])

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...data.conversation import Conversation, is_mapping, is_sequence
 from ...data.frame import Frame
 from ...data.turn_reasoning import entries_of, last_of
-from .checks import WholeRow
+
+Turn = tuple[Mapping[str, Any] | None, str | None]
+# The last turn, those before it, and the request as it stands.
+WholeRow = tuple[Mapping[str, Any] | None, str | None, Sequence[Turn], str]
+Row = Turn | WholeRow
+
+
+def whole(row: Row) -> WholeRow:
+    """A row with its parts, also of one turn alone."""
+    return row if len(row) == 4 else (row[0], row[1], (), "")
 
 
 def checked_row(conversation: Conversation, cell: object, response: str | None) -> WholeRow:
