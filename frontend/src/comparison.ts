@@ -1,6 +1,6 @@
 // Runs side by side on held-out rows: who is right how often, and what each of them wrote.
 import "./comparison.css";
-import { type Row, rowCard } from "./comparison/rows.ts";
+import { paintJudged, type Row, rowCard } from "./comparison/rows.ts";
 import { type Score, scoreTable } from "./comparison/scores.ts";
 import { fill, h, setText } from "./lib/dom.ts";
 import { keySheetCommand } from "./lib/key_sheet.ts";
@@ -22,6 +22,7 @@ interface Snapshot {
   rows: number;
   measure: string;
   scores: Score[];
+  notes: string[];
   filters: Filter[];
 }
 
@@ -41,11 +42,13 @@ class Comparison {
   private query = "";
   private open = false;
   private current = 0;
+  private shown: Row[] = [];
   private readonly reader: Reader;
 
   private readonly title = h("span", { class: "rb-title" }, "Comparison");
   private readonly facts = h("span", { class: "rb-dim" });
   private readonly scores = h("div", { class: "rb-co-scores" });
+  private readonly notes = h("div", { class: "rb-dim rb-co-notes" });
   private readonly filters = h("div", { class: "rb-co-filters", role: "radiogroup", "aria-label": "Which rows" });
   private readonly search = h("input", {
     class: "rb-input rb-co-search",
@@ -65,6 +68,7 @@ class Comparison {
     stage.root.append(
       h("div", { class: "rb-bar" }, this.title, this.facts, h("span", { class: "rb-grow" }), stage.badge),
       this.scores,
+      this.notes,
       h(
         "div",
         { class: "rb-bar rb-rule rb-co-tools" },
@@ -101,6 +105,7 @@ class Comparison {
       if (row !== null) this.select([...this.list.children].indexOf(row), false);
     });
     fill(this.scores, h("div", { class: "rb-empty" }, "Fetching the comparison…"));
+    stage.link.onPush(({ scores }: { scores: Score[] }) => this.shot !== null && this.paintScores(scores));
     void this.load();
   }
 
@@ -112,12 +117,13 @@ class Comparison {
       this.stage.fail(error);
       return;
     }
-    const { split, rows, measure, scores } = this.shot;
+    const { split, rows, scores, notes } = this.shot;
     setText(
       this.facts,
       `${rows.toLocaleString("en-US").replaceAll(",", "\u202f")} ${split} ${rows === 1 ? "row" : "rows"}`,
     );
-    fill(this.scores, scoreTable(scores, measure));
+    this.paintScores(scores);
+    fill(this.notes, ...notes.map((note) => h("div", { dir: "auto" }, note)));
     this.stage.root.style.setProperty("--co-runs", String(Math.max(1, scores.length)));
     this.paintFilters();
     // Where runs differ there is most to learn.
@@ -170,6 +176,7 @@ class Comparison {
   }
 
   private paint(page: Page, current: number): void {
+    this.shown = page.rows;
     this.start = page.start;
     this.total = page.total;
     const labels = this.shot?.scores.map((score) => score.label) ?? [];
@@ -177,7 +184,8 @@ class Comparison {
       const why = this.query ? `No row holds “${this.query}”.` : "No row of this kind.";
       fill(this.list, h("div", { class: "rb-empty" }, why));
     } else {
-      fill(this.list, ...page.rows.map((row) => rowCard(row, labels, this.open, this.reader)));
+      const judge = (row: number, run: number, agree: boolean | null) => this.judge(row, run, agree);
+      fill(this.list, ...page.rows.map((row) => rowCard(row, labels, this.open, this.reader, judge)));
     }
     this.list.scrollTop = 0;
     const last = page.start + page.rows.length;
@@ -185,6 +193,32 @@ class Comparison {
     this.back.disabled = page.start === 0;
     this.on.disabled = last >= page.total;
     this.select(current < 0 ? page.rows.length - 1 : current, current !== 0);
+  }
+
+  /** Says of a grade, or of all grades of a row, whether it is right. */
+  private judge(row: number, run: number | null, agree: boolean | null): void {
+    this.stage.link
+      .call<{ scores: Score[]; judged: (boolean | null)[] }>("judge", { row, run, agree }, { once: true })
+      .then(({ scores, judged }) => {
+        this.paintScores(scores);
+        const held = this.shown.find((each) => each.index === row);
+        if (held !== undefined) held.judged = judged;
+        const card = this.list.querySelector(`.rb-co-row[data-index="${row}"]`);
+        for (const [at, element] of [...(card?.querySelectorAll(".rb-co-judge") ?? [])].entries())
+          paintJudged(element, judged[at] ?? null);
+      })
+      .catch((error) => this.stage.fail(error));
+  }
+
+  private judgeCurrent(run: number | null, agree: boolean | null): void {
+    const row = this.shown[this.current];
+    if (row === undefined || (run !== null && run >= row.replies.length)) return;
+    this.judge(row.index, run, run !== null && row.judged[run] === agree ? null : agree);
+    if (run === null && agree) this.select(this.current + 1, true);
+  }
+
+  private paintScores(scores: Score[]): void {
+    fill(this.scores, scoreTable(scores, this.shot?.measure ?? ""));
   }
 
   private turn(by: number): void {
@@ -235,6 +269,15 @@ class Comparison {
       { id: "all", label: "of all", keys: ["t"], run: () => this.setOpen(!this.open) },
       { id: "filter", label: "other rows", keys: ["f"], run: () => cycle(1) },
       { id: "filterBack", label: "other rows, backwards", keys: ["F"], hint: false, run: () => cycle(-1) },
+      { id: "agree", label: "the grades are right", keys: ["a"], run: () => this.judgeCurrent(null, true) },
+      ...[1, 2, 3, 4].map((n) => ({
+        id: `disagree${n}`,
+        label: n === 1 ? "the grade of run 1 is not right" : `that of run ${n}`,
+        keys: [String(n)],
+        hint: false,
+        run: () => this.judgeCurrent(n - 1, false),
+      })),
+      { id: "unsay", label: "not judged", keys: ["x"], hint: false, run: () => this.judgeCurrent(null, null) },
       { id: "raw", label: "text as it is written", keys: ["m"], hint: false, run: () => this.reader.toggle() },
       { id: "search", label: "search", keys: ["/"], run: () => this.search.focus() },
       { id: "leave", label: "leave search", keys: ["Escape"], hint: false, typing: true, run: () => this.list.focus() },

@@ -76,7 +76,15 @@ class SampleReview {
     const drafts = new Drafts(String(model.get("subject") ?? ""), sessionStorage);
     this.reader = new Reader(link, root);
     this.columns = new Columns(this.store);
-    this.detail = new Detail(this.store, drafts, this.columns, focus, this.reader, (turn) => this.startRepair(turn));
+    this.detail = new Detail(
+      this.store,
+      drafts,
+      this.columns,
+      focus,
+      this.reader,
+      (turn) => this.startRepair(turn),
+      signal,
+    );
     this.marks = new Marks(this.store, focus);
     this.hits = new Hits([this.detail.element, this.list.element], signal);
     this.repair = new Repair(this.store, focus);
@@ -169,6 +177,7 @@ class SampleReview {
       edit: () => this.edit(),
       repair: () => this.startRepair(),
       confirm: () => this.store.current?.status === "stale" && this.store.confirm(),
+      settle: (which) => this.settle(which),
       note: () => this.marks.openNote(),
       tag: () => this.marks.openTag(),
       later: () => this.marks.putAside(),
@@ -193,6 +202,11 @@ class SampleReview {
     const last = this.store.state !== undefined && this.store.at >= this.store.state.count - 1;
     this.store.decide(verdict);
     if (last && verdict !== null && this.store.autoAdvance) this.atEnd();
+  }
+
+  private settle(which: number): void {
+    this.leave();
+    this.store.settle(which);
   }
 
   private rate(rating: number | null): void {
@@ -278,6 +292,10 @@ class SampleReview {
       case "state":
         this.filters.counts();
         this.paintState();
+        break;
+      case "trust":
+        this.filters.trust();
+        this.detail.paint();
         break;
       case "busy":
         this.aside.classList.toggle("rb-wait", this.store.choosing);

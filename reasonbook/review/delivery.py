@@ -33,7 +33,11 @@ class Delivery:
             changed |= {"response"} if decision.stands is not None else set()
             changed |= {"stale"} if decision.stale else set()
             rows.fold([position], changed)
-        bearing = [i for i in positions if rows.decision(i).reaches_frame]
+        bearing = [
+            i
+            for i in positions
+            if rows.decisions.of(rows.roots[i]).reaches_frame or rows.decisions.conflict(rows.roots[i])
+        ]
         self.write(bearing, {"verdict", "rating", "reasoning", "response"})
 
     def write(self, positions: Sequence[int], changed: set[str]) -> None:
@@ -42,18 +46,15 @@ class Delivery:
             return
         rows, frame, hints = self._rows, self._rows.frame, list(positions)
         names = [rows.names[position] for position in positions]
-        decisions = [rows.decision(position) for position in positions]
-        columns = {
-            name: [getattr(decision, name) for decision in decisions]
-            for name in ("verdict", "rating")
-            if name in changed
-        }
+        told = changed & {"verdict", "rating"}
+        cells = [rows.cells(position) for position in positions] if told else []
+        columns = {name: [cell[name] for cell in cells] for name in ("verdict", "rating") if name in told}
         reasoned = "reasoning_status" in frame.df.columns or any(rows.reasonings[p] for p in positions)
         if changed & {"reasoning", "stale", "turns"} and reasoned:
             columns["reasoning"] = [rows.reasonings[p] for p in positions]
             columns["reasoning_status"] = [rows.statuses[p] for p in positions]
             columns["reasoning_error"] = [rows.errors[p] for p in positions]
-        responses = [decision.stands if "response" in changed else None for decision in decisions]
+        responses = [rows.decision(p).stands if "response" in changed else None for p in positions]
 
         def deliver() -> None:
             frame.write_rows(columns, names, hints)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from ..data.conversation import is_mapping, is_sequence, missing
-from ..data.reasoning_origin import RecordedOrigins
-from ..data.training_rows import ChatRow
-from ..errors import ReasonbookError, ReviewError, SchemaError, choices
+from ..errors import ReviewError, SchemaError, choices
 from ..schema import Schema
 from ..schema.field import Field, FieldType, shown
-from ..store import Store
 from .samples import Sample
 
 
@@ -27,48 +24,6 @@ class FieldError(ReviewError):
     def __init__(self, problem: str, fix: str, fields: Mapping[str, str]) -> None:
         super().__init__(problem, fix)
         self.fields = fields
-
-
-class KnownSchemas:
-    """The schemas by which rows were filled: the one that was named, else those that the store has on record.
-
-    Args:
-        store: where augmentations leave their origin.
-        named: the schema that this very frame was filled with, as far as this kernel knows.
-    """
-
-    def __init__(self, store: Store, named: Schema | None) -> None:
-        self._named = named
-        self._origins = RecordedOrigins(store)
-        self._schemas: dict[int, Schema | None] = {}
-
-    def of(self, sample: Sample, names: Sequence[str]) -> Schema | None:
-        """The schema of a row; None where none is known.
-
-        Args:
-            sample: the row.
-            names: its fields, or those of its neighbours where it has none.
-        """
-        if self._named is not None and all(name in self._named for name in names):
-            return self._named
-        fitting = [
-            number
-            for number, origin in enumerate(self._origins.all)
-            if (schema := self._schema(number, origin.schema)) is not None and set(schema.names) == set(names)
-        ]
-        if len(fitting) > 1 and sample.reasoning:
-            wrote = sample.teacher_reasoning
-            row = ChatRow(sample.position, sample.key, "train", sample.conversation, wrote)
-            fitting = [n for n in self._origins.of(row) if n in fitting] or fitting
-        return self._schemas[fitting[-1]] if fitting else None
-
-    def _schema(self, number: int, plain: object) -> Schema | None:
-        if number not in self._schemas:
-            try:
-                self._schemas[number] = Schema.from_dict(plain) if is_mapping(plain) else None
-            except (ReasonbookError, KeyError, TypeError):
-                self._schemas[number] = None
-        return self._schemas[number]
 
 
 def fields_of(reasoning: Mapping[str, Any], schema: Schema | None) -> list[dict[str, Any]]:

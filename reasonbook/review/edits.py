@@ -7,9 +7,12 @@ from typing import Any
 
 from ..data.conversation import json_ready, missing
 from ..data.layout.original import Original
+from ..data.training_rows import ChatRow
+from ..decisions import Proposed
 from ..errors import ReviewError
+from ..quality.known_schemas import KnownSchemas
 from ..schema import Schema
-from .edit_rules import KnownSchemas, clean_values, same
+from .edit_rules import clean_values, same
 from .samples import ReviewedRows, Sample
 from .turns import edit_of
 
@@ -23,7 +26,15 @@ class Edits:
 
     def schema_of(self, sample: Sample) -> Schema | None:
         """The schema that filled a row, where it is known."""
-        return self._schemas.of(sample, list(sample.reasoning) or self._rows.field_names())
+
+        def row() -> ChatRow:
+            return ChatRow(
+                sample.position, sample.key, "train", sample.conversation, sample.teacher_reasoning
+            )
+
+        if not sample.reasoning:
+            return self._schemas.of(self._rows.field_names())
+        return self._schemas.of(list(sample.reasoning), row)
 
     def of(self, sample: Sample, reasoning: Mapping[str, Any] | None, response: str | None) -> dict[str, Any]:
         """Attributes of the row's decision; empty where nothing would change.
@@ -33,6 +44,20 @@ class Edits:
             LayoutError: the row cannot take a response.
         """
         return {**self._written(sample, reasoning), **self._answered(sample, response)}
+
+    def proposed(self, sample: Sample, one: Proposed) -> dict[str, Any]:
+        """Attributes of the decision of a row whose proposal is accepted; empty where it stands already.
+
+        Raises:
+            ReviewError: the row cannot take its response.
+            LayoutError: the same.
+        """
+        changes = self._answered(sample, one.response)
+        if json_ready(sample.reasoning) != json_ready(one.reasoning):
+            changes |= edit_of(
+                sample.decision, None, json_ready(one.reasoning), json_ready(sample.teacher_reasoning)
+            )
+        return {**changes, "stale": False} if changes else {}
 
     def aliases(self, row: int, response: str) -> dict[str, str]:
         """The names that a new response will give to the row, its old and its new equals → the rows of the journal."""
@@ -51,13 +76,16 @@ class Edits:
             name in sample.reasoning and same(sample.reasoning[name], new) for name, new in values.items()
         ):
             return {}
-        merged = {**sample.reasoning, **values}
+        own = self._rows.decisions.own(sample.key)  # of several reviewers each edits their own version
+        mine = own.reasoning if sample.turn is None else own.turns.get(str(sample.turn))
+        base = sample.teacher_reasoning if self._rows.decisions.several else sample.reasoning
+        merged = {**(base if mine is None else mine), **values}
         if all(missing(value) for value in merged.values()):
             raise ReviewError(
                 "The new reasoning is empty.", f"review.reject({sample.position})   takes the row out"
             )
         wrote = json_ready(sample.teacher_reasoning)
-        return edit_of(sample.decision, sample.turn, json_ready(merged), wrote)
+        return edit_of(own, sample.turn, json_ready(merged), wrote)
 
     def _answered(self, sample: Sample, response: str | None) -> dict[str, Any]:
         """What of a decision changes with the response."""

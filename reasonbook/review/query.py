@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..data.conversation import is_sequence, missing
+from ..decisions.author import EVERYBODY as EVERYBODY
 from ..errors import ReviewError, choices
 from ..options import checked
 from ..quality.checks import WEIGHTS
 
-VERDICTS = ("accepted", "rejected", "undecided")
+VERDICTS = ("accepted", "rejected", "undecided", "conflict")
 STATUSES = ("ok", "pending", "error", "stale", "invalid", "none")
 SORTS = ("position", "suspicion", "rating", "length", "loss")
 BY = ("field", "column")  # what a row has beside these, by name: `sort="column:date"`
@@ -35,7 +36,9 @@ class Query:
 
     Attributes:
         status: a ``reasoning_status``, or ``none`` for rows without one.
-        verdict: ``accepted``, ``rejected`` or ``undecided``.
+        verdict: ``accepted``, ``rejected``, ``undecided`` or ``conflict`` (of several reviewers).
+        assigned: a reviewer, for the rows that `Review.assign` gave them, or ``all``. None is whoever reviews, where
+            rows were given to them.
         rating: the least rating.
         flag: a flag of the checks, or ``any``.
         text: found in request, reasoning, response or note, without regard to case.
@@ -45,6 +48,7 @@ class Query:
         tag: a tag that the rows bear.
         note: whether they have a note.
         later: whether they were put aside.
+        proposed: whether a teacher's proposal waits for them.
         sort: ``position``, ``suspicion``, ``rating``, ``length``, ``loss``, ``field:NAME`` or ``column:NAME``.
         descending: largest first; None is False for positions, fields and columns, and True for the others. Rows
             without a value come last either way.
@@ -61,6 +65,8 @@ class Query:
     tag: str | None = None
     note: bool | None = None
     later: bool | None = None
+    proposed: bool | None = None
+    assigned: str | None = None
     sort: str = "position"
     descending: bool | None = None
 

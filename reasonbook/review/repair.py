@@ -43,6 +43,66 @@ class Proposal:
     response: str | None
 
 
+class RepairQuestion:
+    """What a teacher is asked for a repair, and how its answer is read.
+
+    Args:
+        sample: the row as it stands, or one earlier turn of it.
+        feedback: what is wrong, in the reviewer's words.
+        schema: the fields of the reasoning; as the row has them when None.
+
+    Raises:
+        ReviewError: the row has no reasoning.
+    """
+
+    def __init__(self, sample: Sample, feedback: str, schema: Schema | None) -> None:
+        self.sample, self.feedback = sample, feedback
+        self.schema = schema or _schema_of(sample)
+
+    def key(self, teacher: str) -> str:
+        """The key of the answer of the teacher of this name."""
+        return digest(["repair", teacher, self.schema.fingerprint, _example(self.sample), self.feedback])
+
+    @property
+    def request(self) -> Request:
+        """The request, with the row as data in it."""
+        message = self.sample.conversation
+        parts: dict[str, Any] = {"reasoning": self.schema.json_schema()}
+        if self.sample.turn is None:
+            parts["response"] = {"type": "string"}
+        words = _FORMAT if self.sample.turn is None else _EARLIER
+        return Request(
+            system=_SYSTEM.format(fields=self.schema.field_lines(), format=words),
+            user=f"<example>\n{_example(self.sample)}\n</example>\n\nThe reviewer says:\n{self.feedback}",
+            schema={
+                "type": "object",
+                "properties": parts,
+                "required": list(parts),
+                "additionalProperties": False,
+            },
+            prompt=str(message.prompt[-1].get("content", "")) if message.prompt else "",
+            response=self.sample.response,
+        )
+
+    def read(self, completion: Completion) -> dict[str, Any]:
+        """``reasoning`` and ``response`` of an answer.
+
+        Raises:
+            ValueError: it cannot be used.
+        """
+        answer = completion.data if completion.data is not None else _json(completion.text)
+        if not is_mapping(answer):
+            raise ValueError("the answer is not a JSON object")
+        if "reasoning" not in answer:  # a function that only knows the fields: the response stays
+            return {"reasoning": self.schema.read(answer), "response": self.sample.response}
+        if self.sample.turn is not None:
+            return {"reasoning": self.schema.read(answer["reasoning"]), "response": self.sample.response}
+        response = answer.get("response")
+        if not isinstance(response, str) or not response.strip():
+            raise ValueError("`response` is missing")
+        return {"reasoning": self.schema.read(answer["reasoning"]), "response": response.strip()}
+
+
 class Repair(Job, Generic[Accepted]):
     """One repair of one row; runs in the background, changes nothing until it is accepted.
 
@@ -85,7 +145,7 @@ class Repair(Job, Generic[Accepted]):
         self.proposal: Proposal | None = None
         self._store = store
         self._accept = accept
-        self._schema = schema or _schema_of(sample)
+        self._question = RepairQuestion(sample, self.feedback, schema)
         self._spec = teacher
         self._teacher = ""
 
@@ -99,7 +159,7 @@ class Repair(Job, Generic[Accepted]):
             feedback="\n".join(parts),
             store=self._store,
             accept=self._accept,
-            schema=self._schema,
+            schema=self._question.schema,
             teacher=self._spec,
         ).start()
 
@@ -125,17 +185,16 @@ class Repair(Job, Generic[Accepted]):
     def _work(self) -> Status:
         teacher = resolve(self._spec)
         self._teacher = teacher.name
-        key = digest(["repair", teacher.name, self._schema.fingerprint, _example(self.sample), self.feedback])
-        known = asyncio.run(self._asked(teacher, key))
-        self.proposal = Proposal(known["reasoning"], known["response"])
-        self.stream.emit("proposal", row=self.row, **known)
+        self.proposal = asyncio.run(self._asked(teacher))
+        self.stream.emit("proposal", row=self.row, **asdict(self.proposal))
         return Status.COMPLETED
 
-    async def _asked(self, teacher: Teacher, key: str) -> dict[str, Any]:
+    async def _asked(self, teacher: Teacher) -> Proposal:
+        question = self._question
         try:
-            return await ask(
-                teacher, self._request(), self._read, store=self._store, key=key, purpose="repair",
-                about=self.sample.key, feedback=self.feedback,
+            known = await ask(
+                teacher, question.request, question.read, store=self._store, key=question.key(teacher.name),
+                purpose="repair", about=self.sample.key, feedback=self.feedback,
             )  # fmt: skip
         except CallError as failure:
             raise TeacherError(
@@ -143,38 +202,7 @@ class Repair(Job, Generic[Accepted]):
             ) from failure
         finally:
             await teacher.close()
-
-    def _request(self) -> Request:
-        message = self.sample.conversation
-        parts: dict[str, Any] = {"reasoning": self._schema.json_schema()}
-        if self.sample.turn is None:
-            parts["response"] = {"type": "string"}
-        words = _FORMAT if self.sample.turn is None else _EARLIER
-        return Request(
-            system=_SYSTEM.format(fields=self._schema.field_lines(), format=words),
-            user=f"<example>\n{_example(self.sample)}\n</example>\n\nThe reviewer says:\n{self.feedback}",
-            schema={
-                "type": "object",
-                "properties": parts,
-                "required": list(parts),
-                "additionalProperties": False,
-            },
-            prompt=str(message.prompt[-1].get("content", "")) if message.prompt else "",
-            response=self.sample.response,
-        )
-
-    def _read(self, completion: Completion) -> dict[str, Any]:
-        answer = completion.data if completion.data is not None else _json(completion.text)
-        if not is_mapping(answer):
-            raise ValueError("the answer is not a JSON object")
-        if "reasoning" not in answer:  # a function that only knows the fields: the response stays
-            return {"reasoning": self._schema.read(answer), "response": self.sample.response}
-        if self.sample.turn is not None:
-            return {"reasoning": self._schema.read(answer["reasoning"]), "response": self.sample.response}
-        response = answer.get("response")
-        if not isinstance(response, str) or not response.strip():
-            raise ValueError("`response` is missing")
-        return {"reasoning": self._schema.read(answer["reasoning"]), "response": response.strip()}
+        return Proposal(known["reasoning"], known["response"])
 
     def __repr__(self) -> str:
         return f"Repair(row={self.row}, {self.status})"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,24 +13,28 @@ import numpy as np
 from ..data.conversation import is_mapping
 from ..data.frame import Frame
 from ..data.frame_jobs import settle
-from ..decisions import Change, Decision, Decisions
+from ..decisions import Change, Decision, Decisions, who_decides
 from ..errors import ReviewError
 from ..events import Event, Stream
 from ..html_card import card
 from ..job import Mailbox
 from ..options import checked
+from ..quality.calibration import Calibration
 from ..quality.checks import Flags
-from ..schema import Example, Schema
+from ..quality.known_schemas import KnownSchemas
+from ..schema import Schema
 from ..store import Store, default_store
 from ..teachers import TeacherSpec
 from .arguments import Rows, judged, positions_of, rating_of, tags_of, verdict_of
 from .delivery import Delivery
-from .edit_rules import KnownSchemas
 from .edits import Edits
-from .examples import examples_in
 from .query import Query
 from .repair import Proposal, Repair
+from .reviewers import Agreement, agreement_of, assigned, merged, sent, settled_by, settling
 from .samples import ReviewedRows, Sample
+from .teaching.examples import ExampleSet
+from .teaching.repair_all import RepairAll
+from .teaching.waiting_proposals import WaitingProposals
 
 CURSOR = "review:cursor"
 _NOTED = 3  # things of a kind that are said one by one
@@ -63,13 +69,24 @@ class Review:
         self.stream = Stream(keep=500)
         self.mailbox = Mailbox()
         self.decisions = Decisions(self.store)
-        self._rows = ReviewedRows(frame, self.decisions, losses=losses)
-        self._edits = Edits(self._rows, KnownSchemas(self.store, schema))
+        schemas = KnownSchemas(self.store, schema)
+        self._read = ReviewedRows(frame, self.decisions, losses=losses, schemas=schemas)
+        self._told: list[str] = []  # what came of files of acts
+        self._edits = Edits(self._rows, schemas)
         self._delivery = Delivery(self._rows, self.mailbox)
         self._lock = threading.RLock()
+        self._promised: list[str] = []
         self._take_in_ratings()
         self._delivery.restore()
         self._cursor = self._saved_cursor()
+
+    @property
+    def _rows(self) -> ReviewedRows:
+        """The rows as the reviewer who is named now may see them."""
+        if self._read.who != who_decides():
+            self._read.reload()
+            self._delivery.restore()
+        return self._read
 
     # -- look --------------------------------------------------------------------------------------------
     def __len__(self) -> int:
@@ -95,12 +112,37 @@ class Review:
         return self._rows.checks.flags
 
     @property
+    def findings(self) -> dict[str, int]:
+        """How many rows have each flag, the most frequent first; ``review[3].findings`` says in words what was seen.
+
+        Example:
+            >>> review = df.reason.review().edit(0, {"Subtotal": "2 x 54 = 110"})
+            >>> review.findings, str(review[0].findings[0])
+            ({'sum wrong': 1}, 'sum wrong: 2 x 54 = 108, not 110')
+        """
+        return self._rows.checks.counts
+
+    @property
+    def promise(self) -> str:
+        """What was checked and what could not be, which `accept_all` takes for granted.
+
+        Example:
+            >>> print(df.reason.review().promise.partition("Not")[2])
+             checked: unsupported (what recurs can be told from 200 rows on that have numbers or names).
+        """
+        return self._rows.checks.promise
+
+    @property
+    def calibration(self) -> Calibration:
+        """How far to trust each flag, by what was decided of the rows that it was on, before they were edited."""
+        return self._rows.calibration()
+
+    @property
     def notes(self) -> list[str]:
-        """What of the journal could not be applied, and was left aside."""
+        """What of the journal could not be applied, and what `accept_all` held the rows against."""
         aside = [f"Set aside, not applied: {words}." for words in self.decisions.set_aside]
-        return _first(aside) + _first(
-            [f"Not in the frame: {words}" for words in self._delivery.refused.values()]
-        )
+        refused = [f"Not in the frame: {words}" for words in self._delivery.refused.values()]
+        return _first(aside) + _first(refused) + self._told + self._promised
 
     @checked(ReviewError, 'review.where(verdict="undecided")', configs=lambda: (Query,))
     def where(self, query: Query | None = None, **parts: Any) -> np.ndarray:
@@ -112,7 +154,10 @@ class Review:
         Returns:
             int64 array of positions.
         """
-        return self._rows.where(query or Query(**parts))
+        query = query or Query(**parts)
+        if query.assigned is None:
+            query = replace(query, assigned=self._rows.queue())
+        return self._rows.where(query)
 
     def decision(self, position: int) -> Decision:
         """What people said of a row."""
@@ -128,10 +173,11 @@ class Review:
         return self._rows.field_names()
 
     @checked(ReviewError, "review.examples(6)")
-    def examples(self, most: int = 6) -> list[Example]:
+    def examples(self, most: int = 6) -> ExampleSet:
         """Rows that people found right, for ``augment(…, examples=…)``: edited first, then rated and accepted ones.
 
-        They are as different as there are, the same for the same decisions, and never from validation or test.
+        They are as different as there are, the same for the same decisions, and never from validation or test. Their
+        `ExampleSet.trial` says whether they help before anything is paid for.
 
         Example:
             >>> [example.reasoning["Amount"] for example in df.reason.review().accept([0, 1]).rate(2, 5).examples(2)]
@@ -139,7 +185,12 @@ class Review:
         """
         if most < 1:
             raise ReviewError(f"{most} examples cannot be chosen.", "review.examples(6)")
-        return examples_in(self._rows, most)
+        return ExampleSet(self._rows, most, schema_of=self.schema_of, teacher=self.teacher)
+
+    @property
+    def proposals(self) -> WaitingProposals[Review]:
+        """What teachers propose for rows that have reasoning: `repair_all`, and ``augment(…, propose=True)``."""
+        return WaitingProposals(self._rows, self._edits, self._put, self._tell_proposals, self)
 
     @property
     def cursor(self) -> int:
@@ -287,23 +338,166 @@ class Review:
             teacher=teacher or self.teacher,
         ).start()
 
+    @checked(ReviewError, 'review.repair_all([0, 1], "The amount is wrong.")')
+    def repair_all(
+        self,
+        rows: Rows | Query,
+        feedback: str,
+        *,
+        teacher: TeacherSpec | None = None,
+        budget: float | None = None,
+        price: tuple[float, float] | None = None,
+    ) -> RepairAll[Review]:
+        """Asks a teacher to rewrite many rows by one sentence; what comes is proposed, and waits in `proposals`.
+
+        Args:
+            rows: positions, or a `Query`; those without reasoning are passed over.
+            feedback: what is wrong with all of them, in your words.
+            teacher: as in ``augment``; the one that filled this frame when None.
+            budget: the most that it may cost, in dollars.
+            price: dollars per million tokens as (input, output), where the price table does not know the model.
+
+        Raises:
+            ReviewError: there is no feedback, no teacher, or no row with reasoning.
+        """
+        positions = self.where(rows).tolist() if isinstance(rows, Query) else positions_of(len(self), rows)
+        return RepairAll(
+            self._rows,
+            positions,
+            feedback,
+            teacher=teacher or self.teacher,
+            budget=budget,
+            price=price,
+            schema_of=self.schema_of,
+            waiting=lambda: self.proposals,
+            told=self._tell_proposals,
+        ).start()
+
     @checked(ReviewError, "review.accept_all(passing=True)")
     def accept_all(self, *, passing: bool = True, wait: bool = True) -> Review:
         """Accepts every undecided row whose reasoning is ok and, with ``passing``, that no check flags.
 
-        Rows that were put aside stay so. An augmentation that is filling the frame is waited for, or with
-        ``wait=False`` an error, so that no row is passed over because it came late.
+        What was checked and what could not be is said in `notes`, and on the card, before a row is taken: a check that
+        is off lets everything pass. Rows that were put aside stay so. An augmentation that is filling the frame is
+        waited for, or with ``wait=False`` an error, so that no row is passed over because it came late.
         """
         if settle(self.frame.df, wait=wait, purpose="accept_all"):
             self.refresh()
         rows = self.where(status="ok", verdict="undecided", later=False).tolist()
         if passing and rows:
-            flags = self.flags
-            rows = [row for row in rows if not flags[row].names]
+            flagged = self._rows.checks.flagged("any")
+            self._promised = [self.promise]
+            rows = [row for row in rows if not flagged[row]]
         return self.accept(rows)
 
+    # -- several reviewers -------------------------------------------------------------------------------
+    @checked(ReviewError, 'review.assign({"ana": 0.6, "ben": 0.6})')
+    def assign(self, shares: Mapping[str, float], *, seed: int = 0) -> Review:
+        """Gives each reviewer a share of the rows; what the shares have over 1 is looked at by two.
+
+        A reviewer's queue then is their own rows; `where(assigned="all")` has all. Others learn of it by `send`.
+
+        Args:
+            shares: name → part of the rows, from 0 to 1.
+            seed: another seed gives another draw; the order of the rows does not matter.
+
+        Example:
+            >>> review = df.reason.review().assign({"ana": 0.6, "ben": 0.6})
+            >>> ana, ben = (set(review.where(assigned=name).tolist()) for name in ("ana", "ben"))
+            >>> len(ana), len(ben), len(ana & ben), len(ana | ben)
+            (24, 24, 8, 40)
+        """
+        self._told += assigned(self._rows, shares, seed)
+        return self.refresh()
+
+    @property
+    def assigned(self) -> dict[str, int]:
+        """How many of these rows are assigned to each reviewer."""
+        return self._rows.assigned()
+
+    @checked(ReviewError, 'review.send("ana.jsonl")')
+    def send(self, path: str | Path) -> Review:
+        """Writes your acts on these rows to a file, for others to `merge`; it can go by mail or in git.
+
+        Args:
+            path: a JSON Lines file, written whole or not at all; `reasonbook.decisions.travel` says what stands in it.
+
+        Raises:
+            ReviewError: nobody is named, or they have taken no act on these rows.
+
+        Example:
+            >>> import tempfile, pathlib
+            >>> path = pathlib.Path(tempfile.mkdtemp()) / "ana.jsonl"
+            >>> ana = rb.reviewer("ana") and df.reason.review().accept([0, 1]).send(path)
+            >>> rb.reviewer("") or len(path.read_text().splitlines())
+            2
+        """
+        self._told.append(sent(self._rows, Path(path)))
+        return self
+
+    @checked(ReviewError, 'review.merge("ana.jsonl")')
+    def merge(self, path: str | Path) -> Review:
+        """Takes in what another reviewer has sent: the union of all acts, in any order, twice as once.
+
+        What cannot be read is set aside; `notes` says what, and how many acts came.
+
+        Args:
+            path: a file that `send` has written.
+
+        Raises:
+            ReviewError: there is no such file, it is none of acts, or all of its rows are unknown here.
+
+        Example:
+            >>> import tempfile, pathlib
+            >>> path = pathlib.Path(tempfile.mkdtemp()) / "ana.jsonl"
+            >>> ana = rb.reviewer("ana") and df.reason.review().accept([0, 1]).send(path)
+            >>> rb.reviewer("") or df.reason.review().merge(path).notes
+            ['ana.jsonl: nothing new; its 1 act is known.']
+        """
+        self._told += merged(self._rows, Path(path))
+        return self.refresh()
+
+    def agreement(self) -> Agreement:
+        """How far reviewers agree on the rows that two of them have judged, each by themselves.
+
+        Example:
+            >>> for name, rows in (("ana", [0, 1, 2]), ("ben", [0, 1, 3])):
+            ...     review = rb.reviewer(name) and df.reason.review().accept(rows).reject(4)
+            >>> found = df.reason.review().agreement()
+            >>> rb.reviewer("") or found.to_frame()[["pair", "rows", "agreed"]].values.tolist()[0]
+            ['ana and ben', 3, 3]
+        """
+        return agreement_of(self._rows)
+
+    @checked(ReviewError, 'review.settle(3, "ana")')
+    def settle(self, row: int, who: str) -> Review:
+        """Settles a conflict: the version of one reviewer stands for all. It can be undone, and who did it is kept.
+
+        `accept`, `reject` and `edit` of a row in conflict settle it too, once you have judged it yourself.
+
+        Args:
+            row: its position; ``where(verdict="conflict")`` has them.
+            who: whose version.
+
+        Raises:
+            ReviewError: the row is in no conflict, or who has said nothing of it.
+
+        Example:
+            >>> ana = rb.reviewer("ana") and df.reason.review().accept(0)
+            >>> review = rb.reviewer("ben") and df.reason.review().reject(0)
+            >>> review.where(verdict="conflict").tolist(), df["verdict"][0]
+            ([0], 'conflict')
+            >>> review = review.settle(0, "ana")
+            >>> rb.reviewer("") or df["verdict"][0]
+            'accepted'
+        """
+        [position] = positions_of(len(self), row)
+        changes = settling(self.decisions, self._rows.roots[position], position, who)
+        with self.decisions.because(version=who):
+            return self._take(position, changes)
+
     def undo(self) -> Review:
-        """Takes the last act back; the frame gets its old values."""
+        """Takes your last act back; the frame gets its old values."""
         return self._show(self.decisions.undo(self._rows.places.__contains__), "undo")
 
     def redo(self) -> Review:
@@ -343,7 +537,8 @@ class Review:
             positions = positions_of(len(self), rows)
             if not positions:
                 return self
-            roots = [self._rows.roots[position] for position in positions]
+            names = self._rows.roots
+            roots = [names[position] for position in positions]
             if callable(changes):
                 after = {root: changes(self.decisions.of(root)) for root in roots}
             else:
@@ -351,15 +546,36 @@ class Review:
             aliases: dict[str, str] = {}
             if not callable(changes) and "response" in changes:
                 aliases = self._edits.aliases(positions[0], changes["response"])
-            change = self.decisions.take(after, aliases=aliases)
+            settled = settled_by(self.decisions, after)
+            change = self.decisions.take(after, aliases=aliases, settled=settled)
         return self._show(change, "decision")
+
+    def _put(self, changes: Mapping[int, Mapping[str, Any]], why: Mapping[str, Any]) -> str:
+        """Journals one act on rows, each with changes of its own, and why; its name in the journal."""
+        with self._lock:
+            roots = self._rows.roots
+            after = {roots[position]: new for position, new in changes.items()}
+            aliases: dict[str, str] = {}
+            for position, new in changes.items():
+                if "response" in new:
+                    aliases |= self._edits.aliases(position, new["response"])
+            with self.decisions.because(**why):
+                change = self.decisions.take(after, aliases=aliases)
+        self._show(change, "decision")
+        return change.id
+
+    def _tell_proposals(self) -> None:
+        self.stream.emit("proposals", counts=self.counts)
 
     def _show(self, change: Change | None, kind: str) -> Review:
         """Brings a change into the rows at once, and into the frame on its own thread."""
         if change is None:
             return self
-        positions = [self._rows.places[root] for root in change.after if root in self._rows.places]
+        places = self._rows.places
+        positions = [places[root] for root in change.after if root in places]
         changed = {name for new in change.after.values() for name in new}
+        if self.decisions.several:  # what one says may hide or show what others have said
+            changed |= {"verdict", "rating", "note"}
         with self._lock:
             self._rows.fold(positions, changed)
             self._delivery.write(positions, changed)
@@ -379,7 +595,7 @@ class Review:
             if not isinstance(rating, bool) and rating in range(1, 6) and root.rpartition(".")[0] not in known
         }
         if ratings:
-            self.decisions.take(ratings)
+            self.decisions.take(ratings, signed=False)
 
     def _saved_cursor(self) -> int:
         for event in reversed(list(self.store.events(CURSOR))):

@@ -6,18 +6,24 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from ..data.conversation import Conversation, is_mapping, is_sequence, missing
 from ..data.frame import Frame
+from ..data.row_account import CONFLICT
 from ..data.turn_reasoning import last_of
-from ..decisions import Decision, Decisions
+from ..decisions import Conflict, Decision, Decisions, Proposals, who_decides
+from ..decisions.assignment import Assignment
 from ..errors import LayoutError, ReviewError, choices
-from ..quality.checks import Checks, Flags, WholeRow, cells_of, checked_row
-from .query import VERDICTS, Query, condition, sort_key
+from ..quality.audit import AUDIT_FLAGS, RowAudit, RowAudits, flags_of
+from ..quality.calibration import Calibration, as_it_was, calibrated, is_edited
+from ..quality.checks import Checks, Finding, Flags, Row, WholeRow, cells_of, checked_row
+from ..quality.known_schemas import KnownSchemas
+from ..quality.same_cases import Conflicting
+from .query import EVERYBODY, VERDICTS, Query, condition, sort_key
 from .turns import ReviewedTurn, cell_with_last, cell_with_turns, lacks_turns, turns_of
 
 _KEPT = 1000  # conversations held; more are read again from the frame
@@ -30,7 +36,8 @@ class Sample:
     """One row as the reviewer sees it, decisions applied; ``key`` names it in the journal.
 
     Reasoning and response are the last assistant turn's; ``turns`` holds every turn of a row that has several. A sample
-    of one earlier turn, as `at` gives it, says which in ``turn``.
+    of one earlier turn, as `at` gives it, says which in ``turn``. What audits have found of it as it stands now is in
+    ``audits``, the newest first.
 
     Example:
         >>> from reasonbook.review import Review
@@ -49,12 +56,20 @@ class Sample:
     flags: Flags = field(default_factory=Flags)
     turns: tuple[ReviewedTurn, ...] = ()
     turn: int | None = None
+    audits: tuple[RowAudit, ...] = ()
+    conflict: Conflict | None = None
     read_columns: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False, compare=False)
+    read_findings: Callable[[], tuple[Finding, ...]] = field(default=tuple, repr=False, compare=False)
 
     @cached_property
     def columns(self) -> Mapping[str, Any]:
         """What the row has beside request, response and reasoning: its other columns, read when asked for."""
         return self.read_columns()
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the checks see in the row, or in this turn, in words and with its place; read when asked for."""
+        return self.read_findings()
 
     def at(self, turn: int | None) -> Sample:
         """The row as it stood with one assistant turn, counted from 0; whole with the last one, and for None."""
@@ -73,8 +88,10 @@ class Sample:
             reasoning=one.reasoning,
             response=told.response,
             flags=one.flags,
+            read_findings=one.read_findings,
             turns=(),
             turn=one.number,
+            audits=(),
         )
 
     @property
@@ -101,10 +118,17 @@ class ReviewedRows:
     """The read side of a review: the frame's rows under the fold of all decisions."""
 
     def __init__(
-        self, frame: Frame, decisions: Decisions, *, losses: Mapping[int, float] | None = None
+        self,
+        frame: Frame,
+        decisions: Decisions,
+        *,
+        losses: Mapping[int, float] | None = None,
+        schemas: KnownSchemas | None = None,
     ) -> None:
         self.frame = frame
+        self._schemas = schemas
         self.decisions = decisions
+        self.proposals = Proposals(decisions.store, decisions)
         self._losses = dict(losses or {})
         self._checking = threading.Lock()  # taken before the lock below, never inside it
         self._late: set[int] = set()  # rows that changed while all were being checked
@@ -114,6 +138,7 @@ class ReviewedRows:
     def _look(self) -> None:
         """Takes the rows as they stand in the frame and in the journal now."""
         frame = self.frame
+        self.who = who_decides()  # as whom the rows are looked at
         self.names = list(frame.keys)
         self.roots = self.decisions.roots_of(frame.fresh_keys)
         self.places = {root: i for i, root in enumerate(self.roots)}
@@ -127,17 +152,27 @@ class ReviewedRows:
         self._stale = {i for i, status in enumerate(self.statuses) if status == "stale"}
         self._first: dict[int, tuple[Any, Any]] = {}  # status and error of rows before the first act on them
         self._by_hand: dict[int, set[str]] = {}  # earlier turns that stand in a cell as a person wrote them
+        self._edited: set[int] = set()
+        self._counted: tuple[Assignment, dict[str, int]] | None = None  # rows by whom they are assigned to
         self._marked: set[int] = set()  # rows with a note, a tag, or put aside
         self._conversations: dict[int, Conversation] = {}
         self._checks: Checks | None = None
+        self._before: dict[int, int] = {}  # flags that edited rows had before, as bits
+        self._audits = RowAudits(self.decisions.store)
         self._texts: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.roots)
 
     def decision(self, position: int) -> Decision:
-        """What people said of a row."""
-        return self.decisions.of(self.roots[position])
+        """What people said of a row, as whoever reviews may see it."""
+        return self.decisions.seen(self.roots[position])
+
+    def cells(self, position: int) -> dict[str, Any]:
+        """What the frame holds of the decision on a row, by column: what all reviewers say together."""
+        decision = self.decisions.of(self.roots[position])
+        conflict = self.decisions.conflict(self.roots[position])
+        return {"verdict": decision.verdict if conflict is None else CONFLICT, "rating": decision.rating}
 
     def conversation(self, position: int) -> Conversation:
         """The row's messages, with an edited response in place."""
@@ -192,8 +227,18 @@ class ReviewedRows:
             decision=self.decision(position),
             flags=self._checks.flags[position] if self._checks is not None else Flags(),
             turns=self._turns(position, conversation),
+            audits=tuple(self._audited(position, conversation)),
+            conflict=self.decisions.conflict(self.roots[position], seen=True),
             read_columns=lambda: self.frame.other_columns(self.names[position], position),
+            read_findings=lambda: self._findings(self._checked(position, conversation), position),
         )
+
+    def _findings(self, row: Row, position: int | None = None) -> tuple[Finding, ...]:
+        """What is seen in a row or a turn; of a row at a position also what others say of it."""
+        if self._checks is None:
+            return ()
+        others = () if position is None else self._conflicting.finding(position)
+        return (*others, *self._checks.findings(row))
 
     def _turns(self, position: int, conversation: Conversation) -> tuple[ReviewedTurn, ...]:
         turns = turns_of(conversation, self.reasonings[position], self.decision(position))
@@ -201,9 +246,10 @@ class ReviewedRows:
             return turns
         messages, checks = conversation.messages, self._checks
         said = [messages[turn.at].get("content") if turn.at < len(messages) else None for turn in turns]
+        rows = [(turn.reasoning, text) for turn, text in zip(turns, said, strict=True)]
         return tuple(
-            replace(turn, flags=checks.of((turn.reasoning, text)))
-            for turn, text in zip(turns, said, strict=True)
+            replace(turn, flags=checks.of(row), read_findings=partial(self._findings, row))
+            for turn, row in zip(turns, rows, strict=True)
         )
 
     def fold(self, positions: Iterable[int], changed: set[str]) -> None:
@@ -264,30 +310,55 @@ class ReviewedRows:
             if self._checks is None:
                 self._late.clear()
                 read = enumerate(self._all())
-                checks = Checks(self._checked(i, found) for i, found in read)
+                self._conflicting = Conflicting(self.frame)
+                also = {"conflict": self._conflicting.mask}
+                fitting = None if self._schemas is None else self._schemas.fitting
+                checks = Checks((self._checked(i, found) for i, found in read), fitting, also=also)
                 with self._lock:  # not before: deciding goes on meanwhile
                     self._checks = checks
+                    self._late.update(self.places[row] for row in self._audits.rows if row in self.places)
                     for position in self._late:
                         self._renew(position)
             return self._checks
+
+    def calibration(self) -> Calibration:
+        """How far to trust each flag, by what is decided of these rows."""
+        checks = self.checks
+        with self._lock:
+            decided = np.flatnonzero(self._verdicts != "undecided").tolist()
+            rows = {*decided, *self._edited}
+            return calibrated(checks.bits, {at: self.decision(at) for at in sorted(rows)}, self._bits_before)
+
+    def _bits_before(self, position: int, decision: Decision) -> int:
+        if position not in self._before:
+            row = self._checked(position, self.conversation(position))
+            self._before[position] = self.checks.bits_of(as_it_was(row, decision))
+        return self._before[position]
 
     def _renew(self, position: int) -> None:
         """Brings one row's change into what was computed of all rows."""
         if self._checks is None and self._texts is None:
             return
         conversation = self.conversation(position)
+        self._before.pop(position, None)
         if self._checks is not None:
             self._checks.update(position, *self._checked(position, conversation))
+            for row, conflicts in self._conflicting.answered(position, conversation.response).items():
+                self._checks.note(row, ["conflict"] if conflicts else [], among=["conflict"])
+            self._checks.note(position, flags_of(self._audited(position, conversation)), among=AUDIT_FLAGS)
         if self._texts is not None:
             self._texts[position] = self._searched(position, conversation)
 
     def counts(self) -> dict[str, int]:
         """Rows per verdict, stale ones, and all."""
-        return {**self._tally, "stale": len(self._stale), "rows": len(self)}
+        tally = {name: rows for name, rows in self._tally.items() if rows or name != CONFLICT}
+        return {**tally, "stale": len(self._stale), "rows": len(self)}
 
     def where(self, query: Query) -> np.ndarray:
         """Positions (int64) of a query's rows, in its order."""
         keep = np.ones(len(self), dtype=bool)
+        if query.assigned not in (None, EVERYBODY):
+            keep &= self._assigned(query.assigned)
         if query.status is not None:
             wanted = None if query.status == "none" else query.status
             keep &= self._mask(status == wanted for status in self.statuses)
@@ -308,10 +379,32 @@ class ReviewedRows:
             keep &= self._marks(lambda decision: decision.note is not None) == query.note
         if query.later is not None:
             keep &= self._marks(lambda decision: decision.later) == query.later
+        if query.proposed is not None:
+            waiting = self.proposals.waiting
+            keep &= self._mask(root in waiting for root in self.roots) == query.proposed
         if query.text:
             needle = query.text.casefold()
             keep &= self._mask(needle in text for text in self._searchable())
         return self._ordered(np.flatnonzero(keep), query)
+
+    def queue(self) -> str | None:
+        """Whoever reviews, where some of these rows are assigned to them."""
+        return self.who if self.who in self.assigned() else None
+
+    def _assigned(self, name: str) -> np.ndarray:
+        """The rows that are assigned to a reviewer."""
+        given = self.decisions.assignment.rows
+        if name not in given:
+            raise ReviewError(f"No row is assigned to {name!r}.", choices(name, (*given, EVERYBODY)))
+        return self._mask(root in given[name] for root in self.roots)
+
+    def assigned(self) -> dict[str, int]:
+        """How many of these rows are assigned to each reviewer."""
+        given = self.decisions.assignment
+        if self._counted is None or self._counted[0] is not given:
+            counts = {name: sum(root in self.places for root in rows) for name, rows in given.rows.items()}
+            self._counted = given, {name: count for name, count in counts.items() if count}
+        return self._counted[1]
 
     def _ordered(self, found: np.ndarray, query: Query) -> np.ndarray:
         by, _, name = query.sort.partition(":")
@@ -380,15 +473,21 @@ class ReviewedRows:
     def _checked(self, position: int, conversation: Conversation) -> WholeRow:
         return checked_row(conversation, self.reasonings[position], self._response(position, conversation))
 
+    def _audited(self, position: int, conversation: Conversation) -> list[RowAudit]:
+        said = self._response(position, conversation)
+        return self._audits.of(self.roots[position], conversation, self.reasonings[position], said)
+
     def _response(self, position: int, conversation: Conversation) -> str | None:
         edited = self.decision(position).response
         return conversation.response if edited is None else edited
 
     def _mark(self, position: int, decision: Decision) -> None:
-        old, new = str(self._verdicts[position]), decision.verdict or "undecided"
+        clash = self.decisions.several and self.decisions.conflict(self.roots[position], seen=True)
+        old, new = str(self._verdicts[position]), CONFLICT if clash else decision.verdict or "undecided"
         self._tally[old] -= 1
         self._tally[new] += 1
         self._verdicts[position] = new
+        (self._edited.add if is_edited(decision) else self._edited.discard)(position)
         self._ratings[position] = decision.rating or 0
         marked = decision.note is not None or bool(decision.tags) or decision.later
         (self._marked.add if marked else self._marked.discard)(position)

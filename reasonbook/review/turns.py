@@ -6,7 +6,7 @@ A decision holds what a person wrote of the last turn as its ``reasoning``, as i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from ..data.conversation import Conversation, is_mapping, is_sequence
 from ..data.turn_reasoning import asked_turns, entries_of
 from ..decisions import Decision
-from ..quality.checks import Flags
+from ..quality.checks import Finding, Flags
 
 Fields = Mapping[str, Any]
 
@@ -40,6 +40,7 @@ class ReviewedTurn:
     reasoning: Fields
     teacher_reasoning: Fields
     flags: Flags = field(default_factory=Flags)
+    read_findings: Callable[[], tuple[Finding, ...]] = field(default=tuple, repr=False, compare=False)
 
 
 def turns_of(conversation: Conversation, cell: object, decision: Decision) -> tuple[ReviewedTurn, ...]:

@@ -10,6 +10,7 @@ from ..errors import ReasonbookError
 from ..training.answering.generate import Reply
 from ..training.evaluation.comparison import ComparedRow, RunScore
 from ..training.evaluation.comparison import Comparison as Compared
+from ..training.evaluation.judgements import data_of
 from .base import View, verb
 from .messages import shown_messages
 
@@ -42,12 +43,31 @@ class Comparison(View):
             "split": core.split,
             "measure": core.measure,
             "rows": len(core.rows),
-            "scores": [_score(score) for score in core.scores],
+            "notes": list(core.notes),
+            "scores": self._scores(),
             "filters": [
                 {"id": name, "label": label, "count": len(self._picked[name]), "run": _run(name)}
                 for name, label in self._labels.items()
             ],
         }
+
+    def _scores(self) -> list[dict[str, Any]]:
+        return [_score(score) for score in self.core.scores]
+
+    def collect(self, topics: set[str]) -> dict[str, Any]:
+        """The scores, which what is judged by hand corrects."""
+        return {"scores": self._scores()}
+
+    @verb(once=True)
+    def judge(self, row: int, run: int | None, agree: bool | None) -> dict[str, Any]:
+        """Says whether a grade is right, that of one run or of all; what was said of the row since."""
+        self.core.judge(row, agree, run=run)
+        return {"scores": self._scores(), "judged": self._said(row)}
+
+    def _said(self, row: int) -> list[bool | None]:
+        """Of each run whether a person agrees with the grade of a row."""
+        judged = [self.core.judged(run).get(row) for run in range(len(self.core.runs))]
+        return [None if said is None else said.agree for said in judged]
 
     @verb()
     def rows(self, start: int, count: int, filter: str = "all", query: str = "") -> dict[str, Any]:
@@ -59,11 +79,17 @@ class Comparison(View):
             chosen = [index for index in chosen if _holds(self.core.rows[index], query.strip().lower())]
         start = max(0, start)
         page = chosen[start : start + min(count, MOST)]
+        judged = [self.core.judged(run) for run in range(len(self.core.runs))]
         return {
             "total": len(chosen),
             "start": start,
             "rows": [
-                {"index": index, "messages": self._messages(index), **_row(self.core.rows[index])}
+                {
+                    "index": index,
+                    "messages": self._messages(index),
+                    "judged": [None if (of := said.get(index)) is None else of.agree for said in judged],
+                    **_row(self.core.rows[index]),
+                }
                 for index in page
             ],
         }
@@ -83,12 +109,16 @@ class Comparison(View):
         else:
             labels |= {"none": "wrong", "every": "right"}
         labels["sick"] = "thinking broken"
+        if self.core.contaminated:
+            labels["twins"] = "twin case in train"
+        labels["judge"] = "to judge"
         return labels
 
     @cached_property
     def _picked(self) -> dict[str, list[int]]:
         """Filter → indices of its rows; looked through once."""
         picked: dict[str, list[int]] = {name: [] for name in self._labels}
+        twins = set(self.core.contaminated)
         for index, row in enumerate(self.core.rows):
             right = [bool(reply is not None and _right(reply)) for reply in row.replies]
             names = ["all"]
@@ -102,8 +132,11 @@ class Comparison(View):
                 names.append("every")
             if any(reply is not None and reply.health in ("empty", "unfinished") for reply in row.replies):
                 names.append("sick")
+            if row.position in twins:
+                names.append("twins")
             for name in names:
                 picked[name].append(index)
+        picked["judge"] = self.core.to_judge(len(self.core.rows))  # by chance, as it has to be
         return picked
 
 
@@ -131,6 +164,7 @@ def _score(score: RunScore) -> dict[str, Any]:
         "differenceHigh": score.difference_high,
         "tokens": score.tokens,
         "health": score.health,
+        "corrected": data_of(score.corrected),
     }
 
 

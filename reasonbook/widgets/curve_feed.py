@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ReasonbookError
 from ..training.run import Run
-from ..training.run_events import SERIES, StepEvent
+from ..training.run_events import SERIES, SOURCE, StepEvent
 from .points import Points
 
 # Curve family → the columns that the page draws.
@@ -64,6 +64,7 @@ class CurveFeed:
     def whole(self) -> Part:
         """All curves for a page that opens, thinned where they are long."""
         with self.history.lock:
+            self._follow_sources()
             tables: list[dict[str, Any]] = []
             buffers: list[bytes] = []
             for name, points in self.points.items():
@@ -75,6 +76,7 @@ class CurveFeed:
     def fresh(self) -> Part:
         """What came since the last call."""
         with self.history.lock:
+            self._follow_sources()
             tables: list[dict[str, Any]] = []
             buffers: list[bytes] = []
             for name, points in self.points.items():
@@ -84,6 +86,12 @@ class CurveFeed:
                     tables.append({"name": name, "start": start, "count": count, "columns": points.names})
                     buffers += [steps, values]
             return {"info": self.info(), "tables": tables}, buffers
+
+    def _follow_sources(self) -> None:
+        """The sources of a mixture, once an evaluation has named them."""
+        table = self.history.tables[SOURCE]
+        if table.columns and SOURCE not in self.points:
+            self.points[SOURCE] = Points(table, table.columns)
 
     def detail(self, low: float, high: float) -> Part:
         """The step curves of a range of steps, finer than in the whole."""

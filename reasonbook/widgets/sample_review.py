@@ -11,6 +11,7 @@ import numpy as np
 import traitlets
 
 from ..data.conversation import digest
+from ..decisions import reviewer
 from ..errors import ReviewError
 from ..events import Event
 from ..quality.checks import WEIGHTS
@@ -135,6 +136,11 @@ class SampleReview(View):
                 self._whole = True
             self.touch("rows")
 
+    @verb(background=True)
+    def trust(self) -> dict[str, str]:
+        """How far to trust each flag, in words, by what is decided so far."""
+        return self.core.calibration.words
+
     @verb()
     def columns(self, position: int, key: str) -> list[tuple[str, str]]:
         """The row's other columns, by name."""
@@ -218,6 +224,13 @@ class SampleReview(View):
         return {**self._after(row), "sample": self._full(self.core[row])}
 
     @verb(once=True)
+    def settle(self, position: int, key: str, who: str) -> dict[str, Any]:
+        """Lets one reviewer's version of a row in conflict stand for all."""
+        row = self._row(position, key)
+        self.core.settle(row, who)
+        return {**self._after(row), "sample": self._full(self.core[row])}
+
+    @verb(once=True)
     def undo(self) -> dict[str, Any]:
         """Takes the last act back, and says where the row stands that it was about."""
         return self._turn(self.core.undo)
@@ -227,11 +240,18 @@ class SampleReview(View):
         """Does again what was undone last."""
         return self._turn(self.core.redo)
 
-    @verb()
+    @verb(background=True)
     def reach(self, act: str, list: int, value: Value = None) -> dict[str, Any]:
-        """How many rows of the list that the page shows an act would be about, and how many it would change."""
+        """How many rows of the list that the page shows an act would be about, and how many it would change.
+
+        Of an acceptance also how many of them are flagged, and what was checked at all.
+        """
         rows, bulk = self._listed(list), bulk_act(self.core, act, value)
-        return {"rows": len(rows), "change": sum(map(bulk.changes, map(self.core.decision, rows)))}
+        reach = {"rows": len(rows), "change": sum(map(bulk.changes, map(self.core.decision, rows)))}
+        if act != "accept":
+            return reach
+        flags = self.core.flags
+        return reach | {"flagged": sum(bool(flags[row].names) for row in rows), "promise": self.core.promise}
 
     @verb(once=True, background=True)
     def bulk(self, act: str, list: int, value: Value = None) -> dict[str, Any]:
@@ -285,6 +305,20 @@ class SampleReview(View):
         self._repair.accept()
         return {**self._after(row), "sample": self._full(self.core[row])}
 
+    @verb(once=True)
+    def take_proposal(self, position: int, key: str) -> dict[str, Any]:
+        """Puts the proposal that waits for a row into it."""
+        row = self._row(position, key)
+        self.core.proposals.accept(row)
+        return {**self._after(row), "sample": self._full(self.core[row])}
+
+    @verb(once=True)
+    def decline_proposal(self, position: int, key: str) -> dict[str, Any]:
+        """Lays the proposal that waits for a row aside."""
+        row = self._row(position, key)
+        self.core.proposals.decline(row)
+        return {**self._after(row), "sample": self._full(self.core[row])}
+
     # -- news --------------------------------------------------------------------------------------------
     def fold(self, event: Event) -> None:
         """Notes the rows that an act has changed, or that too many have to be named."""
@@ -333,14 +367,19 @@ class SampleReview(View):
             "can_undo": review.can_undo,
             "can_redo": review.can_redo,
             "later": review.aside,
+            "proposed": len(review.proposals),
             "tags": review.tags,
+            "reviewer": reviewer(),
+            "assigned": review.assigned,
         }
 
     def _full(self, sample: Sample) -> dict[str, Any]:
-        return full(sample, self.core.schema_of(sample))
+        return full(sample, self.core.schema_of(sample), self.core.proposals.proposed(sample.position))
 
     def _after(self, row: int) -> dict[str, Any]:
-        return {**self._state(), "row": summary(self.core[row])}
+        sample = self.core[row]
+        shown = {"sample": self._full(sample)} if sample.conflict is not None else {}
+        return {**self._state(), "row": summary(sample), **shown}
 
     def _place(self, position: int) -> int | None:
         found = np.flatnonzero(self._positions == position)

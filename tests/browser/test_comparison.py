@@ -50,6 +50,35 @@ def test_rows_are_filtered_paged_and_unfolded_by_key(open_anywhere):
     nb.screenshot(f"comparison-{nb.server.kind}", of=view)
 
 
+def test_grades_are_judged_by_key_and_the_score_is_corrected(open_notebook):
+    nb = open_notebook([SETUP, "core = compared(60); Comparison(core)", "1 + 1"])
+    nb.run_all()
+    view = nb.output(1).locator(".rb-comparison")
+    view.get_by_role("radio", name="to judge, 60 rows").click()
+    view.get_by_text("1–12 of 60").wait_for()
+    view.focus()
+    for key in ("a", "a", "a", "2", "j"):
+        nb.page.keyboard.press(key)
+    view.get_by_text("corrected by 4 judged rows").wait_for()
+    nb.wait_for_kernel("[len(core.judged(run)) for run in (0, 1)] == [3, 4]")
+    assert nb.kernel_value("sorted(said.agree for said in core.judged(1).values())") == [
+        False,
+        True,
+        True,
+        True,
+    ]
+    fifth = view.locator(".rb-co-row").nth(4)
+    for button in fifth.locator(".rb-co-judge button").all():
+        button.focus()
+        nb.page.keyboard.press("b")
+    fifth.get_by_role("button", name="The grade is right: answers only").click()
+    nb.wait_for_kernel("len(core.judged(0)) == 4")
+    assert nb.page.locator(".jp-Notebook .jp-Cell").count() == 3, "keys stay"
+    nb.screenshot("comparison-judged", of=view)
+    nb.kernel_run("core.judge(core.to_judge(1)[0])")
+    view.get_by_text("corrected by 5 judged rows").first.wait_for()
+
+
 def test_hostile_answers_stay_text(open_notebook):
     hostile = f"""
 bad = {HOSTILE!r}

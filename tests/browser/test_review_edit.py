@@ -181,6 +181,26 @@ def test_hits_are_marked_in_the_text(open_notebook):
     nb.page.wait_for_function(f"() => ({HITS})().length === 0")
 
 
+def test_what_is_proposed_stands_beside_the_row_and_is_taken_or_left(open_notebook):
+    more = 'other = lambda prompt: {**teacher(prompt), "Intent": "<b>paid back</b>"}\n'
+    more += 'job = review.repair_all([2, 5], "Say how it ends.", teacher=other).wait()'
+    nb, view = opened(open_notebook, more)
+    view.get_by_label("Notes, tags, later").select_option(label="proposed (2)")
+    proposal = view.get_by_role("region", name="Proposal")
+    expect(proposal).to_contain_text("“Say how it ends.”")
+    expect(proposal.locator(".rb-field")).to_have_count(1)
+    expect(proposal.locator("ins")).to_contain_text("<b>paid back</b>")
+    nb.screenshot("review-proposal", of=view)
+    proposal.get_by_role("button", name="Take it").click()
+    expect(proposal).to_have_count(0)
+    expect(view.get_by_role("region", name="Reasoning")).to_contain_text("<b>paid back</b>")
+    nb.page.keyboard.press("u")
+    expect(proposal).to_be_visible()
+    proposal.get_by_role("button", name="Leave it").click()
+    expect(proposal).to_have_count(0)
+    expect(view.get_by_label("Notes, tags, later")).to_contain_text("proposed (1)")
+
+
 def test_a_repair_that_changes_nothing_is_not_offered(open_notebook):
     nb, view = opened(open_notebook, "review.teacher = teacher")
     nb.page.keyboard.press("f")

@@ -305,7 +305,9 @@ def test_every_turn_shows_its_reasoning_and_is_edited_and_repaired_by_itself(ope
     expect(blocks).to_have_count(2)
     expect(blocks.nth(0)).to_contain_text("reasoning of turn 1 of 3")
     expect(blocks.nth(1)).to_contain_text("As the response says")
-    expect(blocks.nth(1).locator(".rb-turn-flags")).to_contain_text("leaked", timeout=10_000)
+    flags = blocks.nth(1).locator(".rb-turn-flags")
+    expect(flags).to_contain_text("leaked", timeout=10_000)
+    expect(flags).to_have_attribute("title", "“As the response” tells of the response")
     nb.screenshot("review-turns")
     view.get_by_role("button", name="Edit of turn 2 of 3").click()
     aim = view.get_by_label("Aim", exact=True)
@@ -336,3 +338,158 @@ def test_every_turn_shows_its_reasoning_and_is_edited_and_repaired_by_itself(ope
     nb.page.keyboard.press("j")
     expect(title(view)).to_contain_text("Row 2")
     expect(blocks).to_have_count(0)
+
+
+AUDITED = """
+df = rb.examples.refunds(12)
+df.reason.augment(rb.examples.refund_schema(), teacher=rb.examples.refund_rules).wait()
+df.at[0, "reasoning"] = {**df["reasoning"][0], "Intent": "wants " + df["response"][0]}
+df.at[1, "reasoning"] = {**df["reasoning"][1], "Amount": "3 + 4 = 7"}
+
+import re
+def reader(question):
+    told = re.findall(r"(?:Amount: .*?|wants [$])([0-9]+)$", question, re.MULTILINE)
+    return {"Answer": f"${told[-1]}" if told else "<img src=x onerror=alert(1)>"}
+
+df.reason.quality().audit(reader, fields=True).wait()
+review = df.reason.review()
+"""
+
+
+def test_an_audit_shows_where_the_answer_becomes_known(open_notebook):
+    nb = open_notebook([SETUP + AUDITED, "review"])
+    nb.run_all()
+    view = widget(nb)
+    audit = view.get_by_role("region", name="Audit")
+    steps = audit.get_by_role("listitem")
+    expect(steps).to_have_count(9)
+    expect(steps.nth(1)).to_have_attribute("aria-label", re.compile("known from here on"))
+    expect(steps.nth(1)).to_have_attribute("data-known", "leak")
+    expect(steps.nth(8)).to_have_attribute("aria-label", re.compile("works the answer out"))
+    expect(audit.locator(".rb-blind")).to_have_count(3)
+    expect(audit.locator('.rb-blind[data-right="false"]')).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(view.locator(".rb-chip", has_text="leaks early")).to_be_visible()
+    audit.scroll_into_view_if_needed()
+    nb.screenshot("review-audit", of=audit)
+    view.focus()
+    nb.page.keyboard.press("j")
+    expect(audit).to_contain_text("undetermined")
+    nb.page.keyboard.press("e")
+    view.get_by_label("Amount", exact=True).last.fill("104")
+    nb.page.keyboard.press("Control+Enter")
+    expect(audit).to_have_count(0)  # what was found was of the old text
+    assert nothing_ran(nb.page)
+
+
+REVIEWERS = """
+for name, act in (("ana", lambda r: r.accept([0, 1, 2]).note(1, "the fee is right").edit(2, {"Intent": "a refund"})),
+                  ("ben", lambda r: r.accept(0).reject(1).edit(2, {"Intent": "a return"}))):
+    rb.reviewer(name)
+    act(review)
+review.assign({"ana": 0.6, "ben": 1.0})
+"""
+
+
+def test_a_conflict_shows_both_versions_and_one_key_settles_it(open_notebook):
+    nb = open_notebook([SETUP + REVIEWERS, SHOW, "1 + 1"])
+    nb.run_all()
+    view = widget(nb)
+    expect(view.get_by_label("Whose rows")).to_have_value("")
+    expect(view.get_by_label("Whose rows").locator("option").first).to_contain_text("mine (300)")
+    conflict = view.get_by_role("button", name=re.compile("Conflict"))
+    expect(conflict).to_contain_text("1")
+    conflict.click()
+    expect(title(view)).to_contain_text("Row 1")
+    versions = view.locator(".rb-version")
+    expect(versions).to_have_count(2)
+    expect(versions.nth(0)).to_contain_text("the fee is right")
+    nb.screenshot("review-conflict", of=view)
+    for control in [*versions.get_by_role("button").all(), view.get_by_label("Whose rows")]:
+        control.focus()
+        nb.page.keyboard.press("b")
+    assert nb.page.locator(".jp-Notebook .jp-Cell").count() == 3, "keys stay"
+    view.focus()
+    nb.page.keyboard.press("q")
+    nb.wait_for_kernel("df['verdict'].iloc[1] == 'accepted' and review.counts.get('conflict') is None")
+    assert nb.kernel_value("df.reason.history(1).steps[-1].who") == "ben"
+    nb.page.keyboard.press("u")
+    nb.wait_for_kernel("df['verdict'].iloc[1] == 'conflict'")
+    view.get_by_role("button", name="Clear filters").click()
+    expect(view.locator(".rb-side-head")).to_contain_text("300 rows")
+    view.focus()
+    nb.page.keyboard.press("Home")
+    for _ in range(2):
+        nb.page.keyboard.press("j")
+    expect(title(view)).to_contain_text("Row 2")
+    nb.page.keyboard.press("a")
+    nb.wait_for_kernel("review[2].conflict is not None")
+    nb.page.keyboard.press("k")
+    expect(versions.nth(1).locator("ins").first).to_be_visible()
+    nb.screenshot("review-conflict-edits", of=view)
+    nb.page.keyboard.press("w")
+    nb.wait_for_kernel("df['reasoning'].iloc[2]['Intent'] == 'a return'")
+
+
+FINDINGS = """
+def put(row, **values):
+    df.at[row, "reasoning"] = {**df["reasoning"][row], **values}
+
+put(0, Intent="As the response says, the customer wants back what was paid, for the goods have been returned by now",
+    Timeline="Bought long ago.\\n3 + 4 = 7 days\\nand then 3 + 4 = 8\\nin all. <img src=x onerror=alert(1)>")
+put(1, Policy="\\n".join(["the rules say so"] * 2 + ["see the next line"] * 28) + "\\n2 x 6 = 13")
+df.at[2, "response"] = "$9999"
+review = df.reason.review()
+review.reject(2);
+"""
+# The texts that are underlined, and whether they are in sight: not folded away, and in the part that is scrolled to.
+UNDERLINED = """(detail) => [...(CSS.highlights.get('rb-finding') ?? [])].map((place) => {
+  const at = place.getBoundingClientRect();
+  const inside = (box) => at.height > 0 && at.top >= box.top && at.bottom <= box.bottom;
+  const text = place.startContainer.parentElement.closest('.rb-read');
+  return [place.toString(), inside(detail.getBoundingClientRect()) && inside(text.getBoundingClientRect())];
+})"""
+
+
+def test_a_flagged_row_says_what_was_seen_where_and_how_far_to_trust_it(open_notebook):
+    nb = open_notebook([SETUP + FINDINGS, SHOW, "1 + 1"])
+    nb.run_all()
+    view = widget(nb)
+    view.focus()
+    detail, notes = view.locator(".rb-detail"), view.locator('.rb-note[data-kind="flag"]')
+    seen = nb.kernel_value("[(f.flag, f.words) for f in df.reason.quality().why(0)]")
+    assert ("sum wrong", "3 + 4 = 7, not 8") in seen
+    expect(notes).to_have_text([f"⚑ {flag}{words}show" for flag, words in seen], timeout=10_000)
+    assert [text for text, _ in detail.evaluate(UNDERLINED)] == ["As the response", "8", "3", "4"]
+    nb.screenshot("review-findings", of=view)
+    expect(notes.last).to_have_attribute("title", re.compile("^of 1 .*unsupported.* was rejected or edited"))
+
+    nb.page.keyboard.press("j")
+    expect(notes.first).to_contain_text("2 x 6 = 12, not 13")
+    assert ["13", False] in detail.evaluate(UNDERLINED), "it is folded away"
+    notes.first.get_by_role("button", name="Show where").click()
+    nb.page.wait_for_timeout(200)
+    assert ["13", True] in detail.evaluate(UNDERLINED)
+    nb.screenshot("review-findings-place", of=view)
+    for key in ("b", "d", "d", "x"):
+        nb.page.keyboard.press(key)
+    assert nb.page.locator(".jp-Notebook .jp-Cell").count() == 3, "keys stay"
+
+    flag = view.get_by_label("Flag", exact=True)
+    flag.focus()
+    trusted = flag.locator('option[value="contradicted"]')
+    expect(trusted).to_have_attribute("title", re.compile("1 was rejected or edited: 100 %"))
+    view.get_by_role("button", name="Bulk…").click()
+    view.get_by_role("menuitem", name="Accept all").click()
+    asked = view.locator(".rb-toast")
+    expect(asked).to_contain_text(
+        re.compile(r"Accept 300 rows\?.* 3 of them are flagged\. Checked: .*sum wrong")
+    )
+    expect(asked).to_contain_text(
+        "Not checked: off schema (no schema on record has the fields of these rows)."
+    )
+    expect(asked).not_to_contain_text("label suspect")  # nobody made an audit
+    nb.screenshot("review-findings-accept", of=view)
+    nb.theme("JupyterLab Dark")
+    nb.screenshot("review-findings-dark", of=view)
+    asked.get_by_role("button", name="Cancel").click()
+    assert nb.kernel_value("review.counts['accepted']") == 0 and nothing_ran(nb.page)

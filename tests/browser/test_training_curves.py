@@ -153,3 +153,21 @@ view
     view.locator(".rb-tc-table tbody tr").first.wait_for()
     assert nothing_ran(nb.page)
     assert "window.__ran='img'" in view.inner_text(), "it is shown as it is"
+
+
+def test_each_source_of_a_mixture_has_a_line_of_its_own(open_notebook):
+    nb = open_notebook([
+        SETUP,
+        "run = PacedRun(steps=200, rate=0, sources=('refunds', 'chat')).start().wait()\nTrainingCurves(run)",
+    ])  # fmt: skip
+    nb.run_all()
+    view = nb.output(1).locator(".rb-training-curves")
+    wait_for_step(nb, view, 200)
+    read = view.locator(".rb-tc-main .rb-tc-value")
+    expect(read).to_have_count(4)
+    assert [each.get_attribute("title") for each in read.all()] == ["train", "eval", "refunds", "chat"]
+    colours = [each.locator("i").evaluate("i => getComputedStyle(i).borderTopColor") for each in read.all()]
+    assert len(set(colours)) == 3, "train and eval have the run's colour, each source its own"
+    apart = nb.kernel_value("float(run.history['source']['chat'][-1])")
+    assert abs(float(read.last.locator("b").inner_text()) - apart) < 0.01
+    assert nb.screenshot("curves-sources", of=view).stat().st_size > 10_000

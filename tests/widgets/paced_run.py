@@ -66,16 +66,18 @@ class PacedRun(Run):
         seed: of the noise on the curves.
         floor: loss that it comes down to.
         strategy: what its student would learn to write.
+        sources: names of the sources that its rows would be of.
     """
 
     def __init__(
         self, *, steps=200, rate=100.0, seed=0, floor=0.2, name="", every=50, fail_at=None,
-        strategy="final_and_reasoning",
+        strategy="final_and_reasoning", sources=(),
     ):  # fmt: skip
         student = student_of(f"paced-{next(_NUMBERS)}", steps, name=name, strategy=strategy)
         super().__init__(student, store=None)
         self.steps, self.rate, self.floor, self.every, self.fail_at = steps, rate, floor, every, fail_at
         self.random = random.Random(seed)
+        self.sources = sources
         self.done = 0
         self._go = threading.Event()
         self._go.set()
@@ -157,7 +159,9 @@ class PacedRun(Run):
         if step % 20 == 0:
             self.emit(EtaEvent((self.steps - step) / (self.rate or 1000), step, self.steps))
         if step % self.every == 0:
-            self.emit(EvalEvent(step, self.loss(step) * 1.08))
+            loss = self.loss(step) * 1.08
+            apart = {name: loss * (0.8 + 0.5 * i) for i, name in enumerate(self.sources)}
+            self.emit(EvalEvent(step, loss, sources=apart or None))
             rows = tuple(self._answer(i, min(1.0, share * 1.3)) for i in range(4))
             right = sum(bool(row.correct) for row in rows) / len(rows)
             self.emit(SamplesEvent(step, rows, Counter(row.health for row in rows), right, len(rows)))

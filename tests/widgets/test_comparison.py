@@ -64,7 +64,7 @@ def test_search_reads_prompts_answers_and_thinking(page):
 
 def test_one_run_alone_has_no_difference_to_filter_by(page):
     opened = page(Comparison(compared(runs=1)))
-    assert set(counts(opened)) == {"all", "none", "every", "sick"}
+    assert set(counts(opened)) == {"all", "none", "every", "sick", "judge"}
 
 
 def test_a_row_that_a_run_did_not_answer_counts_as_wrong(page):

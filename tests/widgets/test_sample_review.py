@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import reasonbook as rb
 from reasonbook.data.frame import Frame
 from reasonbook.data.layout import Layout, detect
 from reasonbook.review import Review
@@ -249,6 +250,10 @@ def test_flags_show_once_the_checks_have_run(page, store):
     assert probe.wait_for(lambda m: "push" in m)["push"]["whole"]
     assert "leaked" in probe.call("window", start=4, count=1)["rows"][0]["flags"]
     assert probe.call("choose", query={"flag": "leaked"})["count"] == 1
+    [seen] = [f for f in probe.call("samples", places=[0])[0]["findings"] if f["flag"] == "leaked"]
+    assert seen["field"] == "Intent" and seen["text"] == "as stated in the response" and seen["before"] == 0
+    probe.call("decide", position=4, key=review[4].key, verdict="rejected")
+    assert probe.call("trust")["leaked"].startswith("of 1 rows flagged “leaked” that you have decided, 1 was")
     told = len(probe.pushes)
     probe.call("check")
     assert len(probe.pushes) <= told + 1, "nothing new, nothing said but the new list"
@@ -331,7 +336,10 @@ def test_bulk_says_how_many_rows_it_reaches_before_and_after(opened):
     _, review, page = opened
     review.accept(range(10)).reject(29)
     number = page.call("snapshot")["list"]
-    assert page.call("reach", act="accept", list=number) == {"rows": 30, "change": 20}
+    reach = page.call("reach", act="accept", list=number)
+    assert (reach["rows"], reach["change"], reach["flagged"]) == (30, 20, 0) and "Checked: " in reach[
+        "promise"
+    ]
     assert review.counts["accepted"] == 10, "nothing is done yet"
     done = page.call("bulk", act="accept", list=number)
     assert (done["done"], done["changed"]) == (30, 20)
@@ -352,3 +360,33 @@ def test_a_repair_without_a_change_says_so(page, store):
         store, teacher=lambda request: {"Intent": "intent 2", "1": 2, "Steps": ["a", "b"]}
     )
     assert act(page(SampleReview(review)), "repair", 2, feedback="look again")["same"] is True
+
+
+def test_a_conflict_is_shown_once_one_has_judged_and_settled_by_one_key(opened, store):
+    df, review, page = opened
+    rb.reviewer("ana")
+    review.accept([0, 1]).edit(2, {"Intent": "sale"}).accept(2)
+    try:
+        rb.reviewer("ben")
+        review.assign({"ben": 0.5})
+        mine = page.call("refresh")
+        assert (mine["reviewer"], mine["assigned"], mine["count"]) == ("ben", {"ben": 15}, 15)
+        assert page.call("choose", query={"assigned": "all"})["count"] == 30
+        review.assign({"ana": 1.0, "ben": 1.0})
+        assert act(page, "decide", 2, verdict="rejected")["row"]["conflict"]
+        answer = act(page, "decide", 0, verdict="rejected")
+        assert answer["counts"]["conflict"] == 2 and answer["sample"]["key"] == review[0].key
+        versions = answer["sample"]["versions"]
+        assert [(v["who"], v["you"], v["verdict"]) for v in versions] == [
+            ("ana", False, "accepted"),
+            ("ben", True, "rejected"),
+        ]
+        assert page.call("window", start=1, count=1)["rows"][0]["verdict"] is None, "blind for row 1"
+        assert page.call("choose", query={"verdict": "conflict"})["count"] == 2
+        assert page.call("refresh")["window"]["rows"][0]["position"] == 0
+        settled = page.call("settle", position=0, key=review[0].key, who="ana")
+        assert (settled["row"]["verdict"], settled["row"]["conflict"]) == ("accepted", False)
+        assert df["verdict"][0] == "accepted"
+        assert page.call("undo")["counts"]["conflict"] == 2
+    finally:
+        rb.reviewer("")

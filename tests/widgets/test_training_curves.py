@@ -51,6 +51,15 @@ def test_a_view_opened_late_shows_the_whole_run(page):
     assert info["verbs"] == []
 
 
+def test_a_mixture_has_a_curve_for_each_source(page):
+    run = finished(steps=100, every=50, sources=("refunds", "chat"))
+    [(_, curves)] = snapshot(page(TrainingCurves(run)))
+    steps, apart = curves["source"]
+    assert steps.tolist() == [50, 100] and list(apart) == ["refunds", "chat"]
+    np.testing.assert_allclose(apart["chat"] / apart["refunds"], 1.3 / 0.8, rtol=1e-5)
+    assert "source" not in snapshot(page(TrainingCurves(finished(steps=50))))[0][1]
+
+
 @pytest.mark.slow
 def test_what_is_pushed_while_it_trains_adds_up_to_the_run(page):
     run = PacedRun(steps=150, rate=250)

@@ -22,7 +22,12 @@ export interface Row {
   expected: string;
   /** One for each run; null where a run has none. */
   replies: (Reply | null)[];
+  /** Whether a person agrees with the grade of each. */
+  judged: (boolean | null)[];
 }
+
+/** Says of the grade of a run in a row whether it is right; null takes that back. */
+export type Judge = (row: number, run: number, agree: boolean | null) => void;
 
 const HEALTH: Record<string, string> = {
   empty: "empty thinking",
@@ -30,7 +35,7 @@ const HEALTH: Record<string, string> = {
   missing: "no thinking",
 };
 
-export function rowCard(row: Row, labels: string[], open: boolean, reader: Reader): HTMLElement {
+export function rowCard(row: Row, labels: string[], open: boolean, reader: Reader, judge: Judge): HTMLElement {
   return h(
     "article",
     { class: "rb-co-row", tabindex: -1, "data-index": row.index },
@@ -44,7 +49,9 @@ export function rowCard(row: Row, labels: string[], open: boolean, reader: Reade
     h(
       "div",
       { class: "rb-co-replies" },
-      ...row.replies.map((reply, index) => replyCard(reply, labels[index] ?? "", index, open, reader)),
+      ...row.replies.map((reply, index) =>
+        replyCard(reply, labels[index] ?? "", index, open, reader, judging(row, index, labels[index] ?? "", judge)),
+      ),
     ),
   );
 }
@@ -68,7 +75,44 @@ function asked({ prompt, messages }: Row, reader: Reader): Child[] {
   return [fold, ...shown];
 }
 
-function replyCard(reply: Reply | null, label: string, index: number, open: boolean, reader: Reader): HTMLElement {
+/** Two small buttons by which a person agrees with a grade or not. */
+function judging(row: Row, run: number, label: string, judge: Judge): HTMLElement {
+  const button = (sign: string, words: string, agree: boolean) =>
+    h(
+      "button",
+      {
+        class: "rb-button rb-quiet",
+        "data-agree": agree,
+        title: words,
+        "aria-label": `${words}: ${label}`,
+        onclick: () => judge(row.index, run, row.judged[run] === agree ? null : agree),
+      },
+      sign,
+    );
+  const element = h(
+    "span",
+    { class: "rb-co-judge", role: "group", "aria-label": `The grade of ${label}` },
+    button("agree", "The grade is right", true),
+    button("disagree", "The grade is not right", false),
+  );
+  paintJudged(element, row.judged[run] ?? null);
+  return element;
+}
+
+/** Shows what was said of a grade. */
+export function paintJudged(element: Element, said: boolean | null): void {
+  for (const button of element.querySelectorAll<HTMLElement>("button"))
+    button.setAttribute("aria-pressed", String(said !== null && button.dataset.agree === String(said)));
+}
+
+function replyCard(
+  reply: Reply | null,
+  label: string,
+  index: number,
+  open: boolean,
+  reader: Reader,
+  judging: HTMLElement,
+): HTMLElement {
   const root = h("section", { class: "rb-co-reply", style: `--run:var(--rb-run-${index % 6})`, "aria-label": label });
   if (reply === null) {
     root.append(h("span", { class: "rb-faint" }, "not answered"));
@@ -86,6 +130,7 @@ function replyCard(reply: Reply | null, label: string, index: number, open: bool
       h("span", { class: "rb-grow" }),
       reply.score !== null && reply.correct === null ? h("span", { class: "rb-dim" }, reply.score.toFixed(2)) : null,
       sick && reply.thinking + reply.answer !== reply.answer ? h("span", { class: "rb-co-sick" }, sick) : null,
+      judging,
       reply.tokens === null ? null : h("span", { class: "rb-faint rb-co-number" }, `${reply.tokens} tokens`),
     ),
   );

@@ -15,6 +15,8 @@ export interface Score {
   differenceHigh: number | null;
   health: Record<string, number>;
   tokens: number | null;
+  /** As the rows correct it that were judged by hand. */
+  corrected: { value: number; low: number; high: number; judged: number; agreed: number } | null;
 }
 
 const HEALTH: [string, string][] = [
@@ -60,10 +62,22 @@ function line(score: Score, index: number): HTMLElement {
       h("b", {}, percent(score.share)),
       whiskers(score, interval),
       h("span", { class: "rb-dim rb-co-range" }, `95 %: ${interval}`),
+      corrected(score),
     ),
     h("td", {}, ...difference(score)),
     h("td", {}, health(score)),
     h("td", { class: "rb-co-number" }, score.tokens === null ? "–" : score.tokens.toFixed(score.tokens < 100 ? 1 : 0)),
+  );
+}
+
+function corrected({ corrected: found }: Score): HTMLElement | null {
+  if (found === null) return null;
+  const range = `${percent(found.low)} to ${percent(found.high)}`;
+  return h(
+    "span",
+    { class: "rb-co-range rb-co-corrected", title: `The grade was right in ${found.agreed} of ${found.judged} rows` },
+    h("b", {}, percent(found.value)),
+    ` corrected by ${found.judged} judged rows (${range})`,
   );
 }
 

@@ -5,6 +5,7 @@ export const SERIES = {
   step: ["loss", "learning_rate", "grad_norm", "tokens", "targets", "tokens_per_second", "memory", "epoch"],
   eval: ["eval_loss", "score"],
   health: ["valid", "empty", "unfinished", "missing", "correct"],
+  source: [],
 } as const;
 export type TableName = keyof typeof SERIES;
 export type Column<Name extends TableName = TableName> = (typeof SERIES)[Name][number];

@@ -200,3 +200,10 @@ export function folded(content: HTMLElement, long: boolean): HTMLElement {
   });
   return h("div", {}, content, more);
 }
+
+/** Shows all of a text that is folded, where it hides a place. */
+export function unfold(place: Range): void {
+  const clip = place.startContainer.parentElement?.closest<HTMLElement>(".rb-clip");
+  if (clip && place.getBoundingClientRect().bottom > clip.getBoundingClientRect().bottom)
+    (clip.nextElementSibling as HTMLElement).click();
+}

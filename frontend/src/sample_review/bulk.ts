@@ -39,7 +39,11 @@ export class Bulk {
   private async offer({ act, ask, value }: BulkWords): Promise<void> {
     try {
       const reach = await this.store.questions.reach(act, value);
-      this.toast.offer(`${ask} ${rows(reach.rows)}? ${changing(reach)}`, ask, () => void this.run(act, ask, value));
+      this.toast.offer(
+        [`${ask} ${rows(reach.rows)}?`, changing(reach), ...promised(reach)].join(" "),
+        ask,
+        () => void this.run(act, ask, value),
+      );
     } catch (error) {
       this.fail(error);
     }
@@ -55,6 +59,12 @@ export class Bulk {
       this.fail(error);
     }
   }
+}
+
+/** What is known of the rows before they are accepted. */
+function promised({ flagged, promise }: Reach): string[] {
+  if (flagged === undefined || promise === undefined) return [];
+  return [`${flagged === 0 ? "None of them is" : `${said(flagged)} of them are`} flagged.`, promise];
 }
 
 function rows(n: number): string {

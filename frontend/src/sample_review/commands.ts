@@ -11,6 +11,7 @@ export interface Acts {
   edit(): void;
   repair(): void;
   confirm(): void;
+  settle(which: number): void;
   note(): void;
   tag(): void;
   later(): void;
@@ -54,6 +55,8 @@ export function reviewCommands(to: Acts): Command[] {
     judge("edit", "edit", ["e"], () => to.edit(), true),
     judge("repair", "repair", ["f"], () => to.repair(), true),
     judge("confirm", "stale reasoning still fits", ["c"], () => to.confirm()),
+    judge("takeFirst", "in a conflict: the first version stands", ["q"], () => to.settle(0)),
+    judge("takeSecond", "in a conflict: the second version stands", ["w"], () => to.settle(1)),
     judge("note", "write a note", ["n"], () => to.note(), true),
     judge("tag", "tag", ["t"], () => to.tag(), true),
     judge("later", "put aside for later", ["l"], () => to.later()),

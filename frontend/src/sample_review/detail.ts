@@ -2,14 +2,18 @@
 
 import { type Child, fill, h } from "../lib/dom.ts";
 import type { Reader } from "../lib/reading.ts";
+import { auditStrip } from "./audit_strip.ts";
 import type { Columns } from "./columns.ts";
+import { conflictView } from "./conflict.ts";
 import type { Drafts } from "./drafts.ts";
 import { Editor, RESPONSE } from "./editor.ts";
+import { findingNotes, Underlines } from "./findings.ts";
 import { mark } from "./list_row.ts";
 import { note, section } from "./parts.ts";
+import { proposalView } from "./proposal.ts";
 import type { ReviewStore } from "./store.ts";
 import { draftKey, turnName, turnReasoning } from "./turn_reasoning.ts";
-import type { Fields, Full, Turn } from "./types.ts";
+import type { Fields, Finding, Full, Turn } from "./types.ts";
 import { diffView, sameValue, valueText, valueView } from "./values.ts";
 
 export class Detail {
@@ -17,6 +21,7 @@ export class Detail {
   compare = true; // show edits against the teacher's text
   private shown = -1;
   private editor: Editor | null = null;
+  private readonly underlines: Underlines;
 
   constructor(
     private readonly store: ReviewStore,
@@ -25,7 +30,10 @@ export class Detail {
     private readonly done: () => void,
     private readonly reader: Reader,
     private readonly repair: (turn: Turn) => void,
-  ) {}
+    signal: AbortSignal,
+  ) {
+    this.underlines = new Underlines(this.element, signal);
+  }
 
   get editing(): boolean {
     return this.editor !== null;
@@ -54,12 +62,17 @@ export class Detail {
     fill(
       this.element,
       ...this.banner(row),
+      ...proposalView(row, this.store, this.done),
+      ...conflictView(row, (which) => this.store.settle(which), this.reader),
       ...this.request(row),
       ...this.reasoning(row),
       ...this.response(row),
+      ...auditStrip(row),
       this.columns.element,
     );
     this.columns.show(row);
+    this.underlines.show(row.findings);
+    if (row.findings.length > 0) this.store.needTrust();
     if (moved) this.element.scrollTop = 0;
   }
 
@@ -144,7 +157,11 @@ export class Detail {
           ),
         ),
       );
-    return lines;
+    const go = (finding: Finding) => {
+      this.underlines.go(finding);
+      this.done();
+    };
+    return [...lines, ...findingNotes(row.findings, this.store.trust, go)];
   }
 
   /** What was said before the response, each assistant turn with its reasoning; `before` ends it at a turn. */
@@ -183,7 +200,7 @@ export class Detail {
         h("div", { class: "rb-field-name" }, name),
         h(
           "div",
-          { class: "rb-field-value", ondblclick: () => this.edit(name) },
+          { class: "rb-field-value", "data-field": name, ondblclick: () => this.edit(name) },
           edited && this.compare && !sameValue(value, teacher.get(name))
             ? diffView(valueText(teacher.get(name)), valueText(value))
             : valueView(value, this.reader),

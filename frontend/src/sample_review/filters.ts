@@ -11,6 +11,7 @@ const VERDICTS: [verdict: string | null, label: string][] = [
   ["undecided", "Open"],
   ["accepted", "Accepted"],
   ["rejected", "Rejected"],
+  ["conflict", "Conflict"],
 ];
 const SORTS: Record<string, string> = {
   position: "in order",
@@ -29,6 +30,7 @@ export class Filters {
   readonly order: HTMLElement; // stands beside the number of rows
   private readonly way: HTMLButtonElement;
   private readonly marks: HTMLSelectElement;
+  private readonly whose: HTMLSelectElement; // shown where rows are assigned to reviewers
   private readonly condition: Condition;
   private readonly clear: HTMLButtonElement;
   private typing: ReturnType<typeof setTimeout> | undefined;
@@ -79,6 +81,8 @@ export class Filters {
       rating: select("rating", "Rating"),
       sort: select("sort", "Order"),
     };
+    this.selects.flag.addEventListener("pointerenter", () => this.store.needTrust());
+    this.selects.flag.addEventListener("focus", () => this.store.needTrust());
     this.way = h("button", {
       class: "rb-button rb-quiet",
       "aria-label": "Turn the order round",
@@ -89,6 +93,12 @@ export class Filters {
       class: "rb-input rb-select",
       "aria-label": "Notes, tags, later",
       onchange: () => this.ask({ ...UNMARKED, ...MARKS[this.marks.value], ...tagged(this.marks.value) }),
+    });
+    this.whose = h("select", {
+      class: "rb-input rb-select",
+      "aria-label": "Whose rows",
+      hidden: true,
+      onchange: () => this.ask({ assigned: this.whose.value || null }),
     });
     this.condition = new Condition(store, leave);
     this.clear = h(
@@ -110,6 +120,7 @@ export class Filters {
       this.selects.flag,
       this.selects.rating,
       this.marks,
+      this.whose,
       this.condition.element,
       this.clear,
     );
@@ -164,22 +175,50 @@ export class Filters {
     this.counts();
   }
 
+  /** Says on each flag how far to trust it. */
+  trust(): void {
+    const { flag } = this.selects;
+    for (const option of flag.options) option.title = this.store.trust[option.value] ?? "";
+    flag.title = this.store.trust[flag.value || "any"] ?? "";
+  }
+
+  /** Whose rows are shown: one's own where some are assigned to whoever reviews, else all. */
+  private paintWhose({ assigned }: Query): void {
+    const { reviewer, assigned: given } = this.store.state;
+    const mine = reviewer in given;
+    const count = (name: string) => `(${compact(given[name] ?? 0)})`;
+    const others = Object.keys(given).filter((name) => !mine || name !== reviewer);
+    this.whose.hidden = Object.keys(given).length === 0;
+    fill(
+      this.whose,
+      h("option", { value: "" }, mine ? `mine ${count(reviewer)}` : "all rows"),
+      mine ? h("option", { value: "all" }, "all rows") : null,
+      ...others.map((name) => h("option", { value: name }, `rows of ${name} ${count(name)}`)),
+    );
+    this.whose.value = assigned ?? "";
+    this.whose.dataset.set = String(assigned !== null);
+  }
+
   counts(): void {
-    const { counts, later, tags } = this.store.state;
+    const { counts, later, proposed, tags } = this.store.state;
     const { query } = this.store;
+    this.paintWhose(query);
     const option = (value: string, words: string) => h("option", { value }, words);
     fill(
       this.marks,
       option("", "any marks"),
       option("later", `later (${later})`),
       option("noted", "with a note"),
+      ...(proposed > 0 || query.proposed ? [option("proposed", `proposed (${proposed})`)] : []),
       ...Object.entries(tags).map(([tag, count]) => option(`tag:${tag}`, `${tag} (${count})`)),
     );
-    this.marks.value = query.tag !== null ? `tag:${query.tag}` : query.later ? "later" : query.note ? "noted" : "";
+    const marked = query.later ? "later" : query.note ? "noted" : query.proposed ? "proposed" : "";
+    this.marks.value = query.tag !== null ? `tag:${query.tag}` : marked;
     this.marks.dataset.set = String(this.marks.value !== "");
     VERDICTS.forEach(([verdict], i) => {
       const button = this.verdicts[i] as HTMLButtonElement;
-      const number = verdict === null ? counts.rows : counts[verdict as "accepted"];
+      const number = verdict === null ? counts.rows : (counts[verdict as "accepted"] ?? 0);
+      button.hidden = verdict === "conflict" && number === 0 && query.verdict !== verdict;
       setText(button.lastElementChild as Element, compact(number));
       button.title = `${number.toLocaleString("en")} rows`;
       button.setAttribute("aria-pressed", String(this.store.query.verdict === verdict));
@@ -191,8 +230,12 @@ export class Filters {
   }
 }
 
-const UNMARKED: Partial<Query> = { tag: null, note: null, later: null };
-const MARKS: Record<string, Partial<Query>> = { later: { later: true }, noted: { note: true } };
+const UNMARKED: Partial<Query> = { tag: null, note: null, later: null, proposed: null };
+const MARKS: Record<string, Partial<Query>> = {
+  later: { later: true },
+  noted: { note: true },
+  proposed: { proposed: true },
+};
 
 function tagged(value: string): Partial<Query> {
   return value.startsWith("tag:") ? { tag: value.slice(4) } : {};

@@ -4,7 +4,9 @@ import { h, setText } from "../lib/dom.ts";
 import type { Summary } from "./types.ts";
 
 /** What the mark before a row says; a verdict counts more than a status. */
-export function mark({ verdict, status }: Pick<Summary, "verdict" | "status">): { kind: string; words: string } {
+export function mark(row: Pick<Summary, "verdict" | "status" | "conflict">): { kind: string; words: string } {
+  const { verdict, status } = row;
+  if (row.conflict) return { kind: "conflict", words: "in conflict" };
   if (verdict !== null) return { kind: verdict, words: verdict };
   if (status === "stale") return { kind: "stale", words: "reasoning is stale" };
   if (status === "error" || status === "invalid") return { kind: "error", words: `reasoning: ${status}` };
@@ -12,7 +14,15 @@ export function mark({ verdict, status }: Pick<Summary, "verdict" | "status">): 
   return { kind: "open", words: "not decided" };
 }
 
-const GLYPHS: Record<string, string> = { accepted: "✓", rejected: "✕", stale: "↻", error: "!", pending: "…", open: "" };
+const GLYPHS: Record<string, string> = {
+  accepted: "✓",
+  rejected: "✕",
+  conflict: "≠",
+  stale: "↻",
+  error: "!",
+  pending: "…",
+  open: "",
+};
 
 export function glyph(kind: string): HTMLElement {
   return h("span", { class: "rb-glyph", "data-kind": kind, "aria-hidden": "true" }, GLYPHS[kind] ?? "");

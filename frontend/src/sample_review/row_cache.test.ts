@@ -15,12 +15,14 @@ const short = (position: number): Summary => ({
   note: null,
   tags: [],
   later: false,
+  conflict: false,
 });
 const full = (position: number, place: number): Full & { place: number } => ({
   ...short(position),
   place,
   key: `k${position}`,
   messages: [],
+  findings: [],
   turns: [],
   reasoning: [],
   fields: [],
@@ -28,6 +30,8 @@ const full = (position: number, place: number): Full & { place: number } => ({
   full_response: "r",
   data_response: "r",
   response_calls: [],
+  audits: [],
+  versions: [],
   error: null,
   problem: "",
 });

@@ -103,6 +103,7 @@ const SUMMARY = [
   "note",
   "tags",
   "later",
+  "conflict",
 ] as const;
 
 /** What the list shows of a row, or of a change to one. */

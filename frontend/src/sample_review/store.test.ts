@@ -16,12 +16,14 @@ const row = (position: number, more: Partial<Summary> = {}): Summary => ({
   note: null,
   tags: [],
   later: false,
+  conflict: false,
   ...more,
 });
 const full = (position: number): Full => ({
   ...row(position),
   key: `k${position}`,
   messages: [],
+  findings: [],
   turns: [],
   reasoning: [["Intent", "x"]],
   fields: [{ name: "Intent", type: "text" }],
@@ -29,6 +31,8 @@ const full = (position: number): Full => ({
   full_response: "r",
   data_response: "r",
   response_calls: [],
+  audits: [],
+  versions: [],
   error: null,
   problem: "",
 });
@@ -40,7 +44,18 @@ class Other {
   fetched = 0;
   looks: object[] = [];
   deliver: (samples: object[]) => void = () => {};
-  state = { list: 0, count: 30, counts, can_undo: false, can_redo: false, later: 0, tags: {} };
+  state = {
+    list: 0,
+    count: 30,
+    counts,
+    can_undo: false,
+    can_redo: false,
+    later: 0,
+    proposed: 0,
+    tags: {},
+    reviewer: "",
+    assigned: {},
+  };
   call = <T>(op: string, args: object = {}): Promise<T> =>
     new Promise((resolve, reject) => {
       if (op === "snapshot")
@@ -188,7 +203,7 @@ test("an edit of an earlier turn is shown at once, and sent with its number", as
   const { store, other } = await opened();
   const row = store.current as Full;
   const fields: [string, string][] = [["Intent", "old"]];
-  row.turns = [{ number: 0, at: 1, reasoning: fields, fields: [], teacher: fields, flags: [] }];
+  row.turns = [{ number: 0, at: 1, reasoning: fields, fields: [], teacher: fields, flags: [], findings: [] }];
   void store.edit({ Intent: "new" }, null, 0);
   assert.deepEqual(store.current?.turns[0]?.reasoning, [["Intent", "new"]]);
   assert.deepEqual(store.current?.reasoning, [["Intent", "x"]]);
@@ -202,4 +217,22 @@ test("an edit of an earlier turn is shown at once, and sent with its number", as
   store.takeRepair({ reasoning: [["Intent", "repaired"]], response: "other", same: false }, 0);
   assert.deepEqual(store.current?.turns[0]?.reasoning, [["Intent", "repaired"]]);
   assert.equal(store.current?.full_response, "r", "the last response stays");
+});
+
+test("a conflict is counted as one until a version stands", async () => {
+  const { store, other } = await opened();
+  const inConflict = { ...counts, undecided: 29, conflict: 1 };
+  other.state = { ...other.state, counts: inConflict };
+  await store.open();
+  const version = { rating: null, note: null, reasoning: [], turns: [], response: "", you: false };
+  const versions = [
+    { ...version, who: "ana", verdict: "accepted" as const },
+    { ...version, who: "ben", verdict: "rejected" as const },
+  ];
+  store.settle(1);
+  assert.equal(other.asked.length, 0);
+  Object.assign(store.current as Full, { conflict: true, versions });
+  store.settle(1);
+  assert.deepEqual(other.asked[0]?.args, { position: 0, key: "k0", who: "ben" });
+  assert.deepEqual([store.state.counts.conflict, store.state.counts.rejected, store.at], [0, 1, 1]);
 });

@@ -20,7 +20,8 @@ import type {
   Window,
 } from "./types.ts";
 
-export type Change = "list" | "rows" | "row" | "state" | "query" | "busy";
+type Decided = Verdict | "undecided" | "conflict";
+export type Change = "list" | "rows" | "row" | "state" | "query" | "busy" | "trust";
 type Caller = Pick<Link, "call">;
 
 const BEHIND = 2;
@@ -38,6 +39,7 @@ export class ReviewStore {
   at = 0; // place in the list
   choosing = false;
   autoAdvance = true;
+  trust: Record<string, string> = {}; // how far to trust each flag, in words
   readonly questions: Questions;
   private readonly answered = new Map<number, string>(); // what Python answered to this page's acts, by position
   private view = { first: 0, count: PAGE }; // the rows of the list that stand in view
@@ -45,6 +47,7 @@ export class ReviewStore {
   private readonly cache = new RowCache();
   private readonly unconfirmed = new Map<number, number>(); // acts under way, by row position
   private checking: ReturnType<typeof setTimeout> | undefined;
+  private trusted = ""; // the counts by which that was asked
   private looked = true; // whether Python knows where the reader is
   private looking: ReturnType<typeof setTimeout> | undefined;
 
@@ -135,7 +138,7 @@ export class ReviewStore {
 
   // -- act -------------------------------------------------------------------------------------------------
   decide(verdict: Verdict | null): void {
-    const patch = verdict === null ? { verdict, rating: null } : { verdict };
+    const patch = verdict === null ? { verdict, rating: null } : { verdict, conflict: false };
     if (this.current === undefined) return;
     void this.act("decide", { verdict }, verdict === null ? patch : { ...patch, later: false });
     if (verdict !== null) this.advance();
@@ -177,6 +180,14 @@ export class ReviewStore {
     if (later) this.advance();
   }
 
+  /** Lets one reviewer's version of a row in conflict stand. */
+  settle(which: number): void {
+    const version = this.current?.versions[which];
+    if (version === undefined || this.current?.conflict !== true) return;
+    void this.act("settle", { who: version.who }, { conflict: false, verdict: version.verdict });
+    this.advance();
+  }
+
   confirm(): void {
     void this.act("confirm", {}, { status: "ok" });
   }
@@ -204,6 +215,15 @@ export class ReviewStore {
     const whole = turn === undefined ? { full_response: offer.response, status: "ok" } : {};
     const patch = { ...patchOf(row, () => offer.reasoning, turn), ...whole, edited: true };
     void this.act("take_repair", {}, patch, false);
+  }
+
+  takeProposal({ reasoning, response }: Offer): void {
+    const patch = { reasoning, full_response: response, status: "ok", edited: true, proposal: null };
+    void this.act("take_proposal", {}, patch, false);
+  }
+
+  declineProposal(): void {
+    void this.act("decline_proposal", {}, { proposal: null }, false);
   }
 
   /** What Python says by itself: acts from another view or from a cell too. */
@@ -245,10 +265,10 @@ export class ReviewStore {
     if (row === undefined) return undefined;
     const { position, key } = row;
     this.unconfirmed.set(position, (this.unconfirmed.get(position) ?? 0) + 1);
-    const before = row.verdict;
+    const before = decided(row);
     Object.assign(row, patch);
     Object.assign(this.summary(this.at) ?? {}, summaryOf(patch));
-    if ("verdict" in patch && patch.verdict !== before) this.count(before, patch.verdict ?? null);
+    if (decided(row) !== before) this.count(before, decided(row));
     this.changed("rows", this.at);
     this.changed("row");
     return this.link
@@ -260,7 +280,7 @@ export class ReviewStore {
           this.takeRow(answer.row, false);
         }
         this.takeState(answer);
-        if (op === "edit" || op === "take_repair") this.checkSoon();
+        if (["edit", "take_repair", "take_proposal"].includes(op)) this.checkSoon();
         if (this.current?.position === position) this.changed("row");
         return answer.refused;
       })
@@ -276,12 +296,24 @@ export class ReviewStore {
   }
 
   /** Shows the new counts before Python confirms them. */
-  private count(before: Verdict | null, after: Verdict | null): void {
+  private count(before: Decided, after: Decided): void {
     const counts = { ...this.state.counts };
-    counts[before ?? "undecided"] -= 1;
-    counts[after ?? "undecided"] += 1;
+    counts[before] = (counts[before] ?? 0) - 1;
+    counts[after] = (counts[after] ?? 0) + 1;
     this.state = { ...this.state, counts, can_undo: true };
     this.changed("state");
+  }
+
+  /** Asks how far to trust the flags, once for each count of decided rows; called where one of them is shown. */
+  needTrust(): void {
+    const { accepted, rejected } = this.told.counts;
+    const counts = `${accepted} ${rejected}`;
+    if (counts === this.trusted) return;
+    this.trusted = counts;
+    this.ask<Record<string, string>>("trust", {}, "trust", (trust) => {
+      this.trust = trust;
+      this.changed("trust");
+    });
   }
 
   private confirmed(position: number): boolean {
@@ -318,8 +350,8 @@ export class ReviewStore {
   }
 
   private takeState(state: State): void {
-    const { list, count, counts, can_undo, can_redo, later, tags } = state;
-    this.told = { list, count, counts, can_undo, can_redo, later, tags };
+    const { list, count, counts, can_undo, can_redo, later, proposed, tags, reviewer, assigned } = state;
+    this.told = { list, count, counts, can_undo, can_redo, later, proposed, tags, reviewer, assigned };
     if (this.unconfirmed.size > 0) return; // what this page did since is not in it yet
     this.state = this.told;
     this.changed("state");
@@ -391,6 +423,11 @@ export class ReviewStore {
         if (!(error instanceof Superseded)) this.failed(error);
       });
   }
+}
+
+/** As what a row counts. */
+function decided({ verdict, conflict }: Summary): Decided {
+  return conflict ? "conflict" : (verdict ?? "undecided");
 }
 
 /** What of a row changes with the fields of a turn; the last one without a number. */

@@ -40,13 +40,19 @@ export function turnReasoning(row: Full, turn: Turn, compare: boolean, acts: Tur
       "div",
       { class: "rb-turn-head" },
       h("span", { class: "rb-label" }, `reasoning${name}`),
-      turn.flags.length > 0 ? h("span", { class: "rb-turn-flags" }, `⚑ ${turn.flags.join(", ")}`) : null,
+      turn.flags.length > 0
+        ? h("span", { class: "rb-turn-flags", title: words(turn) }, `⚑ ${turn.flags.join(", ")}`)
+        : null,
       h("span", { class: "rb-grow" }),
       turn.fields.length === 0 ? null : button("Edit", () => acts.edit(turn)),
       none ? null : button("Repair", () => acts.repair(turn)),
     ),
     none ? h("div", { class: "rb-faint" }, "this turn has no reasoning") : h("div", { class: "rb-fields" }, ...fields),
   );
+}
+
+function words(turn: Turn): string {
+  return turn.findings.map((finding) => finding.words).join("\n");
 }
 
 /** Under which an edit of a turn, or of the row, is kept while it is not saved. */

@@ -18,6 +18,19 @@ export interface Summary {
   note: string | null;
   tags: string[];
   later: boolean;
+  conflict: boolean;
+}
+
+/** What one reviewer says of a row in conflict; of reasoning and response only where these are in conflict. */
+export interface Version {
+  who: string;
+  you: boolean;
+  verdict: Verdict | null;
+  rating: number | null;
+  note: string | null;
+  reasoning: Fields;
+  turns: { number: number; reasoning: Fields }[];
+  response: string;
 }
 
 /** How a field of the reasoning is edited; what is not said is as by default. */
@@ -31,6 +44,15 @@ export interface FieldSpec {
   optional?: boolean;
 }
 
+/** What a check saw; `text` stands in the field, after as many of its like as `before` says, or is empty. */
+export interface Finding {
+  flag: string;
+  words: string;
+  field: string | null;
+  text: string;
+  before: number;
+}
+
 /** An assistant turn before the last one; `at` is the place of its message. */
 export interface Turn {
   number: number;
@@ -39,10 +61,25 @@ export interface Turn {
   fields: FieldSpec[];
   teacher: Fields;
   flags: string[];
+  findings: Finding[];
+}
+
+/** What one checker has found of a row as it stands now; conditions are names or a number of fields. */
+export interface Audited {
+  checker: string;
+  verdict: string;
+  fields: string[];
+  answers: Record<string, string>;
+  right: Record<string, boolean>;
+  nats: Record<string, number>;
+  known: number | null;
+  derived: number | null;
+  leaks: boolean;
 }
 
 export interface Full extends Summary {
   key: string;
+  findings: Finding[];
   messages: Message[];
   turns: Turn[];
   reasoning: Fields;
@@ -51,6 +88,9 @@ export interface Full extends Summary {
   full_response: string;
   data_response: string;
   response_calls: ToolCall[];
+  audits: Audited[];
+  proposal?: Proposal | null;
+  versions: Version[];
   error: string | null;
   problem: string;
 }
@@ -70,18 +110,33 @@ export interface Query {
   tag: string | null;
   note: boolean | null;
   later: boolean | null;
+  proposed: boolean | null;
+  assigned: string | null;
   sort: string;
   descending: boolean | null;
+}
+
+/** Rows by what was decided; those in conflict are told where there are any. */
+export interface Counts {
+  accepted: number;
+  rejected: number;
+  undecided: number;
+  conflict?: number;
+  stale: number;
+  rows: number;
 }
 
 export interface State {
   list: number;
   count: number;
-  counts: { accepted: number; rejected: number; undecided: number; stale: number; rows: number };
+  counts: Counts;
   can_undo: boolean;
   can_redo: boolean;
   later: number;
+  proposed: number;
   tags: Record<string, number>;
+  reviewer: string; // empty where nobody is named
+  assigned: Record<string, number>; // reviewer → rows
 }
 
 export interface Window {
@@ -114,16 +169,24 @@ export interface Acted {
   refused?: Record<string, string>;
 }
 
-/** How many rows an act is about, and how many of them it changes. */
+/** How many rows an act is about, and how many of them it changes; of an acceptance also what speaks against it. */
 export interface Reach {
   rows: number;
   change: number;
+  flagged?: number;
+  promise?: string;
 }
 
 export interface Offer {
   reasoning: Fields;
   response: string;
   same: boolean;
+}
+
+/** An offer that waits for the row since a job over many rows has made it. */
+export interface Proposal extends Offer {
+  teacher: string;
+  feedback: string;
 }
 
 export const NO_QUERY: Query = {
@@ -138,6 +201,8 @@ export const NO_QUERY: Query = {
   tag: null,
   note: null,
   later: null,
+  proposed: null,
+  assigned: null,
   sort: "position",
   descending: null,
 };

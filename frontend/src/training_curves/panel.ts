@@ -8,17 +8,22 @@ import { type RunCurves, valueAt } from "./runs.ts";
 
 export interface Curve {
   table: TableName;
-  column: Column;
+  /** A source's curve bears the source's own name. */
+  column: Column | (string & {});
   /** Named in the readout where a panel has several. */
   label?: string;
   smooth: boolean;
   /** Points with a dashed line between them, for what is measured seldom. */
   seldom?: boolean;
+  /** Which source of the run's mixture it is of, from 1. */
+  source?: number;
 }
 
 export interface PanelSpec {
   title: string;
   curves: Curve[];
+  /** One more curve for each source of a run's mixture. */
+  bySource?: boolean;
   height: number;
   format: (value: number) => string;
   fixed?: [number, number];
@@ -104,7 +109,7 @@ export class Panel {
     const lines: Slot[][] = [];
     picture.runs.forEach((run, index) => {
       if (picture.hidden.has(run.info.id)) return;
-      for (const curve of this.spec.curves) this.add(curve, run, index, picture, view, strokes, lines);
+      for (const curve of this.curves(run)) this.add(curve, run, index, picture, view, strokes, lines);
     });
     this.plot.draw(view, strokes, lines);
     this.read(picture);
@@ -112,20 +117,20 @@ export class Panel {
 
   /** Reads out the values under the crosshair, or the newest ones. */
   read(picture: Picture): void {
-    const alone = picture.runs.length - picture.hidden.size === 1;
+    const alone = isAlone(picture);
     const found: Reading[] = [];
     picture.runs.forEach((run, index) => {
       if (picture.hidden.has(run.info.id)) return;
       const x = picture.at ?? run.lastStep;
-      for (const curve of this.spec.curves) {
+      for (const curve of this.curves(run)) {
         const text = this.valueText(run, curve, x, picture.smoothing);
         if (text !== null) found.push({ run, index, curve, text, note: alone ? (this.spec.note?.(run, x) ?? "") : "" });
       }
     });
-    const key = found.map(({ index, curve }) => `${index}${curve.column}`).join();
+    const key = `${alone}${found.map(({ index, curve }) => `${index}${curve.table}${curve.column}`).join()}`;
     if (key !== this.readKey) {
       this.readKey = key;
-      this.readings = found.map((reading) => this.reading(reading, picture.runs.length > 1));
+      this.readings = found.map((reading) => this.reading(reading, picture.runs.length > 1, alone));
       fill(this.values, ...this.readings.map(({ root }) => root));
     }
     found.forEach(({ text, note }, place) => {
@@ -138,13 +143,13 @@ export class Panel {
   }
 
   /** The elements of one value; only their texts change from frame to frame. */
-  private reading({ run, index, curve }: Reading, several: boolean) {
+  private reading({ run, index, curve }: Reading, several: boolean, alone: boolean) {
     const mark = curve.seldom && this.spec.curves.length > 1 ? "rb-tc-mark rb-tc-seldom" : "rb-tc-mark";
     const hint = several ? [run.info.label, curve.label].filter(Boolean).join(" · ") : curve.label;
     const [value, note] = [h("b", {}), h("span", { class: "rb-tc-dim" })];
     const root = h(
       "span",
-      { class: "rb-tc-value", title: hint, style: `--run:var(--rb-run-${index % 6})` },
+      { class: "rb-tc-value", title: hint, style: `--run:var(--rb-run-${tint(index, curve, alone) % 6})` },
       h("i", { class: mark, "aria-hidden": "true" }),
       curve.label ? h("span", { class: "rb-tc-dim" }, curve.label) : null,
       value,
@@ -184,6 +189,14 @@ export class Panel {
     });
   }
 
+  private curves(run: RunCurves): Curve[] {
+    if (this.spec.bySource !== true) return this.spec.curves;
+    const own = run.sources.map(
+      (name, i): Curve => ({ table: "source", column: name, label: name, smooth: false, seldom: true, source: i + 1 }),
+    );
+    return [...this.spec.curves, ...own];
+  }
+
   private add(
     curve: Curve,
     run: RunCurves,
@@ -197,8 +210,9 @@ export class Panel {
     const raw = table.columns.get(curve.column);
     if (raw === undefined) return;
     if (curve.seldom) {
-      const single = this.spec.curves.length === 1;
-      strokes.push({ run: index, width: 1.5, alpha: 1, dots: true, ...(single ? {} : { dash: [5, 3] }) });
+      const single = this.curves(run).length === 1;
+      const dash = single ? {} : { dash: curve.source === undefined ? [5, 3] : [2, 3] };
+      strokes.push({ run: tint(index, curve, isAlone(picture)), width: 1.5, alpha: 1, dots: true, ...dash });
       lines.push(sample(table, raw, view));
       return;
     }
@@ -223,4 +237,14 @@ export class Panel {
       curve.smooth && weight > 0 ? table.smooth(curve.column, weight).values[table.nearest(found.x)] : undefined;
     return this.spec.format(smooth ?? found.value);
   }
+}
+
+/** Whether one run alone is drawn. */
+function isAlone(picture: Picture): boolean {
+  return picture.runs.length - picture.hidden.size === 1;
+}
+
+/** A run's colour; its sources have those of other runs while none of these is drawn. */
+function tint(index: number, curve: Curve, alone: boolean): number {
+  return index + (alone ? (curve.source ?? 0) : 0);
 }

@@ -12,6 +12,7 @@ export const PANELS: PanelSpec[] = [
     height: 220,
     format: (v) => brief(v),
     logarithmic: true,
+    bySource: true,
     curves: [
       { table: "step", column: "loss", label: "train", smooth: true },
       { table: "eval", column: "eval_loss", label: "eval", smooth: false, seldom: true },

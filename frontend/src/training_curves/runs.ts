@@ -59,11 +59,16 @@ function floats<T>(kind: { new (buffer: ArrayBuffer): T; BYTES_PER_ELEMENT: numb
 }
 
 export class RunCurves {
-  readonly tables: Record<TableName, Table> = { step: new Table(), eval: new Table(), health: new Table() };
+  readonly tables: Record<TableName, Table> = {
+    step: new Table(),
+    eval: new Table(),
+    health: new Table(),
+    source: new Table(),
+  };
   info: RunInfo;
   /** Milliseconds (page clock) at which `info` came. */
   told = 0;
-  private counts: Record<TableName, number> = { step: 0, eval: 0, health: 0 };
+  private counts: Record<TableName, number> = { step: 0, eval: 0, health: 0, source: 0 };
   private detail: { from: number; to: number; table: Table } | null = null;
 
   constructor(info: RunInfo) {
@@ -127,6 +132,11 @@ export class RunCurves {
     const { detail } = this;
     if (name === "step" && detail !== null && detail.from <= from && to <= detail.to) return detail.table;
     return this.tables[name];
+  }
+
+  /** The sources of the run's mixture; none where its rows are of one frame. */
+  get sources(): string[] {
+    return [...this.tables.source.columns.keys()];
   }
 
   /** Points of training that the run has logged. */
