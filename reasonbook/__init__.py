@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from .history import jobs, runs, spent
     from .ipython import load_ipython_extension as load_ipython_extension
     from .ipython import unload_ipython_extension as unload_ipython_extension
+    from .mixture import mix
     from .training import Run, ablate, compare, train
+    from .versions import diff
 
 # Read when torch is loaded. Its threads spin while they wait for each other; where something else wants the cores, as
 # a notebook's kernel does, two of them on two cores took twice the time and more. A short spin costs an idle machine
@@ -39,12 +41,14 @@ __all__ = [
     "ablate",
     "augment_dataset",
     "compare",
+    "diff",
     "doctor",
     "examples",
     "export",
     "formats",
     "frame",
     "jobs",
+    "mix",
     "reviewer",
     "runs",
     "spent",
@@ -57,12 +61,14 @@ _HOMES = {
     "ablate": "training",
     "augment_dataset": "augment",
     "compare": "training",
+    "diff": "versions",
     "doctor": "environment",
     "export": "exports",
     "formats": "format_matrix",
     "frame": "data.sources",
     "jobs": "history",
     "load_ipython_extension": "ipython",
+    "mix": "mixture",
     "reviewer": "decisions",
     "runs": "history",
     "spent": "history",

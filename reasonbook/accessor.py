@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
 
@@ -14,7 +14,7 @@ from .data.frame_metadata import Remembered
 from .data.layout import Layout, layout_of, name_layout
 from .data.splits import write_splits
 from .data.typed_pandas import DataFrame, Series, column_cells, value_counts
-from .errors import FormatError, LayoutError, ReviewError, TeacherError, TrainingError
+from .errors import FormatError, LayoutError, ReviewError, StoreError, TeacherError, TrainingError
 from .html_card import html_of
 from .options import checked
 from .schema import Schema
@@ -27,16 +27,28 @@ if TYPE_CHECKING:
     from .chat import ChatConfig, ChatDataset, Strategy
     from .history import FrameHistory, RowLife
     from .quality import Quality
+    from .quality.variations import Variations
+    from .quality.variations.plan import Kind
     from .review import Review
     from .training import Run, TrainConfig
+    from .versions import Version, Versions
 
-_VERBS = ("layout", "estimate", "augment", "quality", "review", "split", "history", "use", "to_chat", "train")
+_VERBS = (
+    "layout", "estimate", "augment", "quality", "vary", "review", "split", "history", "use", "version", "versions",
+    "to_chat", "train",
+)  # fmt: skip
 
 
 def _augment_options() -> tuple[type, ...]:
     from .augment import AugmentConfig
 
     return (AugmentConfig,)
+
+
+def _vary_options() -> tuple[type, ...]:
+    from .quality.variations.config import VaryConfig
+
+    return (VaryConfig,)
 
 
 def _chat_options() -> tuple[type, ...]:
@@ -183,6 +195,54 @@ class ReasonAccessor:
         schema, teacher = _last.get(self._df) or (None, None)
         return Review(frame, losses=row_losses(frame.keys), schema=schema, teacher=teacher)
 
+    @checked(
+        TeacherError,
+        'df.reason.vary(teacher="openai:MODEL", kind="flip", along=["Policy"])',
+        configs=_vary_options,
+    )
+    def vary(
+        self,
+        schema: Any = None,
+        *,
+        teacher: Any,
+        kind: Kind = "reword",
+        along: Sequence[str] = (),
+        n: int = 1,
+        budget: float | None = None,
+        **config: Any,
+    ) -> Variations:
+        """Has a teacher write variations of these rows, each proven by a blind reader; returns at once.
+
+        They come in a frame of their own, ``job.frame``, with their origin's split; this frame is not changed.
+
+        Args:
+            schema: the schema of the rows' reasoning; the one that filled them when None.
+            teacher: as in `augment`; a Python function is called with the request and with what shall change.
+            kind: ``reword`` (other words), ``flip`` (one field of ``along`` changed) or ``fill`` (thin combinations).
+            along: the choice, number or boolean fields that are changed.
+            n: variations of each row.
+            budget: the most that this run may cost, in dollars.
+            **config: any other part of `reasonbook.quality.variations.config.VaryConfig`, such as ``pilot``,
+                ``guidance``, ``derived`` or ``splits``.
+
+        Raises:
+            SchemaError: no typed field can prove a variation, or ``along`` names none.
+            LayoutError: the rows have no splits, or none of them can be varied.
+
+        Example:
+            >>> _ = df.reason.split()
+            >>> def greet(request, change): return "Good day. " + request
+            >>> df.reason.vary(teacher=greet, checker=rb.examples.refund_rules, limit=20).wait().words
+            '20 of 20 kept'
+        """
+        from .quality.variations import Variations
+        from .quality.variations.config import VaryConfig
+
+        known, _ = _last.get(self._df) or (None, None)
+        options = VaryConfig(kind=kind, along=tuple(along), n=n, budget=budget, **config)
+        wanted = known if schema is None else Schema.of(schema)
+        return Variations(self._frame(), wanted, teacher, options).start()
+
     @checked(LayoutError, "df.reason.split(test=0.1, validation=0.1)")
     def split(
         self,
@@ -192,12 +252,13 @@ class ReasonAccessor:
         seed: int = 0,
         stratify: Hashable = None,
         group: Hashable = None,
+        by: Literal["request", "case"] = "request",
         wait: bool = True,
     ) -> Series:
         """Writes ``train``, ``validation`` or ``test`` into the column ``split``; returns how many of each.
 
-        Rows that have a split keep it. Rows with the same request always share one. A running augmentation of the
-        frame is waited for.
+        Rows that have a split keep it. Rows with the same request, or of the same case, always share one. A running
+        augmentation of the frame is waited for.
 
         Args:
             test: the part that tests, from 0 to 1.
@@ -205,20 +266,30 @@ class ReasonAccessor:
             seed: another seed gives another draw.
             stratify: a column whose classes are split alike.
             group: a column whose equal values stay together, instead of equal requests.
+            by: what stays together where no column is named: equal requests, or a ``case``, which is the facts that the
+                reasoning states, whatever the words; see `reasonbook.quality.Quality.cases`.
             wait: for an augmentation that is filling the frame; it is an error otherwise.
 
         Example:
             >>> df.reason.split(test=0.2, validation=0.1).to_dict()
             {'train': 28, 'test': 8, 'validation': 4}
+            >>> df.drop(columns="split").reason.split(by="case").sum().item()
+            40
         """
         settle(self._df, wait=wait, purpose="split")
+        frame = self._frame()
+        groups = None if group is None else self._column(group)
+        if by == "case" and group is None:
+            from .cases import groups_of
+
+            groups = groups_of(frame)
         write_splits(
-            self._frame(),
+            frame,
             test=test,
             validation=validation,
             seed=seed,
             strata=None if stratify is None else self._column(stratify),
-            groups=None if group is None else self._column(group),
+            groups=groups,
         )
         return value_counts(self._df, "split")
 
@@ -282,6 +353,35 @@ class ReasonAccessor:
         _, teacher = _last.get(self._df) or (None, None)
         _last.set(self._df, (chosen.schema, teacher))
         return after
+
+    @checked(StoreError, 'df.reason.version("before repairs")')
+    def version(self, name: str) -> Version:
+        """Keeps, under a name, what each row has now: response, reasoning, verdict and split.
+
+        Args:
+            name: any text; of several versions with one name the newest counts.
+
+        Example:
+            >>> df.reason.version("before repairs")
+            Version('before repairs', rows=40)
+        """
+        from .store import default_store
+        from .versions import keep_version
+
+        return keep_version(self._frame(), default_store(), name)
+
+    def versions(self) -> Versions:
+        """The versions of these rows, oldest first; `rb.diff` holds two of them against each other.
+
+        Example:
+            >>> version = df.reason.version("before repairs")
+            >>> df.reason.versions()
+            Versions('before repairs')
+        """
+        from .store import default_store
+        from .versions import versions_of
+
+        return versions_of(self._frame(), default_store())
 
     @checked(FormatError, 'df.reason.to_chat("STUDENT")', configs=_chat_options)
     def to_chat(

@@ -30,6 +30,8 @@ Those that never leave the package: what caught them says the text as the status
       _LoopBrokenError     chat.closed_loop.play: a step at which a perfect student fails
       UnsupportedRowError  exports.rows: a row that a file's layout has no place for
       UnusableEventError   decisions.acts: an event of a review that cannot be applied
+      BudgetUsedUpError    augment.questions: a question that no money is left for
+      _DropError           exports.pairs: a preference that a file's layout has no place for
     ValueError
       InvalidAnswerError   augment.answers: an answer that does not fit the schema
       TurnCountError       data.turn_reasoning: reasoning for another number of turns

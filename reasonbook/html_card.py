@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from operator import methodcaller
@@ -12,6 +13,7 @@ _BOX = (
     "max-width:760px;font:13px/1.45 system-ui,sans-serif"
 )
 _DIM = "opacity:.65"
+_WORD = re.compile(r"\s+|\w+|[^\w\s]")
 # A notebook sets the formulas that it finds in HTML: two prices in dollars are none.
 _CLASSES = "rb-card mathjax_ignore tex2jax_ignore"
 
@@ -44,13 +46,36 @@ def card(
     return "".join([*parts, "</div>"])
 
 
+class Html(str):
+    """HTML whose texts are escaped already, as a cell of a `table`."""
+
+    __slots__ = ()
+
+
+def marked_diff(before: object, after: object) -> Html:
+    """Two values as one text, word by word: what went is struck through, what came is tinted; escaped."""
+    from difflib import SequenceMatcher
+
+    old, new = (_WORD.findall(_show(value)) for value in (before, after))
+    parts: list[str] = []
+    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        gone, come = escape("".join(old[a:b])), escape("".join(new[c:d]))
+        if kind == "equal":
+            parts.append(come)
+            continue
+        if gone.strip():
+            parts.append(f'<del style="background:rgba(220,60,60,.16)">{gone}</del>')
+        if come:
+            parts.append(f'<ins style="background:rgba(60,170,90,.2);text-decoration:none">{come}</ins>')
+    return Html("".join(parts))
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A small HTML table; every cell is escaped and keeps its line breaks."""
+    """A small HTML table; every cell that is no `Html` is escaped, and keeps its line breaks."""
     cell = "padding:2px 10px 2px 0;text-align:left;vertical-align:top;white-space:pre-wrap"
     head = "".join(f'<th style="{cell};{_DIM};font-weight:normal">{escape(str(h))}</th>' for h in header)
     lines = "".join(
-        "<tr>" + "".join(f'<td style="{cell}">{escape(_show(value))}</td>' for value in row) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f'<td style="{cell}">{_cell(value)}</td>' for value in row) + "</tr>" for row in rows
     )
     opening = '<table style="border-collapse:collapse"><thead><tr>'
     return f"{opening}{head}</tr></thead><tbody>{lines}</tbody></table>"
@@ -78,6 +103,10 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     minutes = f"{whole // 60 % 60:02}:{whole % 60:02}"
     return f"{whole // 3600}:{minutes}" if whole >= 3600 else minutes.removeprefix("0")
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, Html) else escape(_show(value))
 
 
 def _show(value: Any) -> str:

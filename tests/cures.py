@@ -8,9 +8,9 @@ from typing import NamedTuple
 from tests.house import House
 
 ROOTS = (
-    "rb", "df", "schema", "job", "review", "repair", "chat", "run", "session", "ablation", "comparison",
-    "AugmentConfig", "ChatConfig", "TrainConfig", "model", "client", "to_chat", "train", "dask", "AutoTokenizer",
-    "LlamaCpp", "refund_rules", "refunds", "tiny_student", "lambda", "pip",
+    "rb", "audit", "df", "schema", "job", "more", "review", "repair", "chat", "run", "session", "ablation",
+    "comparison", "AugmentConfig", "ChatConfig", "TrainConfig", "model", "client", "to_chat", "train", "dask",
+    "AutoTokenizer", "LlamaCpp", "refund_rules", "refunds", "tiny_student", "lambda", "pip",
 )  # fmt: skip
 _BEGINS = re.compile(rf"(?<![\w.\"'/])(?:(\w+) = )?(?=({'|'.join(ROOTS)})\b[\w.]*[(\[.])")
 

@@ -24,9 +24,11 @@ LAYERS = {
         "demo widgets",
         "accessor",
         "environment exports format_matrix history review",
-        "quality",
+        "mixture quality",
         "augment training examples",
+        "versions",
         "chat decisions teachers schema",
+        "cases",
         "data",
         "waiting",
         "store job",
@@ -67,7 +69,7 @@ ONLY = {
 # `import reasonbook` does not pass them.
 HEAVY = set(
     "torch transformers trl peft accelerate datasets bitsandbytes unsloth unsloth_zoo openai anthropic "
-    "aiohttp xllamacpp ipywidgets anywidget plotly pyarrow dask".split()
+    "aiohttp xllamacpp ipywidgets anywidget plotly pyarrow dask rensa rapidfuzz".split()
 )
 # `df.reason` is the user's door; the package takes the rooms behind it. The examples show the user's way.
 SAYS_REASON = ("reasonbook.accessor", "reasonbook.examples")

@@ -5,12 +5,13 @@ import re
 import pytest
 
 import reasonbook as rb
+from benchmarks import variations
 from reasonbook.augment import AugmentConfig
 from reasonbook.chat import ChatConfig
 from reasonbook.errors import ReasonbookError
 from reasonbook.job import Job
 from reasonbook.teachers.llamacpp import LlamaCpp
-from reasonbook.training import TrainConfig
+from reasonbook.training import TrainConfig, judge
 
 from .cures import cures, pieces
 from .house import HOUSE
@@ -19,9 +20,13 @@ from .servers.provider import KEY, Provider
 # What a person fills in: the code as it stands → as it is typed. An expression of the source stands in ⟨ ⟩.
 FILLED = {
     r"field_lines\(names\)": "field_lines()",
+    r"⟨\{first_field!r\}⟩": '"Amount"',
+    r"⟨\{self\.row\}⟩|⟨\{\[row for row, _ in refused\]\}⟩": "1",
+    r'\["Policy"\]': '["Membership"]',
     r"⟨\{(row|(sample|self)\.position)\}⟩": "1",
     r"⟨\{sample\.turn\}⟩": "0",
     r"⟨\{turn\}⟩": ", turn=0",
+    r"⟨\{first\}⟩": "misleads",
     r"⟨\{field\.name!r\}⟩": '"Amount"',
     r"⟨\{_example\(field, value\)!r\}⟩": '"104"',
     r"⟨\{self\.path_out\}⟩": "rows.jsonl",
@@ -33,6 +38,8 @@ FILLED = {
     r"to_parquet\(…\)": "to_parquet('out.parquet')",
     r"df\[⟨\{name!r\}⟩\]": "df['prompt']",
     r"⟨\{_more\([^}]*\}⟩|⟨\{dollars:g\}⟩": "20.0",
+    r'\{…, "⟨\{each\.name\}⟩": \(other, ⟨.*?⟩\)\}': '{"refunds": df, "chat": (other, 0.25)}',
+    r"⟨\{layout\.name\}⟩": "dpo",
     r"\{…\}": '{"Intent": "a refund"}',
     r"⟨\{bare\[0\]!r\}⟩": "'Amount'",
     r"⟨\{_rounded\(.*?\)\}⟩": "1024",
@@ -49,6 +56,8 @@ FILLED = {
     r"⟨\{[^}]*learning_rate[^}]*\}⟩|⟨\{lower:[^}]*\}⟩": "1e-4",
     r"⟨\{cure\}⟩": ', precision="fp32"',
     r"⟨\{number\}⟩": "0",
+    r'"⟨\{name\}⟩"': '"ana"',
+    r'"⟨\{(who|path\.name)\}⟩(\.jsonl)?"': '"ana.jsonl"',
     r"⟨\{said\}⟩⟨\{needs\}⟩": '"raw", confirm=True',
     r"⟨\{self\.task[^}]*\}⟩": "512",
     r'"STUDENT"|"Qwen/Qwen3-4B"': "student",
@@ -72,10 +81,12 @@ FILLED = {
     r"drop_duplicates\(…\)": "drop_duplicates(subset=['prompt'])",
     r"run\.save\(…\)": 'run.save("again")',
     r"again\(…\)": 'again("x")',
+    r"⟨\{self(\[-1\])?\.name!r\}⟩": '"before repairs"',
     r"…": "x",
 }
 # What cannot be typed on a machine without a network, or stands for a definition that the person writes.
 NOT_HERE = {
+    'df.reason.quality().audit(checker="openai:MODEL", score=judge("openai:MODEL"))': "needs grades: test_audit.py",
     'run.save("owner/name", format="hub")': "writes to the Hub",
     'rb.frame(datasets.load_dataset("NAME", split="train"))': "asks the Hub",
     "dask.dataframe.from_pandas(df, npartitions=8)": "an extra of its own",
@@ -107,15 +118,19 @@ def world(tiny_student, tmp_path_factory):
         run = rb.train(chat, max_steps=1, samples=0).wait()
         plain = df.reason.train(tiny_student, strategy="final_only", max_steps=1, samples=0).wait()
         review = df.reason.review()
+        df.reason.version("before repairs")
         yield dict(
-            rb=rb, df=df, schema=schema, job=job, chat=chat, run=run, thinking=run, plain=plain, review=review,
+            rb=rb, df=df, other=rb.examples.refunds(4, seed=2),
+            schema=schema, job=job, chat=chat, run=run, thinking=run, plain=plain, review=review,
             repair=review.repair(2, "The amount is wrong.", teacher=teacher), teacher=teacher, student=tiny_student,
             template="{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
             "{% if add_generation_prompt %}<assistant>{% endif %}",
+            quality=df.reason.quality(), a="before repairs", b=df,
             prompts=["What is 2 + 2?"], path="out", path_in="in.parquet", AugmentConfig=AugmentConfig,
             ChatConfig=ChatConfig, TrainConfig=TrainConfig, AutoTokenizer=AutoTokenizer, LlamaCpp=LlamaCpp,
             ablation=rb.ablate(df, tiny_student, ["Amount"], steps=1).wait(), comparison=rb.compare([plain, run]),
             refunds=rb.examples.refunds, refund_rules=rb.examples.refund_rules, tiny_student=rb.examples.tiny_student,
+            audit=df.reason.quality().audit(teacher, rows=2), judge=judge,
             session=run.chat(), id=run.id, data={"train": df}, home=home, folder="weights",
             model=AutoModelForCausalLM.from_pretrained(tiny_student),
         )  # fmt: skip
@@ -132,9 +147,31 @@ CURES = {cure.code: cure.where for cure in cures(HOUSE)}
 
 def unfinished(world: dict, code: str) -> dict:
     """What a cure is about that only makes sense where something is not whole."""
+    if "reason.vary(" in code or code.startswith("more."):
+        df = variations.rows(6, 1, "2026")
+        df.reason.augment(variations.schema(), teacher=variations.reader(0, "2026", 0.0)).wait()
+        write = {"teacher": variations.writer(0, 0.0), "schema": variations.schema(), "df": df}
+        more = df.reason.vary(teacher=write["teacher"], checker=variations.reader(0, "2026", 0.0), pilot=2)
+        return {**write, "more": more.wait()}
+    if "export(" in code and ("layout.name" in code or '"dpo"' in code):
+        df = rb.examples.refunds(2)
+        df.reason.augment({"Amount": "What?"}, teacher=lambda request: {"Amount": "104"}).wait()
+        df.reason.review().edit(0, {"Amount": "105"})
+        return {"df": df.assign(split="train")}
+    if "['source']" in code:
+        mix = rb.mix({"refunds": world["df"], "chat": world["other"]})
+        return {"run": mix.train(world["student"], plain="keep", max_steps=1, samples=0).wait()}
     if "resume()" in code:
         run = rb.train(world["chat"], max_steps=400, samples=0).stop().wait()
         return {"run": run, "id": run.id}
+    if re.match(r"review\.(send|merge|settle)", code):
+        review = rb.examples.refunds(
+            4, seed=len(code)
+        ).reason.review()  # rows of which no other cure has said a thing
+        rb.reviewer("ben")
+        review.reject([1, 3])
+        rb.reviewer("ana")
+        return {"review": review.accept([1, 3]).send("ana.jsonl")}
     if code == "job.retry()":
         df = rb.examples.refunds(2)
         answers = iter([{}, {"Amount": "1"}, {"Amount": "1"}])
@@ -168,6 +205,7 @@ def test_what_is_to_be_typed_can_be_typed(world, code, tmp_path, monkeypatch):
             result = eval(typed(code), names)
     finally:
         rb.store.cap(remove=True)
+        rb.reviewer("")
         for left in (result, *names.values()):
             if isinstance(left, Job) and left.running:
                 left.stop().wait()

@@ -114,6 +114,10 @@ WRONG = {
         (lambda f: f.review.repair(0, 5), "takes text", "review.repair("),
         (lambda f: f.review.accept_all(passing="no"), "True or False", "passing=False"),
         (lambda f: f.review.samples(3.2), "a list", "review.samples("),
+        (lambda f: f.review.assign(["ana", "ben"]), "a dict", "review.assign("),
+        (lambda f: f.review.send(), "needs path", "review.send("),
+        (lambda f: f.review.merge(5), "not a whole number", "review.merge("),
+        (lambda f: f.review.settle(0), "needs who", "review.settle("),
     ],
     "chat": [
         (lambda f: f.df.reason.to_chat(), "needs student", 'to_chat("STUDENT")'),

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import reasonbook as rb
 from reasonbook.data.frame import Frame
 from reasonbook.data.layout import Layout
 from reasonbook.decisions import Decisions
@@ -214,6 +215,38 @@ def test_accept_all_leaves_flagged_and_failed_rows(store):
     assert review.where(verdict="undecided").tolist() == [5, 7]
     assert review.where(sort="suspicion").tolist()[0] == 5
     assert opened(df, store).accept_all(passing=False).where(verdict="undecided").tolist() == [7]
+
+
+def test_a_wrong_answer_of_the_example_is_not_accepted(home):
+    """One response in ten is another amount than the reasoning works out, as text beside a sum."""
+    df = rb.examples.refunds(100, seed=3)
+    df.loc[::10, "response"] = "$999"
+    df.reason.augment(rb.examples.refund_schema(), teacher=rb.examples.refund_rules).wait()
+    review = df.reason.review()
+    assert review.findings["contradicted"] == 10 and review[10].findings[0].field == "Amount"
+    assert review[10].findings[0].words.endswith("the response says $999")
+    review.accept_all()
+    left = set(review.where(verdict="undecided").tolist())
+    assert left.issuperset(range(0, 100, 10)) and len(left) <= 12, "few right rows stay behind with them"
+    assert "Checked: " in review.notes[-1] and "contradicted" in review.notes[-1]
+
+
+def test_what_is_decided_of_flagged_rows_tells_how_far_to_trust_the_flag(home):
+    df = rb.examples.refunds(60, seed=3)
+    right = df["response"][3]
+    df.loc[:3, "response"] = "$999"
+    df.reason.augment(rb.examples.refund_schema(), teacher=rb.examples.refund_rules).wait()
+    review = df.reason.review()
+    review.reject([0, 1]).accept([2, 10, 11])
+    assert review.flags[3].names
+    review.edit(3, response=right)
+    assert review.flags[3].names == (), "it has lost its flag, and counts with the one that it had"
+    for trust in (review.calibration, df.reason.quality().calibration):
+        assert (trust["contradicted"].decided, trust["contradicted"].wrong) == (4, 3)
+        assert (trust["no flag"].decided, trust["no flag"].wrong) == (2, 0)
+        said = "of 4 flagged rows that you have decided, 3 were rejected or edited: 75 %"
+        assert str(trust["any"]).startswith(said)
+    assert trust.to_frame().loc[0, "flag"] == "any"
 
 
 def test_cursor_survives_and_rows_are_checked(store, tmp_path):

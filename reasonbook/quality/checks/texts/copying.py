@@ -1,4 +1,4 @@
-"""Copied: how much of a response stands word for word in the reasoning, which then teaches to repeat it."""
+"""Copying: how much of a response stands word for word in the reasoning, which then teaches to repeat it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ LEAST = 12  # words; a shorter response may well be what a field states
 SHARE = 0.5  # of the response, from which on it counts as copied
 _PIECE = 4  # words that are looked for together
 _PROBE = 20  # letters
-_SHORTEST = 40  # letters of a response that may have so many words
+SHORTEST = 40  # letters of a response that may have so many words
 
 
 def copied(reasoning: str, response: str, request: str) -> bool:
@@ -17,7 +17,7 @@ def copied(reasoning: str, response: str, request: str) -> bool:
         response: in plain words.
         request: as it stands; read only where reasoning and response are alike.
     """
-    if len(response) < _SHORTEST:
+    if len(response) < SHORTEST:
         return False
     # Where no letters of its beginning, middle and end stand there, half of it cannot.
     middle = len(response) // 2
