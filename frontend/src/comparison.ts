@@ -180,6 +180,7 @@ class Comparison {
     this.start = page.start;
     this.total = page.total;
     const labels = this.shot?.scores.map((score) => score.label) ?? [];
+    const held = this.list.contains(document.activeElement);
     if (page.rows.length === 0) {
       const why = this.query ? `No row holds “${this.query}”.` : "No row of this kind.";
       fill(this.list, h("div", { class: "rb-empty" }, why));
@@ -187,6 +188,7 @@ class Comparison {
       const judge = (row: number, run: number, agree: boolean | null) => this.judge(row, run, agree);
       fill(this.list, ...page.rows.map((row) => rowCard(row, labels, this.open, this.reader, judge)));
     }
+    if (held) this.list.focus({ preventScroll: true }); // the row that had the focus is gone, its keys go on
     this.list.scrollTop = 0;
     const last = page.start + page.rows.length;
     setText(this.where, page.total === 0 ? "" : `${page.start + 1}–${last} of ${page.total}`);
