@@ -80,7 +80,7 @@ class Decisions:
                     self.set_aside.append(f"event {event.seq} ({event.kind!r:.40}): {problem}")
             if fresh:
                 self._read = fresh[-1][1].seq
-                self._newest = max(self._newest, *(clock.count for clock, _ in fresh))
+                self._newest = max(self._newest, *(clock.number for clock, _ in fresh))
         return changed
 
     def of(self, root: str) -> Decision:

@@ -28,9 +28,9 @@ _LONGEST = 64  # characters of an act's name
 
 
 class Clock(NamedTuple):
-    """The place of an act among all; ``count`` is one more than the highest that its journal had known."""
+    """The place of an act among all; ``number`` is one more than the highest that its journal had known."""
 
-    count: int = 0
+    number: int = 0
     at: float = -math.inf
     name: str = ""
 
@@ -67,7 +67,7 @@ def header(events: Iterable[Event]) -> str:
 
 def line(clock: Clock, event: Event) -> str:
     """One act as a line."""
-    told = {**event.data, "kind": event.kind, "event": name_of(event), "at": event.at, "clock": clock.count}
+    told = {**event.data, "kind": event.kind, "event": name_of(event), "at": event.at, "clock": clock.number}
     return json.dumps(told, ensure_ascii=False, default=str)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import MissingPackage
 
@@ -44,7 +44,8 @@ def byte_tokenizer(source: str, *, eos: str = EOS) -> PreTrainedTokenizerFast:
         ) from error
     special, ordinary = markers_of(source)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
+    vocab = {c: i for i, c in enumerate(alphabet)}
+    backend = cast(Any, Tokenizer(models.BPE(vocab=vocab, merges=[])))  # its lists have no types
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("trl", "unsloth")
 
@@ -75,7 +76,7 @@ def _of_unsloth() -> Iterator[KnownTemplate]:
                     pass
 
 
-def table_of(code: str, table: str) -> Mapping[str, object]:
+def table_of(code: str, table: str) -> Mapping[str, Any]:
     """What a module's top level puts into a table by name, worked out from texts alone; nothing of it is run."""
     made: dict[str, object] = {}
     names: dict[str, object] = {}

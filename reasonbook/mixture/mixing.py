@@ -69,17 +69,21 @@ def mix(
     weights: dict[str, float | None] = {}
     for name, given in sources.items():
         frame, weight = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
-        number = weight is None or (isinstance(weight, (int, float)) and not isinstance(weight, bool))
-        if not isinstance(frame, DataFrame) or not number:
-            raise TrainingError(
-                f"The source {name!r} is neither a DataFrame nor a DataFrame with a weight.",
-                f'{_LINE}   # rb.frame("rows.jsonl") makes one of a file or another library\'s rows',
-            )
-        if not isinstance(name, str) or not name.strip() or name == "step":
-            raise TrainingError(f"A source cannot be called {name!r}.", _LINE)
+        _check_source(name, frame, weight)
         frames[name], weights[name] = frame, weight
     check_weights(weights)
     return Mix(frames, weights, by=by, seed=seed)
+
+
+def _check_source(name: object, frame: object, weight: object) -> None:
+    number = weight is None or (isinstance(weight, (int, float)) and not isinstance(weight, bool))
+    if not isinstance(frame, DataFrame) or not number:
+        raise TrainingError(
+            f"The source {name!r} is neither a DataFrame nor a DataFrame with a weight.",
+            f'{_LINE}   # rb.frame("rows.jsonl") makes one of a file or another library\'s rows',
+        )
+    if not isinstance(name, str) or not name.strip() or name == "step":
+        raise TrainingError(f"A source cannot be called {name!r}.", _LINE)
 
 
 class Mix:
@@ -288,7 +292,7 @@ class Mix:
     def _guessed(self, name: str, found: TrainingRows) -> Source:
         """A source as its frame stands, with tokens by a sample of its rows."""
         train_rows = [row for row in found.rows if row.split in (None, "train")]
-        unsplit = sum(row.split is None for row in train_rows)
+        unsplit = sum(row.split != "train" for row in train_rows)
         some = train_rows[:: max(1, len(train_rows) // LOOKED_AT)]
         mean = sum(map(_learnt_tokens, some)) / max(1, len(some))
         examples = len(train_rows) - round((1 - _UNSPLIT) * unsplit)

@@ -90,7 +90,7 @@ class Coverage:
     def __getitem__(self, values: str | Values) -> list[int]:
         """Positions of the rows of one cell; none where it is empty."""
         wanted = (values,) if isinstance(values, str) else tuple(values)
-        return next((list(cell.positions) for cell in self.cells if cell.values == wanted), [])
+        return next((list(cell.positions) for cell in self.cells if cell.values == wanted), list[int]())
 
     def rows(self, **values: Any) -> list[int]:
         """Positions of the rows that have these values, each under its field's name in small letters with ``_``.
@@ -207,7 +207,7 @@ def coverage_of(frame: Frame, names: Sequence[str]) -> Coverage:
     if len(set(names)) < len(names):
         raise ReasonbookError(f"{names[0]!r} beside itself says nothing.", f"quality.coverage({names[0]!r})")
     found = (last_of(cell) for cell in frame.column("reasoning"))
-    cells = [cell if is_mapping(cell) else {} for cell in found]
+    cells: list[Mapping[str, Any]] = [cell if is_mapping(cell) else {} for cell in found]
     fields = list(dict.fromkeys(name for cell in cells for name in cell))
     return Coverage(frame, names, [_values(frame, cells, name, fields) for name in names])
 
@@ -251,7 +251,7 @@ def _in_ranges(items: Sequence[Sequence[Any]], numbers: Sequence[float]) -> list
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and not missing(value)
+    return not isinstance(value, bool) and not missing(value) and isinstance(value, (int, float, np.number))
 
 
 def _text(value: object) -> str:

@@ -54,7 +54,7 @@ class Quality:
         read = self.frame.layout.read(self.frame.df)
         rows = (checked_row(row, cells[i], row.response) for i, row in enumerate(read))
         schemas = KnownSchemas(self.store, self.schema)
-        also = {"conflict": self.conflicts.mask.to_numpy(dtype=bool)}
+        also = {"conflict": np.asarray(self.conflicts.mask, dtype=bool)}
         checks = Checks(rows, schemas.fitting, also=also)
         note_audits(checks, self.frame, self.store)
         return checks

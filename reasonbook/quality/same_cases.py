@@ -68,10 +68,11 @@ class SameCases:
     def _near(self) -> tuple[NearTexts, np.ndarray]:
         """Pairs in near-same words, and of each pair whether its facts are the same."""
         near = near_texts(self._asked)
-        first, second = near.pairs.T
+        first, second = near.pairs[:, 0], near.pairs[:, 1]
         facts, numbers = self.cases.facts, codes_of(map(numbers_of, self._asked))[0]
         known = (facts[first] >= 0) & (facts[second] >= 0) & bool(self.cases.fields)
-        return near, np.where(known, facts[first] == facts[second], numbers[first] == numbers[second])
+        same_facts: np.ndarray = facts[first] == facts[second]
+        return near, np.where(known, same_facts, numbers[first] == numbers[second])
 
     @cached_property
     def copies(self) -> RowGroups:
@@ -79,7 +80,8 @@ class SameCases:
         stars: dict[int, list[int]] = {}
         taken: set[int] = set()
         near, same = self._near
-        for first, second in near.pairs[same].tolist():
+        pairs: list[list[int]] = near.pairs[same].tolist()
+        for first, second in pairs:
             if first in taken or second in taken:
                 continue
             if not answers_differ(self.answers[first], self.answers[second]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -141,7 +141,7 @@ def answer_nats(
                 most = size // 2
                 free()
                 continue
-            found.update(zip(part, losses.double().cpu().tolist(), strict=True))
+            found.update(zip(part, cast(Any, losses.double().cpu()).tolist(), strict=True))
     finally:
         model.train(training)
     return found

@@ -182,4 +182,5 @@ def flags_of(found: Iterable[RowAudit]) -> tuple[str, ...]:
 def _row_audit(plain: Mapping[str, Any], checker: str) -> RowAudit:
     known = {part.name for part in fields(RowAudit)}
     told = {name: value for name, value in plain.items() if name in known}
-    return RowAudit(**(told | {"fields": tuple(plain["fields"]), "checker": checker}))
+    told |= {"fields": tuple(plain["fields"]), "checker": checker}
+    return RowAudit(**told)

@@ -89,7 +89,7 @@ class Checks:
     ) -> None:
         """Takes in a row's new reasoning and response, and what else is looked at."""
         new = self._look((reasoning, response, earlier, request))
-        before, was = self._tellings[self._which[position]], int(self._lengths[position])
+        before, was = self._tellings[int(self._which[position])], int(self._lengths[position])
         self._own[position], self._lengths[position] = new.bits, new.length
         self._which[position] = self._place(new.telling)
         if was:
@@ -194,7 +194,7 @@ class Checks:
 
     def _show(self, position: int) -> None:
         """Marks one row by the measures as they are."""
-        told = self._measures.bits(self._tellings[self._which[position]])
+        told = self._measures.bits(self._tellings[int(self._which[position])])
         long = BIT["too long"] if self._lengths[position] > self._limit else 0
         self.bits[position] = int(self._own[position] | self._also[position]) | told | long
         self.flags[position] = flags_of(int(self.bits[position]))

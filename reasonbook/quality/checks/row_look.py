@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as Set
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ...data.conversation import missing
 from ...safe_text import visible
@@ -125,7 +125,8 @@ def _look(reasoning: Mapping[str, Any] | None, response: str | None, request: st
             elif len(value) == 0:
                 bits |= BIT["blank"]
             elif said and isinstance(value, (list, tuple)):
-                (agree if answer.states_items(value) else differ).append(pair(name, LIST))
+                items = cast("Sequence[Any]", value)
+                (agree if answer.states_items(items) else differ).append(pair(name, LIST))
             continue
         by_text, by_last, by_number = pairs(name)
         if text is None:
