@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,8 +33,10 @@ from .repair import Proposal, Repair
 from .reviewers import Agreement, agreement_of, assigned, merged, sent, settled_by, settling
 from .samples import ReviewedRows, Sample
 from .teaching.examples import ExampleSet
-from .teaching.repair_all import RepairAll
 from .teaching.waiting_proposals import WaitingProposals
+
+if TYPE_CHECKING:
+    from .teaching.repair_all import RepairAll
 
 CURSOR = "review:cursor"
 _NOTED = 3  # things of a kind that are said one by one
@@ -361,6 +363,8 @@ class Review:
             ReviewError: there is no feedback, no teacher, or no row with reasoning.
         """
         positions = self.where(rows).tolist() if isinstance(rows, Query) else positions_of(len(self), rows)
+        from .teaching.repair_all import RepairAll  # with the engine that asks
+
         return RepairAll(
             self._rows,
             positions,

@@ -15,12 +15,13 @@ from ...data.conversation import Conversation
 from ...data.training_rows import ChatRow
 from ...training.loop.batches import IGNORED, Collator, Examples
 from .rows import AuditedRow
+from .verdicts import HURTS
 
 if TYPE_CHECKING:
     from ...chat import ChatDataset, ChatFormat
     from ...training.planning.language_model import LanguageModel
 
-HELPS, HURTS, KNOWN, SAME = "helps", "hurts", "known before", "no difference"
+HELPS, KNOWN, SAME = "helps", "known before", "no difference"
 MEANINGS = {
     HURTS: "the answer is less than half as likely with the reasoning",
     HELPS: "the answer is at least twice as likely with the reasoning",

@@ -12,9 +12,8 @@ from typing import Any
 from ...data.conversation import Conversation
 from ...events import Event
 from ...store import Store
-from .nats import HURTS
 from .rows import print_of, reasoning_of
-from .verdicts import LEAKS, MISLEADS, SUSPECT
+from .verdicts import HURTS, LEAKS, MISLEADS, SUSPECT
 
 SUBJECT = "audit"
 FLAGS = {MISLEADS: MISLEADS, HURTS: MISLEADS, SUSPECT: SUSPECT}  # verdict → what a review flags

@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...chat.reasoning_text import Thought, thought
 from ...data.conversation import Conversation, digest, json_ready
 from ...data.frame import Frame
 from ...data.task import Task
@@ -16,6 +15,9 @@ from ...data.turn_reasoning import last_of
 from ...decisions import Decision, Decisions
 from ...errors import ReasonbookError
 from ..checks import cells_of
+
+if TYPE_CHECKING:
+    from ...chat.reasoning_text import Thought
 
 _WORDS = 6  # of the shortest text that is called free
 
@@ -46,7 +48,7 @@ class AuditedRow:
     @cached_property
     def thought(self) -> Thought:
         """The reasoning as text, with the place of each field that has a value."""
-        return thought(self.reasoning)
+        return _thought(self.reasoning)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -92,7 +94,7 @@ def auditable(frame: Frame, decisions: Decisions) -> tuple[list[AuditedRow], lis
     reads = zip(frame.layout.read(frame.df), cells_of(frame), roots, strict=True)
     for position, (conversation, cell, root) in enumerate(reads):
         reasoning = reasoning_of(cell, conversation)
-        if not reasoning or conversation.problem or not thought(reasoning):
+        if not reasoning or conversation.problem or not _thought(reasoning):
             continue
         if not (conversation.response or "").strip():
             unanswered += 1
@@ -134,3 +136,11 @@ def free_texts(responses: Iterable[str]) -> bool:
     known = list(responses)
     lengths = sorted(len(text.split()) for text in known)
     return bool(known) and lengths[len(lengths) // 2] >= _WORDS and len(set(known)) > 0.5 * len(known)
+
+
+def _thought(reasoning: Mapping[str, Any]) -> Thought:
+    from ...chat.reasoning_text import (
+        thought,  # a review reads what is on record without the room of students
+    )
+
+    return thought(reasoning)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ...chat.reasoning_text import as_text
-from ...training.answering.scoring import Score
 from .rows import AuditedRow
+
+if TYPE_CHECKING:
+    from ...training.answering.scoring import Score
 
 MISLEADS = "misleads"
 SUSPECT = "label suspect"
@@ -16,6 +18,7 @@ UNDETERMINED = "undetermined"
 EARNS = "earns its place"
 UNNEEDED = "not needed"
 LEAKS = "leaks early"
+HURTS = "hurts"  # of a student, in nats
 OPEN = "not answered"
 
 # What a verdict means, the one that a reviewer should see first at the top.
@@ -60,6 +63,8 @@ def stating_fields(rows: Sequence[AuditedRow], rule: Score) -> dict[int, list[st
     """By position, the fields of a row that state its response by themselves."""
     # One call for all rows: a rule may look at the responses of all of them.
     held = [(row, name) for row in rows for name in row.fields]
+    from ...chat.reasoning_text import as_text
+
     grades = rule.grade([as_text(row.reasoning[name]) for row, name in held], [row.task() for row, _ in held])
     found: dict[int, list[str]] = {row.position: [] for row in rows}
     for (row, name), grade in zip(held, grades, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from ...data.conversation import json_ready, missing
 from ...errors import ReviewError
@@ -16,7 +16,9 @@ from ...teachers import TeacherSpec
 from ..edit_rules import type_of
 from ..samples import ReviewedRows, Sample
 from .lessons import Lesson, lessons_in
-from .trial import ExamplesTrial
+
+if TYPE_CHECKING:
+    from .trial import ExamplesTrial
 
 SchemaOf = Callable[[Sample], Schema | None]
 TypedNames = Callable[[int], Collection[str]]
@@ -88,6 +90,8 @@ class ExampleSet(Sequence[Example]):
             raise ReviewError("A trial needs a teacher.", 'review.examples(6).trial(teacher="openai:MODEL")')
         if not 0 < holdout < 1:
             raise ReviewError(f"holdout={holdout!r} is no share of the edits.", "holdout=0.5")
+        from .trial import ExamplesTrial  # with the engine that asks
+
         trial = ExamplesTrial(
             self._rows,
             self._most,
