@@ -133,6 +133,7 @@ class Comparison {
   }
 
   private paintFilters(): void {
+    const held = this.filters.contains(document.activeElement);
     fill(
       this.filters,
       ...this.usable().map(({ id, label, count, run }) => {
@@ -156,6 +157,8 @@ class Comparison {
         return button;
       }),
     );
+    // The button that was clicked has been made anew: without the focus its keys would be the notebook's.
+    if (held) this.filters.querySelector<HTMLElement>('[aria-checked="true"]')?.focus({ preventScroll: true });
   }
 
   private usable(): Filter[] {
