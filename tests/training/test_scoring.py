@@ -93,6 +93,7 @@ def test_no_text_breaks_a_rule(answer, expected):
         assert isinstance(resolve(rule).readings([answer], tasks(expected))[0], str)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part", ["1 ", "1/", "no ", "1e9 ", "order 7 ", "- ", "{", "twenty ", "$1$", "answer is "]
 )
