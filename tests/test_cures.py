@@ -158,6 +158,10 @@ def unfinished(world: dict, code: str) -> dict:
         df.reason.augment({"Amount": "What?"}, teacher=lambda request: {"Amount": "104"}).wait()
         df.reason.review().edit(0, {"Amount": "105"})
         return {"df": df.assign(split="train")}
+    if ".trial(" in code:
+        df = rb.examples.refunds(4, seed=7)
+        df.reason.augment({"Amount": "What is paid back?"}, teacher=world["teacher"]).wait()
+        return {"df": df, "review": df.reason.review().edit(0, {"Amount": "105"}).edit(1, {"Amount": "106"})}
     if "['source']" in code:
         mix = rb.mix({"refunds": world["df"], "chat": world["other"]})
         return {"run": mix.train(world["student"], plain="keep", max_steps=1, samples=0).wait()}
