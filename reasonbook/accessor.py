@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
@@ -461,12 +460,10 @@ class ReasonAccessor:
             FormatError: the student cannot be found, or its rows must not be trained.
             ReasonbookError: an augmentation is running, and it is not to be waited for.
         """
-        from .chat import ChatConfig
+        from .chat.config import rendering_options
         from .training import train
 
-        of_chat = {part.name for part in fields(ChatConfig)}
-        rendering = {name: value for name, value in options.items() if name in of_chat}
-        training = {name: value for name, value in options.items() if name not in of_chat}
+        rendering, training = rendering_options(options)
         data = self.to_chat(
             student, strategy=strategy, max_length=max_length, config=chat, wait=wait, **rendering
         )

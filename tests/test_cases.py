@@ -224,3 +224,15 @@ def test_coverage_refuses_what_no_table_shows(refunds, names, said):
 )
 def test_answers_differ_where_both_cannot_be_right(one, other, differ):
     assert answers_differ(one, other) is differ
+
+
+def test_a_conflict_names_the_rows_that_answer_otherwise_and_no_others():
+    """Also where no row has reasoning: of equal requests one answer differs, and one row has none."""
+    df = pd.DataFrame({"prompt": ["How much?"] * 4 + ["When?"], "response": ["$1", "$1", "$2", None, "now"]})
+    quality = df.reason.quality()
+    assert [str(found) for found in quality.why(0)] == ["conflict: row 2: the same facts, another response"]
+    assert [str(found) for found in quality.why(2)] == [
+        "conflict: rows 0, 1: the same facts, another response"
+    ]
+    assert quality.why(3) == ()
+    assert quality.as_many_at_random().sum() == quality.flagged.sum() == 4

@@ -167,3 +167,10 @@ def check_strategy(strategy: str) -> str:
     if strategy not in STRATEGIES:
         raise FormatError(f"strategy={strategy!r} is not known.", choices(strategy, STRATEGIES))
     return strategy
+
+
+def rendering_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those options that are parts of `ChatConfig`, and the others."""
+    parts = {part.name for part in fields(ChatConfig)}
+    rendering = {name: value for name, value in options.items() if name in parts}
+    return rendering, {name: value for name, value in options.items() if name not in parts}

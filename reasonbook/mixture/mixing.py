@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import accumulate, chain
 from typing import Any, Literal
 
 import numpy as np
 
 from ..chat import ChatConfig, ChatDataset, ChatRow, Strategy, build, thought
+from ..chat.config import rendering_options
 from ..chat.rendering import segments
 from ..chat.to_chat import ChatRows, rows_of
 from ..data.conversation import is_sequence
@@ -246,9 +247,7 @@ class Mix:
             >>> print(run.wait().status)
             COMPLETED
         """
-        of_chat = {part.name for part in fields(ChatConfig)}
-        rendering = {name: value for name, value in options.items() if name in of_chat}
-        training = {name: value for name, value in options.items() if name not in of_chat}
+        rendering, training = rendering_options(options)
         data = self.to_chat(
             student, strategy=strategy, max_length=max_length, config=chat, wait=wait, **rendering
         )

@@ -26,7 +26,7 @@ from .checks import Checks, Finding, Flags, WholeRow, cells_of, checked_row
 from .coverage import Coverage, coverage_of
 from .known_schemas import KnownSchemas
 from .row_groups import RowGroups
-from .same_cases import SameCases, conflict_with
+from .same_cases import Conflicting, SameCases
 
 
 class Quality:
@@ -54,8 +54,7 @@ class Quality:
         read = self.frame.layout.read(self.frame.df)
         rows = (checked_row(row, cells[i], row.response) for i, row in enumerate(read))
         schemas = KnownSchemas(self.store, self.schema)
-        also = {"conflict": np.asarray(self.conflicts.mask, dtype=bool)}
-        checks = Checks(rows, schemas.fitting, also=also)
+        checks = Checks(rows, schemas.fitting, also={"conflict": self._conflicting.mask})
         note_audits(checks, self.frame, self.store)
         return checks
 
@@ -121,6 +120,10 @@ class Quality:
     @cached_property
     def _same(self) -> SameCases:
         return SameCases(self.frame)
+
+    @cached_property
+    def _conflicting(self) -> Conflicting:
+        return Conflicting(self._same)
 
     @checked(
         TeacherError, 'df.reason.quality().audit(checker="openai:MODEL")', configs=lambda: (AuditConfig,)
@@ -192,7 +195,7 @@ class Quality:
         return series_of(self.checks.flagged("any"), self.frame.df, "flagged")
 
     def as_many_at_random(self, seed: int = 0) -> Series:
-        """As many rows as are flagged, drawn from all that have reasoning: bool, by the frame's own index.
+        """As many rows as are flagged, drawn from all that could be: bool, by the frame's own index.
 
         The control of "does it pay to train without the flagged rows": fewer rows alone make a difference too.
 
@@ -202,10 +205,9 @@ class Quality:
             >>> len(df[~quality.flagged]), len(df[~quality.as_many_at_random(seed=1)])
             (39, 39)
         """
-        drawn = np.zeros(len(self.checks), dtype=bool)
-        reasoned = np.flatnonzero(self.checks.reasoned)
-        many = int(self.checks.flagged("any").sum())
-        drawn[np.random.default_rng(seed).choice(reasoned, many, replace=False)] = True
+        flagged = self.checks.flagged("any")  # a conflict is one between rows without reasoning too
+        drawn, rows = np.zeros(len(flagged), dtype=bool), np.flatnonzero(self.checks.reasoned | flagged)
+        drawn[np.random.default_rng(seed).choice(rows, int(flagged.sum()), replace=False)] = True
         return series_of(drawn, self.frame.df, "at random")
 
     @property
@@ -228,9 +230,7 @@ class Quality:
             at = range(len(self.checks))[operator.index(row)]
         except (IndexError, TypeError):
             raise ReviewError(f"There is no row {row!r:.40}.", "quality.why(0)") from None
-        against = sorted({row for rows in self.conflicts if at in rows for row in rows} - {at})
-        others = [conflict_with(against)] if against else []
-        return (*others, *self.checks.findings(self._row(at)))
+        return (*self._conflicting.finding(at), *self.checks.findings(self._row(at)))
 
     @property
     def checked(self) -> dict[str, str]:

@@ -134,9 +134,8 @@ class SameCases:
 class Conflicting:
     """Which rows have the flag ``conflict``, kept true while a review changes their responses."""
 
-    def __init__(self, frame: Frame) -> None:
-        same = SameCases(frame)
-        self._answers = same.answers
+    def __init__(self, same: SameCases) -> None:
+        self._answers = list(same.answers)
         self._members: dict[int, list[int]] = _together(same.groups)
         self._groups = same.groups
         self.mask = np.zeros(len(self._groups), dtype=bool)
@@ -144,12 +143,15 @@ class Conflicting:
             self.mask[rows] = True
 
     def finding(self, position: int) -> tuple[Finding, ...]:
-        """What a conflicting row is said to conflict with; nothing of one that does not."""
-        if not self.mask[position]:
-            return ()
-        rows = self._members[int(self._groups[position])]
+        """Which rows have a row's facts and another response, in words; nothing where none has."""
+        together = self._members.get(int(self._groups[position]), [])
         mine = self._answers[position]
-        return (conflict_with([row for row in rows if answers_differ(mine, self._answers[row])]),)
+        rows = [row for row in together if answers_differ(mine, self._answers[row])]
+        if not rows:
+            return ()
+        named = ", ".join(map(str, rows[:3])) + (", …" if len(rows) > 3 else "")
+        words = f"row{'s' if len(rows) > 1 else ''} {named}: the same facts, another response"
+        return (Finding("conflict", words),)
 
     def answered(self, position: int, answer: str | None) -> dict[int, bool]:
         """Takes in a row's new response; the rows of its case, with whether they conflict now."""
@@ -160,12 +162,6 @@ class Conflicting:
         conflict = _differ(rows, self._answers)
         self.mask[rows] = conflict
         return dict.fromkeys(rows, conflict)
-
-
-def conflict_with(rows: Sequence[int]) -> Finding:
-    """A row's conflict in words: which rows have its facts and another response."""
-    named = ", ".join(map(str, rows[:3])) + (", …" if len(rows) > 3 else "")
-    return Finding("conflict", f"row{'s' if len(rows) > 1 else ''} {named}: the same facts, another response")
 
 
 def conflicting(groups: np.ndarray, answers: Sequence[str | None]) -> list[list[int]]:

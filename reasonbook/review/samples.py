@@ -22,7 +22,7 @@ from ..quality.audit import AUDIT_FLAGS, RowAudit, RowAudits, flags_of
 from ..quality.calibration import Calibration, as_it_was, calibrated, is_edited
 from ..quality.checks import Checks, Finding, Flags, Row, WholeRow, cells_of, checked_row
 from ..quality.known_schemas import KnownSchemas
-from ..quality.same_cases import Conflicting
+from ..quality.same_cases import Conflicting, SameCases
 from .query import EVERYBODY, VERDICTS, Query, condition, sort_key
 from .turns import ReviewedTurn, cell_with_last, cell_with_turns, lacks_turns, turns_of
 
@@ -310,7 +310,7 @@ class ReviewedRows:
             if self._checks is None:
                 self._late.clear()
                 read = enumerate(self._all())
-                self._conflicting = Conflicting(self.frame)
+                self._conflicting = Conflicting(SameCases(self.frame))
                 also = {"conflict": self._conflicting.mask}
                 fitting = None if self._schemas is None else self._schemas.fitting
                 checks = Checks((self._checked(i, found) for i, found in read), fitting, also=also)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,10 +18,24 @@ from ...store import Store
 from ...training.evaluation.statistics import Interval, share
 from .nats import MEANINGS as BY_NATS
 from .records import AuditRecord, RowAudit, read, same, write
-from .verdicts import LEAKS, MEANINGS, MISLEADS, SUSPECT
+from .verdicts import (
+    LEAKS,
+    MEANINGS,
+    MISLEADS,
+    OPEN,
+    SUSPECT,
+    answer_field,
+    derived_by,
+    early,
+    leaks,
+    stating_fields,
+)
 
 if TYPE_CHECKING:
     import pandas as pd  # pyright: ignore[reportMissingTypeStubs]
+
+    from ...training.answering.scoring import Score
+    from .rows import AuditedRow
 
 _MEANINGS = {**MEANINGS, **BY_NATS, LEAKS: "known before the field that derives the answer"}
 _SHOWN = 8  # rows of a verdict that the card unfolds
@@ -134,6 +148,37 @@ class Audit(Job):
             "This audit was read back from the store.",
             'df.reason.quality().audit(checker="openai:MODEL")   # asks only what is new',
         )
+
+    def _leaks(
+        self,
+        rows: Sequence[AuditedRow],
+        all_rows: Sequence[AuditedRow],
+        rule: Score,
+        known: Mapping[int, int | None],
+    ) -> Iterator[RowAudit]:
+        """Where the answer to each row becomes known, and whether that is too early; no verdict yet.
+
+        Args:
+            rows: that were asked.
+            all_rows: from which it is learnt which field works the answer out.
+            rule: by which a field's value is held against the response.
+            known: position → after how many fields the answer is known.
+        """
+        stating = stating_fields(all_rows, rule)
+        deriving, before = answer_field(stating), early(known.values())
+        for row in rows:
+            at, derived = known[row.position], derived_by(row, deriving)
+            stated = bool(at) and row.fields[at - 1] in stating[row.position]
+            yield RowAudit(
+                row=row.root,
+                print=row.print,
+                verdict=OPEN,
+                fields=row.fields,
+                known=at,
+                derived=derived,
+                leaks=leaks(at, derived, stated=stated, before=before),
+                checker=self.record.checker,
+            )
 
     def _keep(self, **found: object) -> None:
         """Puts on record what has been found; the same once more adds nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +22,7 @@ from .questions import ANSWER, ANSWERED, conditions, form_of, frame_of, question
 from .records import AuditRecord, RowAudit, about, new_id, read
 from .rows import AuditedRow, auditable, chosen
 from .rule import chosen_rule, free_text_note
-from .verdicts import answer_field, derived_by, early, known_after, leaks, stating_fields, verdict
+from .verdicts import known_after, verdict
 
 _ORIGIN_ROWS = 50  # whose reasoning is looked up to know its teacher
 
@@ -142,29 +143,17 @@ class BlindAudit(Audit):
                 if "with" in (said := answers[row.position]) and "without" in said
             ]
         )
-        stating = stating_fields(self._known, self._rule)
-        deriving = answer_field(stating)
         known = {row.position: self._known_after(row, right) for row in self._rows}
-        before = early(known.values())
         found: list[RowAudit] = []
-        for row in self._rows:
-            at, derived = known[row.position], derived_by(row, deriving)
+        for row, one in zip(self._rows, self._leaks(self._rows, self._known, self._rule, known), strict=True):
             mine = {c: right[row.position, c] for c in answers[row.position]}
-            stated = bool(at) and row.fields[at - 1] in stating[row.position]
+            same = alike.get((row.position, "with"), False)
             found.append(
-                RowAudit(
-                    row=row.root,
-                    print=row.print,
-                    verdict=verdict(
-                        mine.get("without"), mine.get("with"), alike=alike.get((row.position, "with"), False)
-                    ),
-                    fields=row.fields,
+                replace(
+                    one,
+                    verdict=verdict(mine.get("without"), mine.get("with"), alike=same),
                     answers=answers[row.position],
                     right=mine,
-                    known=at,
-                    derived=derived,
-                    leaks=leaks(at, derived, stated=stated, before=before),
-                    checker=self.record.checker,
                 )
             )
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from .questions import conditions
 from .records import AuditRecord, RowAudit, new_id
 from .rows import AuditedRow, auditable, chosen
 from .rule import chosen_rule
-from .verdicts import OPEN, answer_field, derived_by, early, known_after, leaks, stating_fields
+from .verdicts import OPEN, known_after
 
 if TYPE_CHECKING:
     from ...chat import ChatFormat
@@ -118,28 +119,12 @@ class StudentAudit(Audit):
             rule, _ = chosen_rule(self._known, "auto")
         except TeacherError:  # free texts: a field that states one does so word for word
             rule = resolve("exact")
-        stating = stating_fields(self._known, rule)
-        deriving = answer_field(stating)
         known = {row.position: self._known_after(row, nats[row.position]) for row in self._rows}
-        before = early(known.values())
-        rows: list[RowAudit] = []
-        for row in self._rows:
-            at, derived = known[row.position], derived_by(row, deriving)
-            stated = bool(at) and row.fields[at - 1] in stating[row.position]
-            rows.append(
-                RowAudit(
-                    row=row.root,
-                    print=row.print,
-                    verdict=verdict_of(nats[row.position]) or OPEN,
-                    fields=row.fields,
-                    nats=nats[row.position],
-                    known=at,
-                    derived=derived,
-                    leaks=leaks(at, derived, stated=stated, before=before),
-                    checker=self.record.checker,
-                )
-            )
-        return rows
+        told = zip(self._rows, self._leaks(self._rows, self._known, rule, known), strict=True)
+        return [
+            replace(one, verdict=verdict_of(nats[row.position]) or OPEN, nats=nats[row.position])
+            for row, one in told
+        ]
 
     def _known_after(self, row: AuditedRow, nats: dict[str, float]) -> int | None:
         """After how many fields the student gives the answer, more likely than not, and goes on to."""

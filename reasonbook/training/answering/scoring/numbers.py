@@ -95,7 +95,7 @@ def equal(answer: Quantity, expected: Quantity) -> bool:
         return gap < Fraction(1, 200) and answer.value.denominator != 1
     if expected.decimals >= 2 and answer.decimals > expected.decimals:
         return gap <= Fraction(1, 2 * 10**expected.decimals)
-    thirds = expected.value.denominator not in (1,) and not expected.decimals
+    thirds = expected.value.denominator != 1 and not expected.decimals
     return thirds and answer.decimals >= 3 and gap <= Fraction(1, 2 * 10**answer.decimals)
 
 
