@@ -234,5 +234,5 @@ def test_a_conflict_names_the_rows_that_answer_otherwise_and_no_others():
     assert [str(found) for found in quality.why(2)] == [
         "conflict: rows 0, 1: the same facts, another response"
     ]
-    assert quality.why(3) == ()
-    assert quality.as_many_at_random().sum() == quality.flagged.sum() == 4
+    assert quality.why(3) == () and list(quality.conflicts) == [(0, 1, 2)]
+    assert quality.as_many_at_random().sum() == quality.flagged.sum() == 3

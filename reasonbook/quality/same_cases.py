@@ -160,13 +160,15 @@ class Conflicting:
             return {}
         self._answers[position] = answer
         conflict = _differ(rows, self._answers)
-        self.mask[rows] = conflict
-        return dict.fromkeys(rows, conflict)
+        marked = {row: conflict and bool(self._answers[row]) for row in rows}
+        self.mask[rows] = list(marked.values())
+        return marked
 
 
 def conflicting(groups: np.ndarray, answers: Sequence[str | None]) -> list[list[int]]:
-    """The rows of each group whose answers differ."""
-    return [rows for rows in _together(groups).values() if _differ(rows, answers)]
+    """The rows of each group whose answers differ; a row without one contradicts nobody."""
+    together = _together(groups).values()
+    return [[row for row in rows if answers[row]] for rows in together if _differ(rows, answers)]
 
 
 def _together(groups: np.ndarray) -> dict[int, list[int]]:
